@@ -1,0 +1,3 @@
+"""Keeps a search index true to its sources."""
+
+__version__ = "0.1.0"

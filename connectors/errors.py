@@ -1,0 +1,191 @@
+"""The one tree of errors, which tells the framework how to recover.
+
+    ConnectorsError
+    ├── ConfigurationError(field)           Permanent   a setting is wrong
+    ├── SourceError
+    │   ├── SourceUnreachable               Retryable   no connection, or it broke
+    │   ├── AccessDenied                    Permanent   the source refuses these credentials
+    │   └── Throttled(retry_after_s)        Retryable   the source asks for less
+    ├── DocumentSkipped(reason)             Permanent   this one document can't be read
+    ├── EngineError
+    │   ├── EngineUnreachable               Retryable   no connection, no answer, or half of one
+    │   ├── EngineOverloaded(retry_after_s) Retryable   the engine asks for less
+    │   ├── EngineBlocked                   Retryable   it takes no writes: a full disk, a read-only index
+    │   ├── EngineFailed(status)            Retryable   the engine failed at a sound request
+    │   ├── ScanIncomplete                  Retryable   a scan lost documents; a new one may not
+    │   ├── EngineUntrusted                 Permanent   its certificate is not one that we trust
+    │   ├── EngineDenied                    Permanent   it refuses these credentials
+    │   ├── EngineRefused(status, kind)     Permanent   it refuses this request, now and later
+    │   ├── Conflict(repeated)              Permanent   somebody else wrote first
+    │   ├── IndexMissing(index)             Permanent   there is no such index
+    │   └── IndexReplaced(index)            Permanent   the name now means another index
+    ├── JobError
+    │   ├── JobCanceled                     Permanent   a person asked for it
+    │   └── JobLost                         Permanent   another worker owns the job now
+    └── QueueClosed                         Permanent   a queue takes or gives nothing more
+
+`Retryable` and `Permanent` are all that a retry looks at. A message says what happened and to which thing; the
+hint says what to do about it.
+"""
+
+
+class ConnectorsError(Exception):
+    """What every error of this program is."""
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message} {self.hint}" if self.hint else self.message
+
+
+class Retryable:
+    """The same call may succeed later, after `retry_after_s` seconds when that is known."""
+
+    retry_after_s: float | None = None
+
+
+class Permanent:
+    """The same call will fail again until somebody changes something."""
+
+
+class ConfigurationError(ConnectorsError, Permanent):
+    """A setting is missing or wrong; `field` is its dotted name."""
+
+    def __init__(self, message: str, *, field: str, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.field = field
+
+
+class SourceError(ConnectorsError):
+    """Something about a source."""
+
+
+class SourceUnreachable(SourceError, Retryable):
+    """The source can't be reached, or the connection broke."""
+
+
+class AccessDenied(SourceError, Permanent):
+    """The source refuses our credentials, or refuses them this thing."""
+
+
+class Throttled(SourceError, Retryable):
+    """The source asks to be left alone for a while."""
+
+    def __init__(self, message: str, *, retry_after_s: float | None = None, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.retry_after_s = retry_after_s
+
+
+class DocumentSkipped(ConnectorsError, Permanent):
+    """One document can't be read; the walk goes on."""
+
+    def __init__(self, reason: str, *, hint: str | None = None) -> None:
+        super().__init__(reason, hint=hint)
+        self.reason = reason
+
+
+class EngineError(ConnectorsError):
+    """Something about the search engine."""
+
+
+class EngineUnreachable(EngineError, Retryable):
+    """No connection, no answer in time, or an answer that broke off: the request may or may not have been applied.
+
+    `unsent` says that it certainly was not, because no connection was made.
+    """
+
+    def __init__(self, message: str, *, unsent: bool = False, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.unsent = unsent
+
+
+class EngineOverloaded(EngineError, Retryable):
+    """The engine refused the request for now, without applying it."""
+
+    def __init__(self, message: str, *, retry_after_s: float | None = None, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.retry_after_s = retry_after_s
+
+
+class EngineBlocked(EngineError, Retryable):
+    """The engine takes no writes until somebody helps it: its disk is full, or an index is set to read-only."""
+
+
+class EngineFailed(EngineError, Retryable):
+    """The engine failed at a request that is sound (a 5xx); it may or may not have been applied."""
+
+    def __init__(self, message: str, *, status: int, retry_after_s: float | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        self.retry_after_s = retry_after_s
+
+
+class ScanIncomplete(EngineError, Retryable):
+    """A scan returned another number of documents than its point in time holds."""
+
+
+class EngineUntrusted(EngineError, Permanent):
+    """The engine's certificate was not accepted, or it did not accept ours."""
+
+
+class EngineDenied(EngineError, Permanent):
+    """The engine refuses our credentials, or refuses them this operation."""
+
+
+class EngineRefused(EngineError, Permanent):
+    """The engine refuses this request as it is; `kind` is the engine's own name of the error."""
+
+    def __init__(self, message: str, *, status: int, kind: str, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.status = status
+        self.kind = kind
+
+
+class Conflict(EngineError, Permanent):
+    """The document is not in the state that this write expected.
+
+    `repeated` says that an earlier attempt of the same call may have been applied: then the other writer may have
+    been ourselves, and whoever cares reads the document and decides.
+    """
+
+    def __init__(self, message: str, *, repeated: bool = False) -> None:
+        super().__init__(message)
+        self.repeated = repeated
+
+
+class IndexMissing(EngineError, Permanent):
+    """There is no index or alias of that name."""
+
+    def __init__(self, message: str, *, index: str) -> None:
+        super().__init__(message)
+        self.index = index
+
+
+class IndexReplaced(EngineError, Permanent):
+    """A name that we write to now means another index than when we began."""
+
+    def __init__(self, message: str, *, index: str) -> None:
+        super().__init__(message)
+        self.index = index
+
+
+class JobError(ConnectorsError):
+    """Something about one run of a connector."""
+
+
+class JobCanceled(JobError, Permanent):
+    """Somebody asked for the job to stop."""
+
+
+class JobLost(JobError, Permanent):
+    """The job's lease is not ours any more."""
+
+
+class QueueClosed(ConnectorsError, Permanent):
+    """The queue takes nothing more, or has nothing more to give."""
+
+    def __init__(self) -> None:
+        super().__init__("The queue is closed.")

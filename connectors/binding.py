@@ -1,0 +1,135 @@
+"""Binding: makes typed settings of plain values, finding every problem and naming where it is."""
+
+import difflib
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, fields, is_dataclass
+from typing import (
+    Any,
+    ClassVar,
+    Final,
+    Literal,
+    Protocol,
+    TypeVar,
+    get_args,
+    get_origin,
+    get_type_hints,
+    runtime_checkable,
+)
+
+import msgspec
+
+T = TypeVar("T")
+_REFERENCE: Final = re.compile(r"\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>[^}]*))?\}")
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What is wrong, and with which setting (its dotted name; empty for the whole)."""
+
+    name: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.text}" if self.name else self.text
+
+
+@runtime_checkable
+class Checked(Protocol):
+    """A section of settings that has rules no single value can show."""
+
+    def problems(self) -> Iterator[Problem]:
+        """Yield what is wrong, each with the name of a field of this section."""
+        ...
+
+
+def setting(*, default: object, text: str, example: str | None = None) -> Any:  # noqa: ANN401 - as dataclasses.field
+    """Declare one setting: its default, the help shown in config.yml and the docs, an example where it is empty."""
+    return field(default=default, metadata={"text": text, "example": example})
+
+
+@dataclass
+class Binder:
+    """Builds sections, and collects in `problems` whatever is wrong with what was given.
+
+    `${NAME}` and `${NAME:-default}` in a value are replaced from `environ`.
+    """
+
+    environ: Mapping[str, str]
+    problems: list[Problem] = field(default_factory=list)
+    nothing: ClassVar[Mapping[str, object]] = {}
+
+    def section(self, kind: type[T], given: object, name: str = "") -> T:
+        """Return the section of that kind; where something is wrong, its default stands in."""
+        before = len(self.problems)
+        built = kind(**self._values(kind, self._mapping(given, name), name))
+        if len(self.problems) == before and isinstance(built, Checked):
+            self.problems.extend(Problem(_join(name, p.name), p.text) for p in built.problems())
+        return built
+
+    def _values(self, kind: type, given: Mapping[str, object], name: str) -> dict[str, object]:
+        hints = get_type_hints(kind, include_extras=True)
+        defaults = {known.name: known.default for known in fields(kind)}
+        values: dict[str, object] = {}
+        for key, value in given.items():
+            at = _join(name, key)
+            if key not in defaults:
+                self._add(at, f"There is no such setting. {_nearest(key, list(defaults))}")
+            elif is_dataclass(hints[key]) and isinstance(hints[key], type):
+                values[key] = self.section(hints[key], value, at)
+            elif value is not None and not (value == "" and defaults[key] is None):
+                for bound in self._value(hints[key], value, at):
+                    values[key] = bound
+        return values
+
+    def _mapping(self, given: object, name: str) -> Mapping[str, object]:
+        if isinstance(given, dict):
+            return {str(key): value for key, value in given.items()}
+        if given is not None:
+            self._add(name, "This is a section: its settings stand below it, indented.")
+        return self.nothing
+
+    def _value(self, hint: object, value: object, at: str) -> Iterator[object]:
+        """Yield the typed value, or nothing when there is a problem with it."""
+        try:
+            yield msgspec.convert(self._resolved(value), hint, strict=False, dec_hook=_from_text)
+        except msgspec.ValidationError as error:
+            self._add(at, _explained(str(error), hint, value))
+        except LookupError as error:
+            self._add(at, f"The environment variable {error.args[0]} is not set.")
+
+    def _resolved(self, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        return _REFERENCE.sub(self._referenced, value)
+
+    def _referenced(self, match: re.Match[str]) -> str:
+        default: str | None = match["default"]
+        return self.environ[match["name"]] if default is None else self.environ.get(match["name"], default)
+
+    def _add(self, name: str, text: str) -> None:
+        self.problems.append(Problem(name, text))
+
+
+def _from_text(kind: type, value: object) -> object:
+    """Make what msgspec does not know, secrets and paths, of their text."""
+    if not isinstance(value, str):
+        raise msgspec.ValidationError(f"Expected `str`, got `{type(value).__name__}`")
+    return kind(value)
+
+
+def _explained(error: str, hint: object, value: object) -> str:
+    if get_origin(hint) is Literal:
+        return f"There is no {value!r} here. Known: {', '.join(map(str, get_args(hint)))}."
+    if error.startswith("Expected `str"):
+        return f"{error}. Put it into quotes."
+    return f"{error}, not {value!r}."
+
+
+def _join(section: str, name: str) -> str:
+    return f"{section}.{name}" if section else name
+
+
+def _nearest(name: str, known: list[str]) -> str:
+    near = difflib.get_close_matches(name, known, n=1)
+    return f"Did you mean {near[0]}?" if near else f"Known here: {', '.join(known)}."

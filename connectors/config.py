@@ -1,0 +1,157 @@
+"""The settings of the service: config.yml and the environment; every default stands here, once."""
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Final, Literal
+from urllib.parse import urlsplit
+
+import msgspec
+import yaml
+
+from connectors.binding import Binder, Problem, setting
+from connectors.errors import ConfigurationError
+from connectors.secret import Secret
+
+ENVIRONMENT_PREFIX: Final = "CONNECTORS__"
+Seconds = Annotated[float, msgspec.Meta(gt=0)]
+Count = Annotated[int, msgspec.Meta(ge=1)]
+
+
+@dataclass(frozen=True)
+class EngineSettings:
+    """The search engine: where it is, how to be let in, and how patient to be with it."""
+
+    host: str = setting(default="http://localhost:9200", text="Address of the engine, without user name and password.")
+    flavor: Literal["auto", "elasticsearch", "opensearch"] = setting(
+        default="auto", text="What it is. Needed only where a proxy hides the answers that tell engines apart."
+    )
+    api_key: Secret | None = setting(
+        default=None,
+        text="API key, as `id:key` or encoded. Use it instead of user name and password.",
+        example="${ENGINE_API_KEY}",
+    )
+    username: str | None = setting(default=None, text="User name, where there is no API key.", example="connectors")
+    password: Secret | None = setting(default=None, text="Password of that user.", example="${ENGINE_PASSWORD}")
+    verify_certs: bool = setting(default=True, text="Check the engine's certificate. Off is for experiments alone.")
+    ca_certs: Path | None = setting(
+        default=None,
+        text="File with the authorities to trust, instead of the system's own.",
+        example="/etc/connectors/ca.crt",
+    )
+    client_cert: Path | None = setting(
+        default=None,
+        text="Our own certificate, for engines that ask for one.",
+        example="/etc/connectors/client.crt",
+    )
+    client_key: Path | None = setting(
+        default=None, text="Its private key, where that is a file of its own.", example="/etc/connectors/client.key"
+    )
+    proxy: str | None = setting(default=None, text="HTTP proxy to go through.", example="http://proxy.example.org:3128")
+    connect_timeout_s: Seconds = setting(default=10.0, text="Seconds to wait for a connection.")
+    control_timeout_s: Seconds = setting(
+        default=30.0, text="Seconds to wait for the answer to a small request, such as a job's status or a lease."
+    )
+    data_timeout_s: Seconds = setting(
+        default=120.0, text="Seconds to wait for the answer to a large one: a bulk request, a page of a scan."
+    )
+    control_connections: Count = setting(
+        default=8, text="Connections that are kept for small requests alone, so that they never queue behind data."
+    )
+    data_connections: Count = setting(
+        default=16, text="Connections for bulk requests and scans, and so the most of them at once."
+    )
+    attempts: Count = setting(
+        default=5, text="How often a request is made before its failure counts, the first time included."
+    )
+    slow_after_s: Seconds = setting(
+        default=1.0, text="While a small request takes longer than this, or is refused, no new bulk request is sent."
+    )
+
+    def problems(self) -> Iterator[Problem]:
+        """Yield what is wrong with the settings together."""
+        yield from _url_problems("host", self.host)
+        if self.proxy is not None:
+            yield from _url_problems("proxy", self.proxy)
+        if self.api_key and self.username:
+            yield Problem("api_key", "An API key and a user name are both set. Keep one of the two.")
+        if bool(self.username) != bool(self.password):
+            missing = "password" if self.username else "username"
+            yield Problem(missing, "A user name and its password go together.")
+        if self.client_key and not self.client_cert:
+            yield Problem("client_cert", "There is a client key without its certificate.")
+
+
+@dataclass(frozen=True)
+class LogSettings:
+    """What is logged, and how."""
+
+    level: Literal["debug", "info", "warning", "error"] = setting(
+        default="info", text="The least important messages to show."
+    )
+    format: Literal["auto", "text", "json"] = setting(
+        default="auto", text="`auto` is text on a terminal and JSON elsewhere."
+    )
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All settings of the service."""
+
+    engine: EngineSettings = field(default_factory=EngineSettings)
+    log: LogSettings = field(default_factory=LogSettings)
+
+
+def load_settings(path: Path | None = None, environ: Mapping[str, str] = os.environ) -> Settings:
+    """Return the settings of a file, overridden by the environment (`CONNECTORS__ENGINE__HOST`).
+
+    Without a path that is `config.yml` in the working folder, if there is one. Raises one `ConfigurationError` that
+    names every problem; its field is that of the first.
+    """
+    binder = Binder(environ)
+    given = _read(path if path is not None else Path("config.yml"), required=path is not None)
+    settings = binder.section(Settings, _overridden(given, environ))
+    if binder.problems:
+        text = "\n".join(str(problem) for problem in binder.problems)
+        raise ConfigurationError(text, field=binder.problems[0].name)
+    return settings
+
+
+def _read(path: Path, *, required: bool) -> dict[str, object]:
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        if not required:
+            return {}
+        raise ConfigurationError(f"There is no settings file {path}.", field="") from None
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ConfigurationError(f"The settings file {path} can't be read: {error}", field="") from None
+    if not isinstance(content, dict | None):
+        raise ConfigurationError(f"The settings file {path} holds a {type(content).__name__}, no settings.", field="")
+    return content or {}
+
+
+def _overridden(given: dict[str, object], environ: Mapping[str, str]) -> dict[str, object]:
+    """Return what was given with what `CONNECTORS__SECTION__NAME` variables say in its place."""
+    merged = dict(given)
+    for variable in sorted(environ):
+        if variable.startswith(ENVIRONMENT_PREFIX):
+            section, _, name = variable.removeprefix(ENVIRONMENT_PREFIX).lower().partition("__")
+            values = merged.get(section) or {}
+            if isinstance(values, dict) and name:
+                merged[section] = {**values, name: environ[variable]}
+    return merged
+
+
+def _url_problems(name: str, value: str) -> Iterator[Problem]:
+    try:
+        parts = urlsplit(value)
+        port = parts.port
+    except ValueError as error:
+        yield Problem(name, f"{error}.")
+        return
+    if parts.scheme not in {"http", "https"} or not parts.hostname or port == 0:
+        yield Problem(name, "An address looks like http://localhost:9200 or https://engine.example.org.")
+    elif parts.username is not None or parts.password is not None:
+        yield Problem(name, "Put the user name and password into settings of their own, where they are kept secret.")

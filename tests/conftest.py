@@ -1,0 +1,17 @@
+"""Options and fixtures that every test may use."""
+
+import pytest
+
+from connectors import logger
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--engine", choices=["elasticsearch", "opensearch"], help="the real engine to start and test")
+    parser.addoption("--rounds", type=int, default=20, help="how many random rounds a torture test makes")
+    parser.addoption("--first-seed", type=int, default=0, help="the seed of the first of them")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def quiet() -> None:
+    """Log to stderr, which pytest shows only for a test that fails."""
+    logger.set_up(level="debug", style="text")

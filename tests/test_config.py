@@ -1,0 +1,159 @@
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import pytest
+
+from connectors.binding import Binder, Problem, setting
+from connectors.config import EngineSettings, LogSettings, Settings, load_settings
+from connectors.errors import ConfigurationError
+from connectors.secret import Secret
+
+
+def load(tmp_path: Path, text: str, **environ: str) -> Settings:
+    path = tmp_path / "settings.yml"
+    path.write_text(text)
+    return load_settings(path, environ)
+
+
+def problems(tmp_path: Path, text: str, **environ: str) -> list[str]:
+    with pytest.raises(ConfigurationError) as caught:
+        load(tmp_path, text, **environ)
+    return str(caught.value).splitlines()
+
+
+def test_without_a_file_everything_has_its_default(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert load_settings(None, {}) == Settings()
+
+
+def test_the_file_in_the_repository_says_exactly_the_defaults() -> None:
+    assert load_settings(Path(__file__).parent.parent / "config.yml", {}) == Settings()
+
+
+def test_values_are_typed(tmp_path: Path) -> None:
+    text = "engine: {host: 'https://e', verify_certs: false, ca_certs: /ca, attempts: 7, password: pw, username: u}"
+    assert load(tmp_path, text).engine == EngineSettings(
+        host="https://e", verify_certs=False, ca_certs=Path("/ca"), attempts=7, password=Secret("pw"), username="u"
+    )
+
+
+def test_references_are_replaced_from_the_environment(tmp_path: Path) -> None:
+    text = "engine: {api_key: '${KEY}', host: 'http://${HOST:-localhost}:${PORT:-9200}'}"
+    assert load(tmp_path, text, KEY="k", HOST="engine").engine == EngineSettings(
+        api_key=Secret("k"), host="http://engine:9200"
+    )
+
+
+def test_the_environment_comes_before_the_file(tmp_path: Path) -> None:
+    loaded = load(
+        tmp_path,
+        "engine: {attempts: 2, verify_certs: true}\nlog:\n",
+        CONNECTORS__ENGINE__ATTEMPTS="3",
+        CONNECTORS__ENGINE__VERIFY_CERTS="false",
+        CONNECTORS__LOG__LEVEL="debug",
+        CONNECTORS__ENGINE="ignored: it names no setting",
+        PATH="/bin",
+    )
+    assert loaded == Settings(EngineSettings(attempts=3, verify_certs=False), LogSettings(level="debug"))
+
+
+@pytest.mark.parametrize("text", ["", "# nothing\n", "engine:\n", "engine: {api_key: , ca_certs: ''}"])
+def test_what_is_empty_is_the_default(tmp_path: Path, text: str) -> None:
+    assert load(tmp_path, text) == Settings()
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("engin: {}", ["engin: There is no such setting. Did you mean engine?"]),
+        ("zzz: 1", ["zzz: There is no such setting. Known here: engine, log."]),
+        ("engine: {hots: x}", ["engine.hots: There is no such setting. Did you mean host?"]),
+        ("engine: http://e", ["engine: This is a section: its settings stand below it, indented."]),
+        ("engine: {verify_certs: maybe}", ["engine.verify_certs: Expected `bool`, got `str`, not 'maybe'."]),
+        ("engine: {attempts: 0}", ["engine.attempts: Expected `int` >= 1, not 0."]),
+        ("engine: {flavor: solr}", ["engine.flavor: There is no 'solr' here. Known: auto, elasticsearch, opensearch."]),
+        ("engine: {api_key: 123}", ["engine.api_key: Expected `str`, got `int`. Put it into quotes."]),
+        (
+            "engine: {username: 5, password: p}",
+            ["engine.username: Expected `str | null`, got `int`. Put it into quotes."],
+        ),
+        ("engine: {api_key: '${KEY}'}", ["engine.api_key: The environment variable KEY is not set."]),
+        ("engine: {username: u}", ["engine.password: A user name and its password go together."]),
+        ("engine: {password: u}", ["engine.username: A user name and its password go together."]),
+        ("engine: {client_key: k}", ["engine.client_cert: There is a client key without its certificate."]),
+        (
+            "engine: {host: localhost, proxy: 'http://h:99999'}",
+            [
+                "engine.host: An address looks like http://localhost:9200 or https://engine.example.org.",
+                "engine.proxy: Port out of range 0-65535.",
+            ],
+        ),
+        (
+            "engine: {host: 'http://u:p@h'}",
+            ["engine.host: Put the user name and password into settings of their own, where they are kept secret."],
+        ),
+        (
+            "engine: {api_key: a, username: u, password: p}",
+            ["engine.api_key: An API key and a user name are both set. Keep one of the two."],
+        ),
+        (
+            "engine: {attempts: x}\nlog: {level: loud}",
+            [
+                "engine.attempts: Expected `int`, got `str`, not 'x'.",
+                "log.level: There is no 'loud' here. Known: debug, info, warning, error.",
+            ],
+        ),
+    ],
+)
+def test_every_problem_is_named_with_its_setting(tmp_path: Path, text: str, expected: list[str]) -> None:
+    assert problems(tmp_path, text) == expected
+
+
+def test_a_wrong_secret_is_not_shown(tmp_path: Path) -> None:
+    assert "4711" not in "".join(problems(tmp_path, "engine: {password: 4711}"))
+
+
+def test_the_first_problem_names_the_field(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        load(tmp_path, "engine: {attempts: 0, slow_after_s: 0}")
+    assert caught.value.field == "engine.attempts"
+
+
+def test_a_file_that_was_asked_for_has_to_exist(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="There is no settings file"):
+        load_settings(tmp_path / "missing.yml", {})
+
+
+@pytest.mark.parametrize(
+    ("text", "message"), [(": : [", "can't be read"), ("- 1\n", "holds a list"), ("just words", "holds a str")]
+)
+def test_a_file_without_settings_is_refused(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(ConfigurationError, match=message):
+        load(tmp_path, text)
+
+
+@pytest.mark.parametrize("section", [EngineSettings, LogSettings])
+def test_every_setting_is_explained_and_every_empty_one_has_an_example(
+    section: type[EngineSettings | LogSettings],
+) -> None:
+    for one in fields(section):
+        assert one.metadata["text"].endswith("."), one.name
+        assert one.default is not None or one.metadata["example"], one.name
+
+
+def test_a_section_within_a_section_is_bound_under_its_full_name() -> None:
+    @dataclass(frozen=True)
+    class Inner:
+        size: int = setting(default=1, text="Size.")
+
+        def problems(self) -> list[Problem]:
+            return [Problem("size", "Too large.")] if self.size > 9 else []
+
+    @dataclass(frozen=True)
+    class Outer:
+        inner: Inner = Inner()
+
+    binder = Binder({})
+    assert binder.section(Outer, {"inner": {"size": 2}}) == Outer(Inner(2))
+    binder.section(Outer, {"inner": {"size": 10}})
+    assert [str(problem) for problem in binder.problems] == ["inner.size: Too large."]

@@ -1,0 +1,68 @@
+"""The wire format of bulk requests: action lines made of bytes, and what became of each."""
+
+from typing import ClassVar, Final
+
+import msgspec
+
+from connectors.engine.records import Failure, Revision
+
+_encode: Final = msgspec.json.Encoder().encode
+ANSWER_PATH: Final = "took,errors,items"
+
+
+def index_line(doc_id: str, *, version: int | None = None, expected: Revision | None = None) -> bytes:
+    """Return the line before a document that is to be written, whether or not it exists.
+
+    With `version` (external, equal or higher) it is written only over a version that is not higher; with `expected`
+    only over that revision. The two can't be combined.
+    """
+    return b'{"index":{"_id":' + _encode(doc_id) + _condition(version, expected) + b"}}\n"
+
+
+def create_line(doc_id: str) -> bytes:
+    """Return the line before a document that is to be written only if there is none of that id."""
+    return b'{"create":{"_id":' + _encode(doc_id) + b"}}\n"
+
+
+def delete_line(doc_id: str, *, version: int | None = None, expected: Revision | None = None) -> bytes:
+    """Return the line that deletes a document, under the same conditions as `index_line`; no document follows it."""
+    return b'{"delete":{"_id":' + _encode(doc_id) + _condition(version, expected) + b"}}\n"
+
+
+def _condition(version: int | None, expected: Revision | None) -> bytes:
+    if expected is not None:
+        if version is not None:
+            raise ValueError("a version can't be combined with an expected revision")
+        return b',"if_seq_no":%d,"if_primary_term":%d' % (expected.seq_no, expected.primary_term)
+    return b"" if version is None else b',"version":%d,"version_type":"external_gte"' % version
+
+
+class BulkItem(msgspec.Struct, frozen=True, gc=False):
+    """What became of one action.
+
+    `seq_no` is there if and only if the engine applied something to the index: count by it, not by the status.
+    """
+
+    OK: ClassVar[frozenset[str]] = frozenset({"created", "updated", "deleted", "not_found"})
+
+    status: int
+    index: str = msgspec.field(name="_index")
+    id: str | None = msgspec.field(name="_id", default=None)
+    result: str | None = None
+    version: int | None = msgspec.field(name="_version", default=None)
+    seq_no: int | None = msgspec.field(name="_seq_no", default=None)
+    primary_term: int | None = msgspec.field(name="_primary_term", default=None)
+    error: Failure | None = None
+
+    @property
+    def ok(self) -> bool:
+        """Whether the index now holds what the action wanted; anything else, a pipeline's drop too, is not ok."""
+        return self.error is None and self.result in self.OK
+
+
+class BulkAnswer(msgspec.Struct, frozen=True):
+    """What became of a bulk request: `items` in the order of its actions, each under the name of its action."""
+
+    took: int
+    errors: bool
+    items: list[dict[str, BulkItem]]

@@ -1,0 +1,126 @@
+"""The named operations on documents: what the rest of the program may ask of an engine, over one lane."""
+
+from collections.abc import AsyncGenerator, Mapping
+from typing import Any, Literal, cast
+
+from connectors.engine.bulk import ANSWER_PATH, BulkAnswer
+from connectors.engine.flavor import Flavor
+from connectors.engine.lane import Lane
+from connectors.engine.records import Counted, Hit, Lookup, Revision, SearchAnswer, SearchPage, StoredDocument, Written
+from connectors.engine.scan import Walk, scan
+from connectors.errors import EngineFailed
+
+Document = Mapping[str, Any] | bytes
+"""A document, or its JSON where that is ready already."""
+Query = Mapping[str, Any]
+Refresh = Literal["no", "wait", "now"]
+"""Whether a write is searchable when it returns: not necessarily, by waiting for a refresh, or by one of its own."""
+_REFRESH: Mapping[Refresh, bool | Literal["wait_for"] | None] = {"no": None, "wait": "wait_for", "now": True}
+
+
+class Operations:
+    """Reads and writes documents.
+
+    Every operation names its index, has a time limit, is retried as its lane says, and raises an `EngineError`. A
+    write that is repeated after its answer was lost may meet its own first attempt: then its `Conflict` says so.
+    """
+
+    def __init__(self, lane: Lane, flavor: Flavor) -> None:
+        self._lane = lane
+        self._flavor = flavor
+
+    async def get(self, index: str, doc_id: str) -> StoredDocument | None:
+        """Return the document as it is now, refreshed or not; None when there is none of that id."""
+        found = await self._lane.call(
+            f"read {doc_id!r} of {index}", lambda client: client.get(index=index, id=doc_id), Lookup
+        )
+        return found.document
+
+    async def put(
+        self, index: str, doc_id: str, document: Document, *, expected: Revision | None = None, refresh: Refresh = "no"
+    ) -> Written:
+        """Write a document; with `expected` only over that revision. Raises `Conflict`."""
+        return await self._lane.call(
+            f"write {doc_id!r} to {index}",
+            lambda client: client.index(
+                index=index,
+                id=doc_id,
+                document=cast("Mapping[str, Any]", document),
+                if_seq_no=expected.seq_no if expected else None,
+                if_primary_term=expected.primary_term if expected else None,
+                refresh=_REFRESH[refresh],
+            ),
+            Written,
+        )
+
+    async def create(self, index: str, doc_id: str, document: Document, *, refresh: Refresh = "no") -> Written:
+        """Write a document of which there is none yet. Raises `Conflict` when there is."""
+        return await self._lane.call(
+            f"create {doc_id!r} in {index}",
+            lambda client: client.create(
+                index=index, id=doc_id, document=cast("Mapping[str, Any]", document), refresh=_REFRESH[refresh]
+            ),
+            Written,
+        )
+
+    async def delete(
+        self, index: str, doc_id: str, *, expected: Revision | None = None, refresh: Refresh = "no"
+    ) -> Written:
+        """Delete a document, which may be missing (`not_found`); with `expected` only at that revision."""
+        return await self._lane.call(
+            f"delete {doc_id!r} of {index}",
+            lambda client: client.delete(
+                index=index,
+                id=doc_id,
+                if_seq_no=expected.seq_no if expected else None,
+                if_primary_term=expected.primary_term if expected else None,
+                refresh=_REFRESH[refresh],
+            ),
+            Written,
+        )
+
+    async def search(self, index: str, body: Mapping[str, Any]) -> SearchPage:
+        """Return what a search finds; the total is exact, and a shard that does not answer is an error."""
+        what = f"search {index}"
+        answer = await self._lane.call(
+            what,
+            lambda client: client.search(
+                index=index, body={"track_total_hits": True, **body}, allow_partial_search_results=False
+            ),
+            SearchAnswer,
+        )
+        if answer.timed_out or answer.hits.total is None:
+            raise EngineFailed(f"Could not {what}: it was not finished within the search's own time limit.", status=200)
+        return SearchPage(answer.hits.total.value, answer.hits.hits)
+
+    async def count(self, index: str, query: Query | None = None) -> int:
+        """Return how many documents match, as of the last refresh."""
+        answer = await self._lane.call(f"count {index}", lambda client: client.count(index=index, query=query), Counted)
+        return answer.count
+
+    async def refresh(self, index: str) -> None:
+        """Make everything written so far searchable."""
+        await self._lane.call(f"refresh {index}", lambda client: client.indices.refresh(index=index), object)
+
+    def scan(self, walk: Walk) -> AsyncGenerator[list[Hit], None]:
+        """Yield every document of a walk once, as of one moment, in pages. See `connectors.engine.scan`."""
+        return scan(self._lane, self._flavor, walk)
+
+    async def bulk(self, index: str, body: bytes, *, operations: int, pipeline: str | None = None) -> BulkAnswer:
+        """Send ready-made lines (`connectors.engine.bulk`) as they are, once, and return what became of each.
+
+        It is never repeated here: whoever numbers its batches decides what to do with one whose answer was lost.
+        Raises `EngineFailed` when the engine does not answer for exactly as many operations as were sent.
+        """
+        what = f"send {operations} operations to {index}"
+        answer = await self._lane.call(
+            what,
+            lambda client: client.bulk(
+                index=index, operations=cast("Any", body), pipeline=pipeline, filter_path=ANSWER_PATH
+            ),
+            BulkAnswer,
+            repeat=False,
+        )
+        if len(answer.items) != operations:
+            raise EngineFailed(f"Could not {what}: the engine answered for {len(answer.items)}.", status=200)
+        return answer

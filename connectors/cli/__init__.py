@@ -1,0 +1,59 @@
+"""The command line: reads the settings, runs one command, and turns errors into messages and exit codes."""
+
+import sys
+from pathlib import Path
+
+import click
+
+import connectors
+from connectors import logger
+from connectors.cli.engine import engine
+from connectors.cli.invocation import Invocation
+from connectors.errors import ConfigurationError, ConnectorsError
+
+EXIT_FAILED = 1
+EXIT_WRONG_SETTINGS = 2
+EXIT_INTERRUPTED = 130
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(connectors.__version__, message="connectors %(version)s")
+@click.option(
+    "--config",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Settings file. Default: config.yml in this folder, if there is one.",
+)
+@click.pass_context
+def cli(context: click.Context, config: Path | None) -> None:
+    """Keep a search index true to its sources.
+
+    Exit codes: 0 done, 1 failed, 2 wrong settings or arguments.
+    """
+    context.obj = Invocation(config)
+
+
+cli.add_command(engine)
+
+
+def main() -> None:
+    """Run the command of `sys.argv` and exit."""
+    logger.set_up()
+    try:
+        code = cli.main(standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        sys.exit(EXIT_INTERRUPTED)
+    except ConnectorsError as error:
+        show(error)
+        sys.exit(EXIT_WRONG_SETTINGS if isinstance(error, ConfigurationError) else EXIT_FAILED)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def show(error: ConnectorsError) -> None:
+    """Print an error for a person: what happened, then what to do, then how hard it was tried."""
+    click.secho(error.message, fg="red", err=True)
+    for line in (error.hint, *getattr(error, "__notes__", ())):
+        if line:
+            click.echo(line, err=True)

@@ -1,0 +1,75 @@
+"""`connectors engine`: what there is to ask and do about the search engine."""
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING
+
+import click
+
+from connectors.cli.invocation import Invocation
+from connectors.config import EngineSettings
+
+if TYPE_CHECKING:
+    from connectors.engine import Engine
+
+
+@dataclass(frozen=True)
+class Step:
+    """One thing that was tried and worked; what does not work is an error."""
+
+    name: str
+    found: str
+    took_ms: int
+
+
+@click.group()
+def engine() -> None:
+    """Ask about the search engine."""
+
+
+@engine.command()
+@click.option("--write", is_flag=True, help="Also write to, search and delete an index made for this check.")
+@click.option("--json", "as_json", is_flag=True, help="Print the steps as JSON.")
+@click.pass_obj
+def check(invocation: Invocation, *, write: bool, as_json: bool) -> None:
+    """Connect to the engine of the settings and say step by step what works."""
+    steps: list[Step] = []
+
+    async def run() -> None:
+        async for step in _steps(invocation.settings.engine, write=write):
+            steps.append(step)
+            if not as_json:
+                click.echo(f"{click.style('ok', fg='green')}  {step.name:<8} {step.found} ({step.took_ms} ms)")
+
+    try:
+        asyncio.run(run())
+    finally:
+        if as_json:
+            click.echo(json.dumps([asdict(step) for step in steps], indent=2))
+
+
+async def _steps(settings: EngineSettings, *, write: bool) -> AsyncIterator[Step]:
+    from connectors.engine import open_engine  # the client takes most of a second to import  # noqa: PLC0415
+
+    started = time.perf_counter()
+    async with open_engine(replace(settings, attempts=1)) as opened:  # who asks wants to know now
+        yield _step("connect", str(opened.info), started)
+        if write:
+            async for step in _write_steps(opened):
+                yield step
+
+
+async def _write_steps(opened: "Engine") -> AsyncIterator[Step]:
+    from connectors.engine.probe import Probe  # noqa: PLC0415 - as above
+
+    async with Probe.of(opened) as probe:
+        for name, act in probe.acts.items():
+            started = time.perf_counter()
+            yield _step(name, await act(), started)
+
+
+def _step(name: str, found: str, started: float) -> Step:
+    return Step(name, found, round((time.perf_counter() - started) * 1000))

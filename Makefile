@@ -1,0 +1,82 @@
+# What can be done here; `make` alone lists it. Everything lives in .venv, nothing is installed into the system's Python.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+# The engine that `make run` talks to; empty means the one of config.yml.
+ENGINE ?=
+# The fixture that `make ftest` runs, and how many rounds `make torture` makes.
+NAME ?=
+ROUNDS ?= 200
+
+.DEFAULT_GOAL := help
+.PHONY: help install lint format typecheck test ftest ftest-all torture bench run docs lock docker clean
+
+help: ## List the targets.
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+
+install: $(VENV)/.ready ## Make .venv with everything for development, and the `connectors` command in it.
+
+run: $(VENV)/.core ## Check the connection to the search engine, by writing and reading (ENGINE=http://... for another).
+	$(if $(ENGINE),CONNECTORS__ENGINE__HOST=$(ENGINE)) $(BIN)/python -m connectors engine check --write
+
+test: $(VENV)/.ready ## Run every test that needs no server, with coverage per module.
+	$(BIN)/python -m pytest --cov --cov-report=term
+
+lint: $(VENV)/.ready ## Check style, and that what is generated is current.
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/python docs/generate.py --check
+
+format: $(VENV)/.ready ## Format the code and mend what can be mended.
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+typecheck: $(VENV)/.ready ## Check the types.
+	$(BIN)/mypy connectors tests benchmarks docs
+
+ftest: $(VENV)/.ready ## Run the tests against a real server: NAME=elasticsearch or opensearch, started and stopped here.
+	@test -n "$(NAME)" -a -d "fixtures/$(NAME)" || { echo "Say which: make ftest NAME=<one of: $(FIXTURES)>"; exit 2; }
+	$(BIN)/python -m pytest -m real_engine --engine=$(NAME) tests
+
+FIXTURES = $(notdir $(patsubst %/,%,$(wildcard fixtures/*/)))
+ftest-all: $(addprefix ftest-,$(FIXTURES)) ## Run them all, one after the other.
+ftest-%:
+	$(MAKE) ftest NAME=$*
+
+torture: $(VENV)/.ready ## Try to break it: ROUNDS=200 random rounds of each torture test; writes docs/torture-report.md.
+	$(BIN)/python -m pytest -m long_round --rounds=$(ROUNDS) --timeout=3600 tests/torture
+
+bench: $(VENV)/.ready ## Measure, as ratios taken in one run; prints the tables of docs/performance.md.
+	$(BIN)/python -m benchmarks
+
+docs: $(VENV)/.ready ## Write what is generated: config.yml and docs/settings.md.
+	$(BIN)/python docs/generate.py
+
+lock: $(VENV)/.ready ## Pin every dependency again, with hashes.
+	$(BIN)/uv pip compile -q --universal --generate-hashes --no-annotate --custom-compile-command "make lock" \
+		pyproject.toml -o requirements.txt
+	$(BIN)/uv pip compile -q --universal --generate-hashes --no-annotate --custom-compile-command "make lock" \
+		pyproject.toml --group dev -o requirements-dev.txt
+
+docker: ## Build the container image.
+	docker build -t connectors .
+
+clean: ## Remove .venv and everything else that was made here.
+	rm -rf $(VENV) .cache .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/.made:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "This needs Python 3.11 or newer: make PYTHON=python3.12 ..."; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { echo "Python's venv module is missing (Debian: apt install python3-venv)."; exit 1; }
+	@touch $@
+
+$(VENV)/.core: $(VENV)/.made requirements.txt
+	$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements.txt
+	@touch $@
+
+$(VENV)/.ready: $(VENV)/.made requirements-dev.txt pyproject.toml
+	$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps -e .
+	@touch $@ $(VENV)/.core

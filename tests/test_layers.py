@@ -1,0 +1,102 @@
+"""The layers: a module imports its own row or a lower one, and a driver only in the one file that uses it."""
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+# From the bottom up. What stands in one row may import each other, except where APART says otherwise.
+ROWS: list[set[str]] = [
+    {"errors", "logger", "secret"},
+    {"aio"},
+    {"binding", "config"},
+    {"engine"},
+    {"testing"},
+    {"cli", "__main__"},
+]
+# Third-party packages that may be imported in one place only.
+DRIVERS: dict[str, str] = {
+    "aiohttp": "connectors/engine/node.py",
+    "elastic_transport": "connectors/engine/",
+    "elasticsearch": "connectors/engine/",
+    "click": "connectors/cli/",
+    "structlog": "connectors/logger.py",
+    "yaml": "connectors/config.py",
+}
+
+
+@dataclass(frozen=True)
+class Import:
+    path: str
+    line: int
+    target: str
+
+
+def imports_of(path: Path, root: Path) -> Iterator[Import]:
+    name = str(path.relative_to(root))
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield Import(name, node.lineno, alias.name)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{name}:{node.lineno} imports relatively"
+            yield Import(name, node.lineno, node.module or "")
+            for alias in node.names:
+                yield Import(name, node.lineno, f"{node.module}.{alias.name}")
+
+
+def breaches(root: Path) -> list[str]:
+    found = []
+    for path in sorted((root / "connectors").rglob("*.py")):
+        for one in imports_of(path, root):
+            found += [f"{one.path}:{one.line} imports {one.target}: {why}" for why in (upwards(one), stray(one)) if why]
+    return found
+
+
+def upwards(one: Import) -> str | None:
+    parts = one.target.split(".")
+    if parts[0] != "connectors" or len(parts) == 1:
+        return None
+    own, other = row(Path(one.path).with_suffix("").parts[1]), row(parts[1])
+    if own is None:
+        return "it is in no row of the layers"
+    return "that is a higher row" if other is not None and other > own else None
+
+
+def row(name: str) -> int | None:
+    return next((number for number, names in enumerate(ROWS) if name in names), None)
+
+
+def stray(one: Import) -> str | None:
+    home = DRIVERS.get(one.target.split(".")[0])
+    return None if home is None or one.path.startswith(home) else f"only {home} may"
+
+
+def test_the_package_keeps_its_layers() -> None:
+    assert breaches(ROOT) == []
+
+
+def test_every_module_has_a_row() -> None:
+    names = {path.stem if path.is_file() else path.name for path in (ROOT / "connectors").iterdir()}
+    assert {name for name in names if row(name) is None} == {"__init__", "__pycache__"} & names
+
+
+@pytest.mark.parametrize(
+    ("path", "code", "breach"),
+    [
+        ("connectors/errors.py", "import connectors.config", "higher row"),
+        ("connectors/aio/retry.py", "def f() -> None:\n    from connectors import engine", "higher row"),
+        ("connectors/config.py", "import aiohttp", "only connectors/engine/node.py may"),
+        ("connectors/engine/lane.py", "from aiohttp.client import ClientSession", "only connectors/engine/node.py may"),
+        ("connectors/surprise.py", "import connectors.errors", "in no row"),
+    ],
+)
+def test_a_breach_is_found(tmp_path: Path, path: str, code: str, breach: str) -> None:
+    module = tmp_path / path
+    module.parent.mkdir(parents=True)
+    module.write_text(code)
+    assert [breach in found for found in breaches(tmp_path)] == [True] * len(breaches(tmp_path)) != []

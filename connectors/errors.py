@@ -16,7 +16,7 @@
     │   ├── EngineUntrusted                 Permanent   its certificate is not one that we trust
     │   ├── EngineDenied                    Permanent   it refuses these credentials
     │   ├── EngineRefused(status, kind)     Permanent   it refuses this request, now and later
-    │   ├── Conflict(repeated)              Permanent   somebody else wrote first
+    │   ├── Conflict                        Permanent   somebody else wrote first
     │   ├── IndexMissing(index)             Permanent   there is no such index
     │   └── IndexReplaced(index)            Permanent   the name now means another index
     ├── JobError
@@ -88,14 +88,17 @@ class DocumentSkipped(ConnectorsError, Permanent):
 
 
 class EngineError(ConnectorsError):
-    """Something about the search engine."""
+    """Something about the search engine.
+
+    `maybe_applied` says that the request, in this or an earlier attempt of the same call, may have been applied all
+    the same, because its answer was lost. Where it is False nothing was changed.
+    """
+
+    maybe_applied: bool = False
 
 
 class EngineUnreachable(EngineError, Retryable):
-    """No connection, no answer in time, or an answer that broke off: the request may or may not have been applied.
-
-    `unsent` says that it certainly was not, because no connection was made.
-    """
+    """No connection (`unsent`), no answer in time, or an answer that broke off."""
 
     def __init__(self, message: str, *, unsent: bool = False, hint: str | None = None) -> None:
         super().__init__(message, hint=hint)
@@ -115,7 +118,7 @@ class EngineBlocked(EngineError, Retryable):
 
 
 class EngineFailed(EngineError, Retryable):
-    """The engine failed at a request that is sound (a 5xx); it may or may not have been applied."""
+    """The engine failed at a request that is sound (a 5xx), or answered what can't be."""
 
     def __init__(self, message: str, *, status: int, retry_after_s: float | None = None) -> None:
         super().__init__(message)
@@ -145,15 +148,10 @@ class EngineRefused(EngineError, Permanent):
 
 
 class Conflict(EngineError, Permanent):
-    """The document is not in the state that this write expected.
+    """The document is not in the state that this write expected, or there is one where there should be none.
 
-    `repeated` says that an earlier attempt of the same call may have been applied: then the other writer may have
-    been ourselves, and whoever cares reads the document and decides.
+    When `maybe_applied` is set the other writer may have been ourselves: read the document and decide.
     """
-
-    def __init__(self, message: str, *, repeated: bool = False) -> None:
-        super().__init__(message)
-        self.repeated = repeated
 
 
 class IndexMissing(EngineError, Permanent):

@@ -40,7 +40,7 @@ def test_without_a_hint_the_message_stands_alone() -> None:
         (errors.EngineUnreachable("x", unsent=True), "unsent", True),
         (errors.EngineFailed("x", status=502), "status", 502),
         (errors.EngineRefused("x", status=400, kind="parsing_exception"), "kind", "parsing_exception"),
-        (errors.Conflict("x", repeated=True), "repeated", True),
+        (errors.Conflict("x"), "maybe_applied", False),
         (errors.IndexMissing("x", index="docs"), "index", "docs"),
         (errors.IndexReplaced("x", index="docs"), "index", "docs"),
         (errors.DocumentSkipped("too large"), "reason", "too large"),

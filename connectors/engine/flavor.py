@@ -11,6 +11,7 @@ from connectors.engine.faults import from_status, incomplete, unknown_product
 from connectors.engine.node import PRODUCT, PRODUCT_HEADER
 from connectors.errors import ConfigurationError
 
+UNKNOWN: Final = "unknown"
 OLDEST: Final = {"elasticsearch": (8, 0), "opensearch": (2, 4)}
 """The oldest versions with all that we rely on; for OpenSearch that is points in time."""
 
@@ -33,6 +34,8 @@ class EngineInfo:
 
     def __str__(self) -> str:
         title = {"elasticsearch": "Elasticsearch", "opensearch": "OpenSearch"}[self.flavor]
+        if self.version == UNKNOWN:
+            return f"{title}, which may not tell these credentials its version, at {self.where}"
         return f"{title} {self.version}, cluster {self.cluster!r}, at {self.where}"
 
 
@@ -59,14 +62,16 @@ async def recognise(transport: AsyncTransport, where: str, stated: Flavor | None
     """Ask an engine who it is.
 
     Its greeting (`GET /`) tells. Where that is refused with 403 or 405, the product header of the refusal does,
-    together with the version of the node that answered. `stated` comes before what the engine says of itself.
-    Raises `ConfigurationError` for what is no engine or too old, and an `EngineError` for what went wrong.
+    together with the version of the node that answered. `stated` comes before what the engine says of itself, and
+    then an engine that says nothing will do. Raises `ConfigurationError` for what is no engine or too old, and an `EngineError` for what went wrong.
     """
     what = "ask the engine who it is"
     status, headers, body = await _ask(transport, "/")
     is_elastic = headers.get(PRODUCT_HEADER) == PRODUCT
     if status in {403, 405} and (stated or is_elastic):
         status, headers, body = await _ask(transport, "/_nodes/_local?filter_path=cluster_name,nodes.*.version")
+        if status in {403, 405} and stated:
+            return EngineInfo(stated, UNKNOWN, UNKNOWN, where)
         flavor = stated or Flavor.ELASTICSEARCH
         number, cluster = _from_nodes(status, headers, body, what, where)
     elif status in {403, 405}:

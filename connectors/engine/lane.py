@@ -15,7 +15,7 @@ from connectors.aio.retry import NEVER, Retry
 from connectors.config import EngineSettings
 from connectors.engine.faults import incomplete, is_answer, translate
 from connectors.engine.node import HttpNode, tls_context
-from connectors.errors import Conflict, EngineFailed, EngineUnreachable
+from connectors.errors import EngineError, EngineFailed, EngineUnreachable
 
 T = TypeVar("T")
 Request = Callable[[AsyncElasticsearch], Awaitable[ApiResponse[Any]]]
@@ -90,8 +90,8 @@ class Lane:
     async def call(self, what: str, request: Request, answer: type[T], *, repeat: bool = True) -> T:
         """Make one request until it is answered, and return the answer decoded as that type.
 
-        `what` completes the sentence "Could not ...". Raises an `EngineError`. A `Conflict` says `repeated` when an
-        earlier attempt of this call may have been applied. With `repeat=False` there is one attempt.
+        `what` completes the sentence "Could not ...". Raises an `EngineError`, which says whether the request may
+        have been applied all the same. With `repeat=False` there is one attempt.
         """
         maybe_applied = False
 
@@ -100,11 +100,9 @@ class Lane:
             try:
                 async with self.turn():
                     return self._decode(await self._sent(what, request), what, answer)
-            except (EngineFailed, EngineUnreachable) as error:
-                maybe_applied |= not (isinstance(error, EngineUnreachable) and error.unsent)
-                raise
-            except Conflict as error:
-                error.repeated = maybe_applied
+            except EngineError as error:
+                maybe_applied |= _answer_was_lost(error)
+                error.maybe_applied = maybe_applied
                 raise
 
         retry = self.retry if repeat else replace(self.retry, policy=NEVER)
@@ -127,3 +125,7 @@ class Lane:
             ) from error
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise incomplete(what, self.where) from error
+
+
+def _answer_was_lost(error: EngineError) -> bool:
+    return isinstance(error, EngineFailed) or (isinstance(error, EngineUnreachable) and not error.unsent)

@@ -22,7 +22,8 @@ class Operations:
     """Reads and writes documents.
 
     Every operation names its index, has a time limit, is retried as its lane says, and raises an `EngineError`. A
-    write that is repeated after its answer was lost may meet its own first attempt: then its `Conflict` says so.
+    write that is repeated after its answer was lost may meet its own first attempt: then the `Conflict` that it
+    raises says `maybe_applied`.
     """
 
     def __init__(self, lane: Lane, flavor: Flavor) -> None:

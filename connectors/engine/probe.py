@@ -70,4 +70,4 @@ class Probe:
         stamp = await self.engine.indices.stamp(self.index)
         if stamp is None:
             return "these credentials may not read it: nothing can be skipped, and syncs read the whole index"
-        return f"{len(stamp.shards)} shards"
+        return f"know where each of {len(stamp.shards)} primary shards stands"

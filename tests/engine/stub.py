@@ -126,6 +126,10 @@ class Stub:
             task.cancel()
         await asyncio.gather(*self._serving, return_exceptions=True)
 
+    def reply_to(self, request: Received) -> Reply:
+        """Return what to do about a request: the next of the script, whatever it asks for."""
+        return self.script.pop(0) if self.script else answer(500, b"the script is over")
+
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
@@ -134,8 +138,7 @@ class Stub:
         try:
             while (request := await self._read(reader, writer)) is not None:
                 self.requests.append(request)
-                reply = self.script.pop(0) if self.script else answer(500, b"the script is over")
-                await reply(writer)
+                await self.reply_to(request)(writer)
         except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
             pass
         finally:

@@ -146,7 +146,7 @@ async def test_a_write_that_meets_its_own_first_attempt_says_so(opened: Opened) 
             await engine.control.create("docs", "1", {})
         with pytest.raises(Conflict) as first:
             await engine.control.create("docs", "1", {})
-    assert (repeated.value.repeated, first.value.repeated) == (True, False)
+    assert (repeated.value.maybe_applied, first.value.maybe_applied) == (True, False)
 
 
 async def test_a_conflict_after_a_refusal_is_somebody_elses(opened: Opened) -> None:
@@ -154,7 +154,7 @@ async def test_a_conflict_after_a_refusal_is_somebody_elses(opened: Opened) -> N
     async with opened(busy, refusal(409, "version_conflict_engine_exception")) as (engine, _):
         with pytest.raises(Conflict) as caught:
             await engine.control.create("docs", "1", {})
-    assert not caught.value.repeated
+    assert not caught.value.maybe_applied
 
 
 async def test_a_bulk_request_is_never_repeated(opened: Opened) -> None:

@@ -46,6 +46,12 @@ async def test_an_engine_is_recognised(
     assert (info.flavor, info.version, info.cluster) == (flavor, version, "test")
 
 
+async def test_a_stated_engine_may_keep_its_version_to_itself(clock: Impatient) -> None:
+    info = await recognised(clock, refusal(403, "x"), refusal(403, "x"), flavor="elasticsearch")
+    assert (info.flavor, info.version) == (Flavor.ELASTICSEARCH, "unknown")
+    assert str(info).startswith("Elasticsearch, which may not tell these credentials its version, at http://")
+
+
 async def test_an_engine_introduces_itself(clock: Impatient) -> None:
     assert str(EngineInfo(Flavor.OPENSEARCH, "2.19.6", "prod", "http://e")) == (
         "OpenSearch 2.19.6, cluster 'prod', at http://e"

@@ -1,0 +1,52 @@
+"""The rounds of torture tests, and the report that a long run writes."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+REPORT = Path(__file__).parent.parent.parent / "docs" / "torture-report.md"
+HEAD = """\
+# Torture report
+
+What the last long run of `make torture` tried, how often and with which seeds, and what was lost. Each seed makes one
+round, and the same seed makes the same round again: `make torture ROUNDS=1 FIRST_SEED=<seed>`.
+"""
+
+
+@dataclass
+class Report:
+    """What the torture tests did."""
+
+    lines: dict[str, list[str]] = field(default_factory=dict)
+
+    def add(self, test: str, promise: str, seeds: range, facts: dict[str, int]) -> None:
+        """Say that a test kept its promise with these seeds, and what happened in it."""
+        happened = "; ".join(f"{count:,} {what}" for what, count in facts.items())
+        rounds = f"{len(seeds):,} rounds, seeds {seeds.start} to {seeds.stop - 1}."
+        self.lines[test] = [f"## {test}", "", f"{promise}", "", f"- {rounds}", f"- {happened}.", "- Lost: nothing.", ""]
+
+    def write(self) -> None:
+        """Write the page."""
+        body = [line for test in sorted(self.lines) for line in self.lines[test]]
+        made = f"Made on {datetime.now(UTC):%Y-%m-%d}.\n"
+        REPORT.write_text("\n".join([HEAD, made, *body]).rstrip() + "\n", encoding="utf-8")
+
+
+@pytest.fixture(scope="session")
+def report(request: pytest.FixtureRequest) -> Iterator[Report]:
+    """Collect what the long rounds did; a failed test leaves the last report as it is."""
+    kept = Report()
+    yield kept
+    if kept.lines and not request.session.testsfailed:
+        kept.write()
+
+
+@pytest.fixture
+def seeds(request: pytest.FixtureRequest) -> range:
+    """The seeds that `--rounds` and `--first-seed` ask for."""
+    first: int = request.config.getoption("--first-seed")
+    rounds: int = request.config.getoption("--rounds")
+    return range(first, first + rounds)

@@ -8,6 +8,7 @@ ENGINE ?=
 # The fixture that `make ftest` runs, and how many rounds `make torture` makes.
 NAME ?=
 ROUNDS ?= 200
+FIRST_SEED ?= 0
 
 .DEFAULT_GOAL := help
 .PHONY: help install lint format typecheck test ftest ftest-all torture bench run docs lock docker clean
@@ -33,7 +34,7 @@ format: $(VENV)/.ready ## Format the code and mend what can be mended.
 	$(BIN)/ruff format .
 
 typecheck: $(VENV)/.ready ## Check the types.
-	$(BIN)/mypy connectors tests benchmarks docs
+	$(BIN)/mypy connectors tests benchmarks docs .ci
 
 ftest: $(VENV)/.ready ## Run the tests against a real server: NAME=elasticsearch or opensearch, started and stopped here.
 	@test -n "$(NAME)" -a -d "fixtures/$(NAME)" || { echo "Say which: make ftest NAME=<one of: $(FIXTURES)>"; exit 2; }
@@ -44,8 +45,8 @@ ftest-all: $(addprefix ftest-,$(FIXTURES)) ## Run them all, one after the other.
 ftest-%:
 	$(MAKE) ftest NAME=$*
 
-torture: $(VENV)/.ready ## Try to break it: ROUNDS=200 random rounds of each torture test; writes docs/torture-report.md.
-	$(BIN)/python -m pytest -m long_round --rounds=$(ROUNDS) --timeout=3600 tests/torture
+torture: $(VENV)/.ready ## Try to break it: ROUNDS random rounds of each torture test; writes docs/torture-report.md.
+	$(BIN)/python -m pytest -m long_round --rounds=$(ROUNDS) --first-seed=$(FIRST_SEED) --timeout=3600 tests/torture
 
 bench: $(VENV)/.ready ## Measure, as ratios taken in one run; prints the tables of docs/performance.md.
 	$(BIN)/python -m benchmarks

@@ -9,10 +9,11 @@ from connectors.testing.virtual_time import VirtualClock, virtual_time
 
 
 class Server:
-    """Works on at most `capacity` calls at once, one second each, and lets the others queue or refuses them."""
+    """Works on at most `capacity` calls at once, `call_s` seconds each, and lets the others queue or refuses them."""
 
-    def __init__(self, capacity: int, *, refuses: bool = False) -> None:
+    def __init__(self, capacity: int, *, refuses: bool = False, call_s: float = 1.0) -> None:
         self.capacity = capacity
+        self.call_s = call_s
         self.refuses = refuses
         self.done = 0
         self.refused = 0
@@ -29,7 +30,7 @@ class Server:
         self.most = max(self.most, self._inside)
         try:
             async with self._free:
-                await asyncio.sleep(self._random.uniform(0.9, 1.1))
+                await asyncio.sleep(self.call_s * self._random.uniform(0.9, 1.1))
         finally:
             self._inside -= 1
         self.done += 1
@@ -93,6 +94,17 @@ async def test_more_capacity_is_found() -> None:
     larger = Server(16)
     await drive(limiter, larger, callers=32, seconds=900)
     assert limiter.limit >= 14
+
+
+@virtual_time
+async def test_a_server_whose_calls_take_longer_now_is_not_taken_for_an_overloaded_one() -> None:
+    limiter, server = AdaptiveLimiter(most=32, clock=VirtualClock()), Server(8)
+    await drive(limiter, server, callers=32, seconds=300)
+    heavier = Server(8, call_s=5)
+    await drive(limiter, heavier, callers=32, seconds=3000)
+    heavier.done = 0
+    await drive(limiter, heavier, callers=32, seconds=3000)
+    assert heavier.done >= 0.9 * 8 * 3000 / 5
 
 
 @virtual_time

@@ -121,6 +121,10 @@ class Stub:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Stop listening, and end the connections that there are."""
         self._server.close()
         for task in list(self._serving):
             task.cancel()

@@ -104,6 +104,15 @@ async def test_retry_after_is_the_least_we_wait(opened: Opened, clock: Impatient
     assert 7 <= clock.pauses[0] <= 7.25
 
 
+async def test_of_nested_reasons_the_root_is_told(opened: Opened) -> None:
+    outer = {"type": "search_phase_execution_exception", "reason": "all shards failed"}
+    root = {"type": "query_shard_exception", "reason": "No mapping found for [n]"}
+    async with opened(answer(400, {"error": {**outer, "root_cause": [root]}})) as (engine, _):
+        with pytest.raises(EngineRefused, match=r"No mapping found for \[n\] \(query_shard_exception") as caught:
+            await engine.control.get("docs", "1")
+    assert caught.value.kind == "query_shard_exception"
+
+
 async def test_a_missing_index_is_named(opened: Opened) -> None:
     async with opened(refusal(404, "index_not_found_exception")) as (engine, _):
         with pytest.raises(IndexMissing) as caught:
@@ -147,6 +156,23 @@ async def test_a_write_that_meets_its_own_first_attempt_says_so(opened: Opened) 
         with pytest.raises(Conflict) as first:
             await engine.control.create("docs", "1", {})
     assert (repeated.value.maybe_applied, first.value.maybe_applied) == (True, False)
+
+
+async def test_a_write_that_was_never_sent_was_not_applied(opened: Opened) -> None:
+    async with opened() as (engine, stub):
+        await stub.close()
+        with pytest.raises(EngineUnreachable) as caught:
+            await engine.control.put("docs", "1", {})
+    assert caught.value.unsent
+    assert not caught.value.maybe_applied
+
+
+async def test_a_write_whose_last_attempt_was_refused_may_still_have_been_applied(opened: Opened) -> None:
+    busy = refusal(429, "es_rejected_execution_exception")
+    async with opened(reset(), busy, busy) as (engine, _):
+        with pytest.raises(EngineOverloaded) as caught:
+            await engine.control.put("docs", "1", {})
+    assert caught.value.maybe_applied
 
 
 async def test_a_conflict_after_a_refusal_is_somebody_elses(opened: Opened) -> None:

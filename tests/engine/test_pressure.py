@@ -66,6 +66,17 @@ async def test_after_a_refusal_data_waits_until_control_gets_through() -> None:
 
 
 @virtual_time
+async def test_after_a_refusal_a_slow_success_is_not_enough() -> None:
+    pressure = Pressure(slow_after_s=1)
+    with pytest.raises(EngineOverloaded):
+        await control(pressure, 0, EngineOverloaded("full"))
+    await control(pressure, 2)
+    assert pressure.high
+    await control(pressure, 0.5)
+    assert not pressure.high
+
+
+@virtual_time
 async def test_without_further_control_requests_data_waits_no_longer_than_the_longest_pause() -> None:
     pressure = Pressure(slow_after_s=1)
     with pytest.raises(EngineOverloaded):

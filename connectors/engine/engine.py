@@ -44,6 +44,8 @@ async def open_engine(settings: EngineSettings, clock: Clock | None = None) -> A
 
     Raises `ConfigurationError` for settings that can't work and an `EngineError` when the engine can't be reached.
     """
+    if settings.host.startswith("https:") and not settings.verify_certs:
+        log.warning("The engine's certificate is not checked: anybody may answer in its place.", host=settings.host)
     retry = _retry(settings, clock or SystemClock())
     info = await retry(lambda _: _recognised(settings))
     node_class = OpenSearchNode if info.flavor is Flavor.OPENSEARCH else HttpNode

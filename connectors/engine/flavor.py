@@ -63,7 +63,8 @@ async def recognise(transport: AsyncTransport, where: str, stated: Flavor | None
 
     Its greeting (`GET /`) tells. Where that is refused with 403 or 405, the product header of the refusal does,
     together with the version of the node that answered. `stated` comes before what the engine says of itself, and
-    then an engine that says nothing will do. Raises `ConfigurationError` for what is no engine or too old, and an `EngineError` for what went wrong.
+    then one that says nothing will do. Raises `ConfigurationError` for what is no engine or too old, and an
+    `EngineError` for what went wrong.
     """
     what = "ask the engine who it is"
     status, headers, body = await _ask(transport, "/")

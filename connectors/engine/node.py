@@ -3,6 +3,7 @@
 import asyncio
 import os
 import ssl
+from dataclasses import dataclass
 from typing import Any, ClassVar, Final
 
 import aiohttp
@@ -19,6 +20,26 @@ log = logger.get(__name__)
 PRODUCT_HEADER: Final = "x-elastic-product"
 PRODUCT: Final = "Elasticsearch"
 USER_AGENT: Final = f"connectors/{connectors.__version__}"
+
+
+@dataclass(frozen=True)
+class Request:
+    """One request on its way to the engine."""
+
+    method: str
+    target: str
+    body: bytes | None
+    headers: HttpHeaders
+    timeout_s: float | None
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What came back."""
+
+    status: int
+    headers: HttpHeaders
+    content: bytes
 
 
 class HttpNode(BaseAsyncNode):
@@ -51,30 +72,34 @@ class HttpNode(BaseAsyncNode):
         headers: HttpHeaders | None = None,
         request_timeout: DefaultType | float | None = DEFAULT,
     ) -> NodeApiResponse:
-        """Send one request and return its whole answer."""
+        """Send one request and return its whole answer, as the client library asks for it."""
         timeout_s = self.config.request_timeout if isinstance(request_timeout, DefaultType) else request_timeout
         started = asyncio.get_running_loop().time()
-        try:
-            async with self._open_session().request(
-                method,
-                self.base_url + target,
-                data=body,
-                headers=self._merged(headers),
-                timeout=aiohttp.ClientTimeout(total=timeout_s, sock_connect=self.connect_timeout_s),
-                proxy=self.proxy,
-                allow_redirects=False,
-            ) as answer:
-                content = await answer.read()
-        except (aiohttp.ClientError, OSError) as error:
-            raise self._fault(error, timeout_s) from error
+        reply = await self.exchange(Request(method, target, body, headers or HttpHeaders(), timeout_s))
         meta = ApiResponseMeta(
             node=self.config,
             duration=asyncio.get_running_loop().time() - started,
             http_version="1.1",
-            status=answer.status,
-            headers=self._received(answer),
+            status=reply.status,
+            headers=reply.headers,
         )
-        return NodeApiResponse(meta, content)
+        return NodeApiResponse(meta, reply.content)
+
+    async def exchange(self, request: Request) -> Reply:
+        """Send a request over the wire and return what comes back. Raises an `EngineError`."""
+        try:
+            async with self._open_session().request(
+                request.method,
+                self.base_url + request.target,
+                data=request.body,
+                headers=self._merged(request.headers),
+                timeout=aiohttp.ClientTimeout(total=request.timeout_s, sock_connect=self.connect_timeout_s),
+                proxy=self.proxy,
+                allow_redirects=False,
+            ) as answer:
+                return Reply(answer.status, self._received(answer), await answer.read())
+        except (aiohttp.ClientError, OSError) as error:
+            raise self._fault(error, request.timeout_s) from error
 
     async def close(self) -> None:  # type: ignore[override]
         """Close every connection."""
@@ -82,9 +107,9 @@ class HttpNode(BaseAsyncNode):
             await self._session.close()
             self._session = None
 
-    def _merged(self, headers: HttpHeaders | None) -> dict[str, str]:
+    def _merged(self, headers: HttpHeaders) -> dict[str, str]:
         merged = HttpHeaders(self.headers)
-        merged.update(headers or {})
+        merged.update(headers)
         merged["user-agent"] = USER_AGENT
         return dict(merged)
 

@@ -1,15 +1,13 @@
 """OpenSearch behind the client of Elasticsearch: a node that translates where the two differ on the wire."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import msgspec
 from elastic_transport import HttpHeaders
-from elastic_transport._node import NodeApiResponse
-from elastic_transport.client_utils import DEFAULT, DefaultType
 
-from connectors.engine.node import HttpNode
+from connectors.engine.node import HttpNode, Reply, Request
 
 _COMPATIBLE: Final = re.compile(r"application/vnd\.elasticsearch\+(?P<kind>[a-z-]+)\s*;\s*compatible-with=\d+")
 _OPEN_POINT_IN_TIME: Final = re.compile(r"^/(?P<index>[^/?]+)/_pit(?P<query>\?.*)?$")
@@ -36,40 +34,33 @@ class _AllClosed(msgspec.Struct, frozen=True):
 class OpenSearchNode(HttpNode):
     """Media types without a compatibility version, and points in time under OpenSearch's own path and names."""
 
-    async def perform_request(  # type: ignore[override] # the base class declares the synchronous signature
-        self,
-        method: str,
-        target: str,
-        body: bytes | None = None,
-        headers: HttpHeaders | None = None,
-        request_timeout: DefaultType | float | None = DEFAULT,
-    ) -> NodeApiResponse:
+    async def exchange(self, request: Request) -> Reply:
         """Translate the request, send it, and translate the answer back."""
-        request = _Translated.of(method, target, body)
-        meta, content = await super().perform_request(
-            method, request.target, request.body, _plain(headers), request_timeout
-        )
-        return NodeApiResponse(meta, request.answer(content) if meta.status < 300 else content)
+        translated = _Translated.of(request)
+        reply = await super().exchange(translated.request)
+        return replace(reply, content=translated.answer(reply.content)) if reply.status < 300 else reply
 
 
 @dataclass(frozen=True)
 class _Translated:
-    """One request as OpenSearch wants it."""
+    """One request as OpenSearch wants it, and what its answer has to become."""
 
-    target: str
-    body: bytes | None
+    request: Request
     opens: bool = False
     closes: bool = False
 
     @classmethod
-    def of(cls, method: str, target: str, body: bytes | None) -> "_Translated":
-        opening = _OPEN_POINT_IN_TIME.match(target)
-        if method == "POST" and opening:
-            return cls(f"/{opening['index']}{_POINT_IN_TIME}{opening['query'] or ''}", body, opens=True)
-        if method == "DELETE" and target == _CLOSE_POINT_IN_TIME:
-            ids = [msgspec.json.decode(body or b"", type=_Id).id]
-            return cls(_POINT_IN_TIME, msgspec.json.encode({"pit_id": ids}), closes=True)
-        return cls(target, body)
+    def of(cls, request: Request) -> "_Translated":
+        plain = replace(request, headers=_plain(request.headers))
+        opening = _OPEN_POINT_IN_TIME.match(request.target)
+        if request.method == "POST" and opening:
+            target = f"/{opening['index']}{_POINT_IN_TIME}{opening['query'] or ''}"
+            return cls(replace(plain, target=target), opens=True)
+        if request.method == "DELETE" and request.target == _CLOSE_POINT_IN_TIME:
+            ids = [msgspec.json.decode(request.body or b"", type=_Id).id]
+            body = msgspec.json.encode({"pit_id": ids})
+            return cls(replace(plain, target=_POINT_IN_TIME, body=body), closes=True)
+        return cls(plain)
 
     def answer(self, content: bytes) -> bytes:
         """Return the content as Elasticsearch would give it; what can't be read stays, for the caller to find."""
@@ -84,7 +75,5 @@ class _Translated:
         return content
 
 
-def _plain(headers: HttpHeaders | None) -> HttpHeaders:
-    return HttpHeaders(
-        {name: _COMPATIBLE.sub(r"application/\g<kind>", value) for name, value in (headers or {}).items()}
-    )
+def _plain(headers: HttpHeaders) -> HttpHeaders:
+    return HttpHeaders({name: _COMPATIBLE.sub(r"application/\g<kind>", value) for name, value in headers.items()})

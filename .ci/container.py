@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Does what the Dockerfile says without Docker, in a clean folder with an empty virtual environment, and starts the result."""
+"""Does what the Dockerfile says without Docker, in a clean folder and an empty environment, and starts the result."""
 
 import json
 import os
@@ -21,13 +21,14 @@ def main() -> int:
         Path(folder).chmod(0o755)
         app.mkdir()
         venv.create(python, with_pip=True)
-        environ = {"PATH": f"{python}/bin:/usr/bin:/bin", **{k: v for k, v in os.environ.items() if k.startswith("PIP_")}}
+        environ = {name: value for name, value in os.environ.items() if name.startswith("PIP_")}
+        environ["PATH"] = f"{python}/bin:/usr/bin:/bin"
         for word, rest in steps:
             if word == "COPY":
                 copy(rest.split(), app)
             elif word == "RUN":
                 subprocess.run(["bash", "-euc", rest], cwd=app, env=environ, check=True)
-        settings = {word: rest for word, rest in steps}
+        settings = dict(steps)
         user = int(settings["USER"].partition(":")[0]) if os.geteuid() == 0 else None
         start = json.loads(settings["ENTRYPOINT"])
         check = json.loads(settings["HEALTHCHECK"].partition("CMD ")[2])
@@ -50,11 +51,11 @@ def copy(names: list[str], app: Path) -> None:
             shutil.copy(source, app / target)
 
 
-def run(
-    command: list[str], app: Path, environ: dict[str, str], user: int | None
-) -> subprocess.CompletedProcess[str]:
+def run(command: list[str], app: Path, environ: dict[str, str], user: int | None) -> subprocess.CompletedProcess[str]:
     """Run a command as the container's user."""
-    return subprocess.run(command, cwd=app, env=environ, user=user, capture_output=True, text=True, timeout=60)
+    return subprocess.run(
+        command, check=False, cwd=app, env=environ, user=user, capture_output=True, text=True, timeout=60
+    )
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Writes what is generated from declarations: config.yml and docs/settings.md. `--check` only says whether it is current."""
+"""Writes what is generated from declarations, config.yml and docs/settings.md; `--check` says whether it is current."""
 
 import dataclasses
 import sys
@@ -54,7 +54,8 @@ def settings_page() -> str:
     """Return the page of the docs that lists every setting."""
     lines = [PAGE_HEAD]
     for name, about, settings in sections():
-        lines += [f"## {name}", "", about, "", "| setting | default | meaning | environment |", "| --- | --- | --- | --- |"]
+        lines += [f"## {name}", "", about, "", "| setting | default | meaning | environment |"]
+        lines.append("| --- | --- | --- | --- |")
         for setting in settings:
             choices = _choices(setting)
             text = setting.metadata["text"] + (f" One of: {choices}." if choices else "")

@@ -11,6 +11,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--first-seed", type=int, default=0, help="the seed of the first of them")
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what is marked for another real engine than the one that was asked for."""
+    engine = config.getoption("--engine")
+    others = [one for one in items if any(m.args and engine not in m.args for m in one.iter_markers("real_engine"))]
+    config.hook.pytest_deselected(items=others)
+    items[:] = [one for one in items if one not in others]
+
+
 @pytest.fixture(autouse=True, scope="session")
 def quiet() -> None:
     """Log to stderr, which pytest shows only for a test that fails."""

@@ -25,6 +25,7 @@ DRIVERS: dict[str, str] = {
     "elasticsearch": "connectors/engine/",
     "click": "connectors/cli/",
     "structlog": "connectors/logger.py",
+    "yarl": "connectors/engine/node.py",
     "yaml": "connectors/config.py",
 }
 

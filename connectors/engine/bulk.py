@@ -40,7 +40,8 @@ def _condition(version: int | None, expected: Revision | None) -> bytes:
 class BulkItem(msgspec.Struct, frozen=True, gc=False):
     """What became of one action.
 
-    `seq_no` is there if and only if the engine applied something to the index: count by it, not by the status.
+    An index, create or delete that was applied carries its `seq_no`, whatever its status: count by it. (An update that
+    changed nothing carries an old one, and a pipeline's drop none.)
     """
 
     OK: ClassVar[frozenset[str]] = frozenset({"created", "updated", "deleted", "not_found"})

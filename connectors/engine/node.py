@@ -10,6 +10,7 @@ import aiohttp
 from elastic_transport import ApiResponseMeta, BaseAsyncNode, HttpHeaders, NodeConfig
 from elastic_transport._node import NodeApiResponse  # what a node returns has no public name
 from elastic_transport.client_utils import DEFAULT, DefaultType
+from yarl import URL
 
 import connectors
 from connectors import logger
@@ -90,7 +91,7 @@ class HttpNode(BaseAsyncNode):
         try:
             async with self._open_session().request(
                 request.method,
-                self.base_url + request.target,
+                URL(self.base_url + request.target, encoded=True),  # otherwise an id such as `..` would be normalised
                 data=request.body,
                 headers=self._merged(request.headers),
                 timeout=aiohttp.ClientTimeout(total=request.timeout_s, sock_connect=self.connect_timeout_s),

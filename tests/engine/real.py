@@ -70,7 +70,8 @@ class EngineWire:
         """Send one request as it is and decode what comes back."""
         headers = {"accept": "application/json"}
         if body is not None:
-            headers["content-type"] = "application/x-ndjson" if isinstance(body, bytes) else "application/json"
+            lines = target.partition("?")[0].endswith("/_bulk")
+            headers["content-type"] = "application/x-ndjson" if lines else "application/json"
         answer = await self._transport.perform_request(method, target, headers=headers, body=body)
         content = bytes(answer.body or b"")
         try:

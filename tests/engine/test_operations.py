@@ -23,6 +23,13 @@ async def test_get_returns_the_document_with_its_revision(opened: Opened) -> Non
     assert stub.asked == ["GET /docs/_doc/a%2Fb%20%C3%BC%25"]
 
 
+@pytest.mark.parametrize(("doc_id", "path"), [("..", ".."), (".", "."), ("%2F", "%252F"), ("a?b#c", "a%3Fb%23c")])
+async def test_an_id_reaches_the_engine_as_it_is(opened: Opened, doc_id: str, path: str) -> None:
+    async with opened(answer(404, {"_index": "docs", "_id": doc_id, "found": False})) as (engine, stub):
+        await engine.control.get("docs", doc_id)
+    assert stub.asked == [f"GET /docs/_doc/{path}"]
+
+
 async def test_get_of_a_missing_document_is_none(opened: Opened) -> None:
     async with opened(answer(404, {"_index": "docs", "_id": "1", "found": False})) as (engine, _):
         assert await engine.control.get("docs", "1") is None

@@ -41,16 +41,12 @@ async def engine(running: Node) -> AsyncIterator[Engine]:
         yield opened
 
 
-def only(name: str) -> pytest.MarkDecorator:
-    return pytest.mark.skipif(f"config.getoption('--engine') != {name!r}", reason=f"make ftest NAME={name}")
-
-
-@only("elasticsearch")
+@pytest.mark.real_engine("elasticsearch")
 class TestElasticsearch(EngineContract):
-    scan_style = "shard_doc"
+    pass
 
 
-@only("opensearch")
+@pytest.mark.real_engine("opensearch")
 class TestOpenSearch(EngineContract):
     scan_style = "per_shard"
 

@@ -118,8 +118,8 @@ async def test_opensearch_is_walked_shard_by_shard(opened: Opened) -> None:
     async with opened(*script, greets=TO_OPENSEARCH) as (engine, stub):
         assert await walk(engine) == ["ab", "c"]
     assert [asked for asked in stub.asked if "point_in_time?" in asked] == [
-        "POST /docs/_search/point_in_time?keep_alive=5m&preference=_shards:0",
-        "POST /docs/_search/point_in_time?keep_alive=5m&preference=_shards:1",
+        "POST /docs/_search/point_in_time?keep_alive=5m&preference=_shards%3A0",
+        "POST /docs/_search/point_in_time?keep_alive=5m&preference=_shards%3A1",
     ]
     assert stub.requests[3].json["sort"] == ["_doc"]
     assert stub.asked[-1] == "DELETE /_search/point_in_time"

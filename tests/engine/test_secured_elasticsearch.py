@@ -16,11 +16,7 @@ from connectors.errors import EngineDenied, EngineUntrusted
 from connectors.secret import Secret
 from tests.engine.real import Node, node
 
-pytestmark = [
-    pytest.mark.real_engine,
-    pytest.mark.timeout(300),
-    pytest.mark.skipif("config.getoption('--engine') != 'elasticsearch'", reason="make ftest NAME=elasticsearch"),
-]
+pytestmark = [pytest.mark.real_engine("elasticsearch"), pytest.mark.timeout(300)]
 
 
 @pytest.fixture(scope="module")

@@ -38,7 +38,7 @@ typecheck: $(VENV)/.ready ## Check the types.
 
 ftest: $(VENV)/.ready ## Run the tests against a real server: NAME=elasticsearch or opensearch, started and stopped here.
 	@test -n "$(NAME)" -a -d "fixtures/$(NAME)" || { echo "Say which: make ftest NAME=<one of: $(FIXTURES)>"; exit 2; }
-	$(BIN)/python -m pytest -m real_engine --engine=$(NAME) tests
+	$(BIN)/python -m pytest -m real_engine --engine=$(NAME) --maxfail=20 tests
 
 FIXTURES = $(notdir $(patsubst %/,%,$(wildcard fixtures/*/)))
 ftest-all: $(addprefix ftest-,$(FIXTURES)) ## Run them all, one after the other.

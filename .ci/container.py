@@ -22,7 +22,7 @@ def main() -> int:
         app.mkdir()
         venv.create(python, with_pip=True)
         environ = {name: value for name, value in os.environ.items() if name.startswith("PIP_")}
-        environ["PATH"] = f"{python}/bin:/usr/bin:/bin"
+        environ |= {"PATH": f"{python}/bin:/usr/bin:/bin", "PIP_QUIET": "1"}
         for word, rest in steps:
             if word == "COPY":
                 copy(rest.split(), app)

@@ -49,6 +49,8 @@ class EngineSettings:
         default=None, text="Its private key, where that is a file of its own.", example="/etc/connectors/client.key"
     )
     proxy: str | None = setting(default=None, text="HTTP proxy to go through.", example="http://proxy.example.org:3128")
+    proxy_username: str | None = setting(default=None, text="User name at the proxy.", example="connectors")
+    proxy_password: Secret | None = setting(default=None, text="Password of that user.", example="${PROXY_PASSWORD}")
     connect_timeout_s: Seconds = setting(default=10.0, text="Seconds to wait for a connection.")
     control_timeout_s: Seconds = setting(
         default=30.0, text="Seconds to wait for the answer to a small request, such as a job's status or a lease."
@@ -76,9 +78,11 @@ class EngineSettings:
             yield from _url_problems("proxy", self.proxy)
         if self.api_key and self.username:
             yield Problem("api_key", "An API key and a user name are both set. Keep one of the two.")
-        if bool(self.username) != bool(self.password):
-            missing = "password" if self.username else "username"
-            yield Problem(missing, "A user name and its password go together.")
+        for prefix in ("", "proxy_"):
+            username, password = getattr(self, f"{prefix}username"), getattr(self, f"{prefix}password")
+            if bool(username) != bool(password):
+                missing = "password" if username else "username"
+                yield Problem(f"{prefix}{missing}", "A user name and its password go together.")
         if self.client_key and not self.client_cert:
             yield Problem("client_cert", "There is a client key without its certificate.")
 

@@ -80,6 +80,7 @@ def test_what_is_empty_is_the_default(tmp_path: Path, text: str) -> None:
         ("engine: {api_key: '${KEY}'}", ["engine.api_key: The environment variable KEY is not set."]),
         ("engine: {username: u}", ["engine.password: A user name and its password go together."]),
         ("engine: {password: u}", ["engine.username: A user name and its password go together."]),
+        ("engine: {proxy_username: u}", ["engine.proxy_password: A user name and its password go together."]),
         ("engine: {client_key: k}", ["engine.client_cert: There is a client key without its certificate."]),
         (
             "engine: {host: localhost, proxy: 'http://h:99999'}",

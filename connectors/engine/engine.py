@@ -11,10 +11,11 @@ from connectors import logger
 from connectors.aio.clock import Clock, SystemClock
 from connectors.aio.retry import Retry, RetryPolicy
 from connectors.config import EngineSettings
+from connectors.engine.client import client_of
 from connectors.engine.faults import translate
 from connectors.engine.flavor import EngineInfo, Flavor, recognise
 from connectors.engine.indices import Indices
-from connectors.engine.lane import Lane, client_of
+from connectors.engine.lane import Lane
 from connectors.engine.node import HttpNode
 from connectors.engine.opensearch import OpenSearchNode
 from connectors.engine.operations import Operations

@@ -1,10 +1,12 @@
 """The HTTP node: one engine address over aiohttp, with TLS, client certificates, a proxy and limits."""
 
 import asyncio
+import base64
 import os
 import ssl
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Final
+from typing import ClassVar, Final
 
 import aiohttp
 from elastic_transport import ApiResponseMeta, BaseAsyncNode, HttpHeaders, NodeConfig
@@ -15,7 +17,8 @@ from yarl import URL
 import connectors
 from connectors import logger
 from connectors.config import EngineSettings
-from connectors.errors import ConfigurationError, EngineUnreachable, EngineUntrusted
+from connectors.errors import EngineUnreachable, EngineUntrusted
+from connectors.secret import Secret
 
 log = logger.get(__name__)
 PRODUCT_HEADER: Final = "x-elastic-product"
@@ -52,6 +55,7 @@ class HttpNode(BaseAsyncNode):
     """
 
     proxy: ClassVar[str | None] = None
+    proxy_headers: ClassVar[Mapping[str, str]] = {}
     connect_timeout_s: ClassVar[float] = 10.0
     known: ClassVar[bool] = False
 
@@ -61,8 +65,14 @@ class HttpNode(BaseAsyncNode):
 
     @classmethod
     def configured(cls, settings: EngineSettings, *, known: bool) -> "type[HttpNode]":
-        """Return this class with the proxy and connect timeout of the settings."""
-        members = {"proxy": settings.proxy, "connect_timeout_s": settings.connect_timeout_s, "known": known}
+        """Return this class with the proxy and the connect timeout of the settings."""
+        login = basic_auth(settings.proxy_username, settings.proxy_password)
+        members = {
+            "proxy": settings.proxy,
+            "proxy_headers": {"proxy-authorization": login} if login else {},
+            "connect_timeout_s": settings.connect_timeout_s,
+            "known": known,
+        }
         return type(f"Configured{cls.__name__}", (cls,), members)
 
     async def perform_request(  # type: ignore[override] # the base class declares the synchronous signature
@@ -96,6 +106,7 @@ class HttpNode(BaseAsyncNode):
                 headers=self._merged(request.headers),
                 timeout=aiohttp.ClientTimeout(total=request.timeout_s, sock_connect=self.connect_timeout_s),
                 proxy=self.proxy,
+                proxy_headers=self.proxy_headers,
                 allow_redirects=False,
             ) as answer:
                 return Reply(answer.status, self._received(answer), await answer.read())
@@ -112,6 +123,8 @@ class HttpNode(BaseAsyncNode):
         merged = HttpHeaders(self.headers)
         merged.update(headers)
         merged["user-agent"] = USER_AGENT
+        if not self.base_url.startswith("https:"):  # where there is TLS, they go with the CONNECT to the proxy alone
+            merged.update(self.proxy_headers)
         return dict(merged)
 
     def _received(self, answer: aiohttp.ClientResponse) -> HttpHeaders:
@@ -174,30 +187,8 @@ def _reason(error: OSError) -> str:
     return str(error) or "the connection was closed at once"
 
 
-def tls_context(settings: EngineSettings) -> ssl.SSLContext | None:
-    """Return what TLS connections are made with; None where the address has no TLS. Raises `ConfigurationError`."""
-    if not settings.host.startswith("https:"):
+def basic_auth(username: str | None, password: Secret | None) -> str | None:
+    """Return what a header says to log in with a user name and password; None without them."""
+    if not (username and password):
         return None
-    context = _trusting(settings)
-    if not settings.verify_certs:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    if settings.client_cert is not None:
-        try:
-            context.load_cert_chain(settings.client_cert, settings.client_key)
-        except (OSError, ssl.SSLError) as error:
-            raise _unusable("client_cert", settings.client_cert, error) from error
-    return context
-
-
-def _trusting(settings: EngineSettings) -> ssl.SSLContext:
-    try:
-        return ssl.create_default_context(cafile=settings.ca_certs)
-    except (OSError, ssl.SSLError) as error:
-        raise _unusable("ca_certs", settings.ca_certs, error) from error
-
-
-def _unusable(name: str, path: Any, error: Exception) -> ConfigurationError:  # noqa: ANN401 - shown only
-    return ConfigurationError(
-        f"The file {path} can't be used: {error}.", field=f"engine.{name}", hint="It has to be readable, in PEM form."
-    )
+    return f"Basic {base64.b64encode(f'{username}:{password.reveal()}'.encode()).decode()}"

@@ -14,8 +14,8 @@ import msgspec
 from elastic_transport import AsyncTransport
 
 from connectors.config import EngineSettings
+from connectors.engine.client import client_of
 from connectors.engine.flavor import Flavor
-from connectors.engine.lane import client_of
 from connectors.engine.node import HttpNode
 from connectors.engine.opensearch import OpenSearchNode
 from tests.contracts.wire import Answer

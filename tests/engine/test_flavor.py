@@ -142,6 +142,20 @@ async def test_a_proxy_is_gone_through(clock: Impatient) -> None:
     assert [request.target for request in proxy.requests] == ["http://engine.invalid:9200/"]
 
 
+async def test_a_proxy_may_want_a_user_of_its_own(clock: Impatient) -> None:
+    async with Stub(greeting()) as proxy:
+        settings = EngineSettings(
+            host="http://engine.invalid:9200",
+            proxy=proxy.url,
+            proxy_username="u",
+            proxy_password=Secret("p"),
+            attempts=1,
+        )
+        async with open_engine(settings, clock):
+            pass
+    assert proxy.requests[0].headers["proxy-authorization"] == "Basic " + base64.b64encode(b"u:p").decode()
+
+
 async def test_a_proxy_that_is_down_is_named(clock: Impatient) -> None:
     async with Stub() as stub:
         url = stub.url

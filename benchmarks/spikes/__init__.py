@@ -1,0 +1,1 @@
+"""Measurements that decided something, kept so that they can be made again."""

@@ -12,8 +12,8 @@ from connectors.engine.node import PRODUCT, PRODUCT_HEADER
 from connectors.errors import ConfigurationError
 
 UNKNOWN: Final = "unknown"
-OLDEST: Final = {"elasticsearch": (8, 0), "opensearch": (2, 4)}
-"""The oldest versions with all that we rely on; for OpenSearch that is points in time."""
+OLDEST: Final = {"elasticsearch": (8, 0), "opensearch": (2, 4), "embedded": (8, 0)}
+"""The oldest versions with all that we rely on: for OpenSearch points in time. The embedded one tells its model's."""
 
 
 class Flavor(StrEnum):
@@ -21,6 +21,7 @@ class Flavor(StrEnum):
 
     ELASTICSEARCH = "elasticsearch"
     OPENSEARCH = "opensearch"
+    EMBEDDED = "embedded"
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,8 @@ class EngineInfo:
     where: str
 
     def __str__(self) -> str:
+        if self.flavor is Flavor.EMBEDDED:
+            return f"The embedded engine at {self.where}"
         title = {"elasticsearch": "Elasticsearch", "opensearch": "OpenSearch"}[self.flavor]
         if self.version == UNKNOWN:
             return f"{title}, which may not tell these credentials its version, at {self.where}"

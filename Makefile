@@ -3,7 +3,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-# The engine that `make run` talks to; empty means the one of config.yml.
+# The engine that `make run` talks to; empty means the embedded one, with its data in data/.
 ENGINE ?=
 # The fixture that `make ftest` runs, and how many rounds `make torture` makes.
 NAME ?=
@@ -18,8 +18,8 @@ help: ## List the targets.
 
 install: $(VENV)/.ready ## Make .venv with everything for development, and the `connectors` command in it.
 
-run: $(VENV)/.core ## Check the connection to the search engine, by writing and reading (ENGINE=http://... for another).
-	$(if $(ENGINE),CONNECTORS__ENGINE__HOST=$(ENGINE)) $(BIN)/python -m connectors engine check --write
+run: $(VENV)/.core ## Start the embedded engine, index docs/ and search it (ENGINE=http://... uses that engine instead).
+	$(if $(ENGINE),CONNECTORS__ENGINE__HOST=$(ENGINE)) $(BIN)/python -m connectors tour $(if $(ENGINE),--external)
 
 test: $(VENV)/.ready ## Run every test that needs no server, with coverage per module.
 	$(BIN)/python -m pytest --cov --cov-report=term

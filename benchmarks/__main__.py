@@ -3,7 +3,7 @@
 import platform
 from importlib.metadata import version
 
-from benchmarks import aio, bulk, decode, startup
+from benchmarks import aio, bulk, decode, embedded, startup
 from benchmarks.measure import table
 
 
@@ -20,6 +20,15 @@ def main() -> None:
     print("\n| program | peak memory, MB |\n| --- | ---: |")
     for name, peak in startup.memory().items():
         print(f"| {name} | {peak} |")
+    rates, took = embedded.run()
+    print(
+        f"\n### The embedded engine, {embedded.COUNT:,} documents of 520 bytes\n\n| taken | a second |\n| --- | ---: |"
+    )
+    for name, rate in rates.items():
+        print(f"| {name} | {rate:,.0f} |")
+    print("\n| search | median, ms |\n| --- | ---: |")
+    for name, milliseconds in took.items():
+        print(f"| {name} | {milliseconds:.1f} |")
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ import connectors
 from connectors import logger
 from connectors.cli.engine import engine
 from connectors.cli.invocation import Invocation
+from connectors.cli.tour import tour
 from connectors.errors import ConfigurationError, ConnectorsError
 
 EXIT_FAILED = 1
@@ -33,6 +34,7 @@ def cli(context: click.Context, config: Path | None) -> None:
 
 
 cli.add_command(engine)
+cli.add_command(tour)
 
 
 def main() -> None:

@@ -5,10 +5,12 @@ import json
 import time
 from collections.abc import AsyncIterator
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from connectors.cli.interruption import interruption
 from connectors.cli.invocation import Invocation
 from connectors.config import EngineSettings
 
@@ -49,6 +51,32 @@ def check(invocation: Invocation, *, write: bool, as_json: bool) -> None:
     finally:
         if as_json:
             click.echo(json.dumps([asdict(step) for step in steps], indent=2))
+
+
+@engine.command()
+@click.option("--data", type=click.Path(path_type=Path, file_okay=False), required=True, help="Folder of the data.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on; keep it a loopback one.")
+@click.option("--port", default=9200, show_default=True, help="Port to listen on; 0 is a free one.")
+@click.option("--no-auth", is_flag=True, help="Let everybody on this machine in, without a key.")
+def serve(data: Path, host: str, port: int, *, no_auth: bool) -> None:
+    """Serve the embedded engine over HTTP until it is interrupted."""
+    asyncio.run(_serve(data, host, port, no_auth=no_auth))
+
+
+async def _serve(data: Path, host: str, port: int, *, no_auth: bool) -> None:
+    from connectors.engine.embedded.engine import EmbeddedEngine  # noqa: PLC0415 - loaded only where it is wanted
+    from connectors.engine.embedded.server import key_of, serving  # noqa: PLC0415
+
+    opened = EmbeddedEngine(data)
+    try:
+        key = None if no_auth else key_of(data)
+        async with interruption() as interrupted, serving(opened, host=host, port=port, key=key) as server:
+            click.echo(f"The embedded engine serves {data} at {server.url}")
+            if key is not None:
+                click.echo(f"API key: {key.reveal()}")
+            await interrupted.wait()
+    finally:
+        opened.close()
 
 
 async def _steps(settings: EngineSettings, *, write: bool) -> AsyncIterator[Step]:

@@ -196,7 +196,7 @@ def _condition(action: str, given: dict[str, Any]) -> Condition:
     if given.keys() <= {"_id", "_index", "require_alias", "retry_on_conflict"}:
         return _CREATE if action == "create" else _PLAIN
     version_type = given.get("version_type", "internal")
-    if version_type not in {"internal", "external", "external_gte"}:
+    if version_type not in ("internal", "external", "external_gte"):
         raise illegal_argument(f"No version type match [{version_type}]")
     numbers = {name: given.get(name) for name in ("version", "if_seq_no", "if_primary_term")}
     for name, number in numbers.items():

@@ -232,8 +232,10 @@ def invalid_request(problems: list[str]) -> Refusal:
     return Refusal(400, "action_request_validation_exception", f"Validation Failed:{listed}")
 
 
-def update_body(body: dict[str, Any]) -> dict[str, Any]:
+def update_body(body: object) -> dict[str, Any]:
     """Return the body of an update. Raises a `Refusal` for what it can't have."""
+    if not isinstance(body, dict):
+        raise Refusal(400, "x_content_parse_exception", "[UpdateRequest] is no object")
     known = {"doc", "upsert", "doc_as_upsert", "detect_noop", "_source"}
     for name in sorted(body.keys() - known):
         if name in {"script", "scripted_upsert"}:

@@ -54,7 +54,7 @@ def bool_(body: Json, depth: int) -> Query:
             raise not_implemented("[_name] of the query [bool]")
         elif name not in {"minimum_should_match", "boost", "adjust_pure_negative"}:
             raise Refusal(400, "x_content_parse_exception", f"[bool] unknown field [{name}]")
-    if body.get("adjust_pure_negative", True) not in {True, "true"}:
+    if body.get("adjust_pure_negative", True) not in (True, "true"):
         raise not_implemented("[adjust_pure_negative] of the query [bool]")
     minimum, boost = minimum_of(body.get("minimum_should_match")), boost_of(body)
 

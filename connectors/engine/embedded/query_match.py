@@ -74,9 +74,9 @@ def multi_match(body: Json, _depth: int) -> Query:
     check_options("multi_match", body, known, _NOT_IMPLEMENTED)
     text = text_of("multi_match", body)
     kind = body.get("type", "best_fields")
-    if kind in {"cross_fields", "phrase_prefix", "bool_prefix"}:
+    if kind in ("cross_fields", "phrase_prefix", "bool_prefix"):
         raise not_implemented(f"[{kind}] of the query [multi_match]")
-    if kind not in {"best_fields", "most_fields", "phrase"}:
+    if kind not in ("best_fields", "most_fields", "phrase"):
         raise Refusal(400, "parse_exception", f"failed to parse [multi_match] query type [{kind}]. unknown type.")
     fields, boost = fields_of("multi_match", body.get("fields", [])), boost_of(body)
     tie = float(str(body.get("tie_breaker") or (1.0 if kind == "most_fields" else 0.0)))
@@ -109,17 +109,17 @@ def slop_of(options: Json) -> int:
 def matching_of(name: str, options: Json, *, phrase: bool = False, by_default: bool = False) -> Matching:
     """Return how the options say that a text is looked for."""
     operator = str(options.get("operator", "or")).upper()
-    if operator not in {"AND", "OR"}:
+    if operator not in ("AND", "OR"):
         raise illegal_argument(f"No enum constant org.elasticsearch.index.query.Operator.{operator}")
     lenient = options.get("lenient", by_default)
-    if lenient not in {True, False, "true", "false"}:
+    if lenient not in (True, False, "true", "false"):
         raise unparsable(f"[{name}] [lenient] is true or false")
     return Matching(
         operator == "AND",
         minimum_of(options.get("minimum_should_match")),
         phrase,
         slop_of(options) if phrase else 0,
-        lenient in {True, "true"},
+        lenient in (True, "true"),
     )
 
 

@@ -173,8 +173,8 @@ def _doc_value(said: object) -> DocValueField:
 
 
 def _track(value: object) -> dict[str, Any]:
-    if isinstance(value, bool) or value in {"true", "false"}:
-        return {"track": None if value in {True, "true"} else -1}
+    if isinstance(value, bool) or value == "true" or value == "false":  # noqa: PLR1714 - not everything can be in a set
+        return {"track": None if value is True or value == "true" else -1}
     number = _whole("track_total_hits", value)
     if number < -1:
         raise illegal_argument(f"[track_total_hits] parameter must be positive or equals to -1, got {number}")

@@ -111,12 +111,12 @@ def _key(path: str, said: object) -> SortKey:
             raise _malformed(f"[field_sort] unknown field [{option}]")
     default = "desc" if path == "_score" else "asc"
     order = str(options.get("order", default)).lower()
-    if order not in {"asc", "desc"}:
+    if order not in ("asc", "desc"):
         raise illegal_argument(f"No enum constant org.elasticsearch.search.sort.SortOrder.{order.upper()}")
     mode = options.get("mode")
-    if mode in {"sum", "avg", "median"}:
+    if mode in ("sum", "avg", "median"):
         raise not_implemented(f"the sort mode [{mode}]")
-    if mode not in {None, "min", "max"}:
+    if mode not in (None, "min", "max"):
         raise _malformed("[field_sort] failed to parse field [mode]")
     unmapped = options.get("unmapped_type")
     if unmapped is not None and unmapped not in _TYPES:

@@ -86,7 +86,7 @@ class IndexFile:
     def _create(self, shards: int) -> None:
         run = self.connection.execute
         run("PRAGMA journal_mode = wal")
-        run("PRAGMA synchronous = normal")
+        run("PRAGMA synchronous = full")
         run(f"PRAGMA cache_size = -{CACHE_KB}")
         if run("SELECT count(*) FROM sqlite_schema").get == 0:
             with self.connection:

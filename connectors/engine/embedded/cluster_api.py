@@ -34,8 +34,8 @@ class ClusterApi:
             route("GET", "/_cluster/health/{index}", self.health, health),
             route("GET", "/_cluster/state/{metric}/{index}", self.state, state),
             route("GET", "/_nodes/_local", self.node, "flat_settings timeout"),
-            route("GET", "/_cat/indices", self.list_indices, "v h s bytes health expand_wildcards time"),
-            route("GET", "/_cat/indices/{index}", self.list_indices, "v h s bytes health expand_wildcards time"),
+            route("GET", "/_cat/indices", self.list_indices, "expand_wildcards"),
+            route("GET", "/_cat/indices/{index}", self.list_indices, "expand_wildcards"),
         ]
 
     def greet(self, _call: Call) -> Answer:

@@ -27,7 +27,7 @@ class DocumentsApi:
     def routes(self) -> list[Route]:
         """Return what this answers."""
         index = f"{WRITE} op_type pipeline require_alias"
-        read = f"{SOURCE} realtime refresh preference stored_fields version version_type"
+        read = f"{SOURCE} realtime refresh preference"
         return [
             route("PUT POST", "/{index}/_doc/{id}", self.put, index),
             route("POST", "/{index}/_doc", self.put, index),

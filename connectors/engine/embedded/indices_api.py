@@ -25,7 +25,7 @@ class IndicesApi:
 
     def routes(self) -> list[Route]:
         """Return what this answers."""
-        shown = f"{CHOICE} {WAIT} flat_settings include_defaults local features"
+        shown = f"{CHOICE} {WAIT} flat_settings local"
         stats = f"{CHOICE} level forbid_closed_indices include_segment_file_sizes include_unloaded_segments"
         forced = f"{CHOICE} force wait_if_ongoing"
         return [

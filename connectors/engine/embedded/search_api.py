@@ -21,11 +21,9 @@ from connectors.engine.embedded.sort import SortKey
 from connectors.engine.embedded.versioning import CONFLICT, Condition
 
 _SHARDS: Final = "_shards:"
-_SEARCH: Final = (
-    f"{' '.join(sorted(PARAMETERS))} {CHOICE} preference scroll allow_partial_search_results timeout routing"
-)
-_HARMLESS: Final = "timeout request_cache search_type batched_reduce_size max_concurrent_shard_requests typed_keys"
-_BY_QUERY: Final = f"{CHOICE} refresh conflicts timeout wait_for_completion scroll scroll_size requests_per_second"
+_SEARCH: Final = f"{' '.join(sorted(PARAMETERS))} {CHOICE} preference scroll allow_partial_search_results routing"
+_HARMLESS: Final = "request_cache search_type batched_reduce_size max_concurrent_shard_requests typed_keys"
+_BY_QUERY: Final = f"{CHOICE} refresh conflicts"
 
 
 class SearchApi:

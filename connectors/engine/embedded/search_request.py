@@ -21,7 +21,7 @@ PARAMETERS: Final = frozenset({
 _NOT_IMPLEMENTED: Final = frozenset({
     "aggregations", "aggs", "collapse", "ext", "fields", "highlight", "indices_boost", "knn", "post_filter", "rank",
     "rescore", "retriever", "runtime_mappings", "script_fields", "slice", "stats", "stored_fields", "sub_searches",
-    "suggest",
+    "suggest", "timeout",
 })  # fmt: skip
 
 
@@ -228,7 +228,6 @@ _READERS: Final[dict[str, Callable[[object], dict[str, Any]]]] = {
     "profile": _off("profile"),
     "terminate_after": _unlimited,
     # A time limit may always be kept by being faster.
-    "timeout": lambda _: {},
     "pit": lambda _: {},
 }
 

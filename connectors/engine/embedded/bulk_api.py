@@ -103,7 +103,7 @@ class _Run:
             index = self._target(operation)
             name = index.name
             if name not in opened:
-                stack.enter_context(index.file.transaction())
+                stack.enter_context(index.transaction())
                 opened.add(name)
             return self._applied(index, doc_id, operation)
         except Refusal as refusal:

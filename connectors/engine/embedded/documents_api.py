@@ -60,7 +60,7 @@ class DocumentsApi:
         if not call.body.strip():
             raise Refusal(400, "parse_exception", "request body is required")
         index = self._catalog.for_writing(call.parts["index"], require_alias=call.parameters.flag("require_alias"))
-        with index.file.transaction():
+        with index.transaction():
             recorded = index.put(doc_id, call.body, condition)
         return written(index, doc_id, recorded, refresh=refresh)
 
@@ -75,7 +75,7 @@ class DocumentsApi:
         if name not in self._catalog.indices and name not in self._catalog.aliases and condition.version is None:
             raise index_not_found(name)
         index = self._catalog.for_writing(name)
-        with index.file.transaction():
+        with index.transaction():
             recorded = index.delete(doc_id, condition)
         return written(index, doc_id, recorded, refresh=refresh)
 
@@ -93,7 +93,7 @@ class DocumentsApi:
         check_request(doc_id, problems)
         refresh = refresh_of(call.parameters)
         index = self._catalog.for_writing(call.parts["index"], require_alias=call.parameters.flag("require_alias"))
-        with index.file.transaction():
+        with index.transaction():
             recorded, raw = index.update(doc_id, body, condition)
         answer = written(index, doc_id, recorded, refresh=refresh)
         asked = SourceFilter.of_parameters(call.parameters, default=False)

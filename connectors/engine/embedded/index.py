@@ -3,8 +3,9 @@
 import copy
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from collections.abc import Mapping as Dict
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 
@@ -59,8 +60,19 @@ class Index:
 
     def change_mapping(self, mapping: Mapping) -> None:
         """Take a mapping that grew."""
-        with self.file.transaction():
+        with self.transaction():
             self._keep_mapping(mapping)
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Do what the block does wholly or not at all, the growth of the mapping included."""
+        before = self.mapping
+        try:
+            with self.file.transaction():
+                yield
+        except BaseException:
+            self.mapping = before
+            raise
 
     def _keep_mapping(self, mapping: Mapping) -> None:
         self.file.keep("mapping", msgspec.json.encode(mapping.body()).decode())

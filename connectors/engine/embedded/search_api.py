@@ -215,7 +215,7 @@ class SearchApi:
 def _delete_rows(index: Index, rows: list[int]) -> list[dict[str, Any]]:
     """Delete the documents of rows that still stand; return what stood in the way of the others."""
     failures = []
-    with index.file.transaction():
+    with index.transaction():
         for row in rows:
             doc_id, seq, term = index.file.identity(row)
             try:

@@ -3,17 +3,17 @@
 import threading
 from pathlib import Path
 
-from connectors.engine.embedded.aliases_api import AliasesApi
-from connectors.engine.embedded.bulk_api import BulkApi
-from connectors.engine.embedded.catalog import Catalog
-from connectors.engine.embedded.cluster_api import ClusterApi
-from connectors.engine.embedded.documents_api import DocumentsApi
-from connectors.engine.embedded.folder_lock import FolderLock
-from connectors.engine.embedded.indexer import TableIndexer
-from connectors.engine.embedded.indices_api import IndicesApi
-from connectors.engine.embedded.points_in_time import PointsInTime
-from connectors.engine.embedded.router import Router
-from connectors.engine.embedded.search_api import SearchApi
+from connectors.engine.embedded.api.aliases import AliasesApi
+from connectors.engine.embedded.api.bulk import BulkApi
+from connectors.engine.embedded.api.cluster import ClusterApi
+from connectors.engine.embedded.api.documents import DocumentsApi
+from connectors.engine.embedded.api.indices import IndicesApi
+from connectors.engine.embedded.api.router import Router
+from connectors.engine.embedded.api.search import SearchApi
+from connectors.engine.embedded.store.catalog import Catalog
+from connectors.engine.embedded.store.folder_lock import FolderLock
+from connectors.engine.embedded.store.indexer import TableIndexer
+from connectors.engine.embedded.store.points_in_time import PointsInTime
 
 
 class EmbeddedEngine:

@@ -15,9 +15,9 @@ from typing import Final
 import msgspec
 from aiohttp import web
 
+from connectors.engine.embedded.api.router import MOST_BYTES
 from connectors.engine.embedded.engine import EmbeddedEngine
 from connectors.engine.embedded.refusal import Refusal
-from connectors.engine.embedded.router import MOST_BYTES
 from connectors.secret import Secret
 
 KEY_FILE: Final = "api_key"

@@ -5,10 +5,10 @@ from typing import Any
 
 import apsw
 
-from connectors.engine.embedded.indexer import TableIndexer
-from connectors.engine.embedded.mapping import Mapping
-from connectors.engine.embedded.schema import TABLES
-from connectors.engine.embedded.search import SearchRequest, View, search
+from connectors.engine.embedded.mapping.mapping import Mapping
+from connectors.engine.embedded.query.search import SearchRequest, View, search
+from connectors.engine.embedded.store.indexer import TableIndexer
+from connectors.engine.embedded.store.schema import TABLES
 
 Json = dict[str, Any]
 

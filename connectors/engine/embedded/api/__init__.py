@@ -1,0 +1,1 @@
+"""The API: which requests there are, and what they answer."""

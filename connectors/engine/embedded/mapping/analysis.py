@@ -1,0 +1,101 @@
+"""Text analysis: the words of a text, as Elasticsearch's `standard` analyzer finds them.
+
+Lucene's standard tokenizer follows Unicode's word boundaries (UAX #29), keeps emoji sequences whole and runs of
+South-East Asian letters together. Here a text becomes a string of the classes of its characters, and one regular
+expression over these cuts the words.
+"""
+
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Final
+
+from connectors.engine.embedded.mapping.character_classes import Classes
+
+MOST_UNITS: Final = 255
+"""UTF-16 units of a token: what is longer is cut into pieces."""
+
+
+def tokens(text: str) -> list[str]:
+    """Return the words of `text` in their order, in lower case."""
+    if text.isascii():
+        lower = text.lower()
+        found = (lower + " ").replace(". ", " ").replace(", ", " ").translate(_SEPARATORS).split()
+        if not "".join(found).isalnum():
+            found = _ASCII.findall(lower)
+        if len(lower) <= MOST_UNITS or max(map(len, found), default=0) <= MOST_UNITS:
+            return found
+    else:
+        lower = text.translate(_LOWER)
+    # The classes of the text as it was written: some characters are lowered to one of another class.
+    kinds = text.translate(_CLASSES)
+    spans = [match.span() for match in _TOKEN.finditer(kinds)]
+    if any(end - start > MOST_UNITS // 2 for start, end in spans):
+        spans = list(_limited(text, kinds))
+    return [lower[start:end] for start, end in spans]
+
+
+@lru_cache(maxsize=1024)
+def cached_tokens(text: str) -> tuple[str, ...]:
+    """Return the words of a short text that is analyzed again and again, such as a query's."""
+    return tuple(tokens(text))
+
+
+class _Lower(dict[int, int | str]):
+    """Lowers each character by itself, as Java does: no final sigma, and no dot over the i."""
+
+    def __missing__(self, code: int) -> int | str:
+        lower = chr(code).lower()
+        self[code] = found = lower if len(lower) == 1 else lower[0]
+        return found
+
+
+def _limited(text: str, kinds: str) -> Iterator[tuple[int, int]]:
+    """Yield the spans of words of which some are very long: the tokenizer sees no further than its longest token."""
+    place = 0
+    while match := _TOKEN.search(kinds, place):
+        start = match.start()
+        last = start + _units(text[start : start + MOST_UNITS])
+        if match.end() > last:
+            match = _TOKEN.match(kinds, start, last)
+        place = match.end() if match else start + 1
+        if match:
+            yield match.span()
+
+
+def _units(text: str) -> int:
+    """Return how many characters of `text` fit into a token."""
+    used = 0
+    for place, character in enumerate(text):
+        used += 2 if ord(character) > 0xFFFF else 1
+        if used > MOST_UNITS:
+            return place
+    return len(text)
+
+
+_EXT: Final = "[XZVvGTtsF]*+"
+_SANS: Final = "(?:[XGTtsF]|Z(?!Z*[EW]))*+"
+_LETTER: Final = f"[AHW]{_EXT}"
+_DIGIT: Final = f"N{_EXT}"
+_JOIN: Final = f"_{_EXT}"
+_HEBREW: Final = f"H{_EXT}(?:Q{_EXT}(?![AHW])|D{_EXT}H{_EXT})"
+_LETTERS: Final = f"{_LETTER}(?:[LBQ]{_EXT}{_LETTER}|(?:{_JOIN})*(?!{_HEBREW}){_LETTER})*"
+_DIGITS: Final = f"{_DIGIT}(?:(?:(?:{_JOIN})*|[MBQ]{_EXT}){_DIGIT})*"
+_KATAKANA: Final = f"K{_EXT}(?:(?:{_JOIN})*K{_EXT})*"
+_PART: Final = f"(?:{_KATAKANA}|(?:{_HEBREW}|{_DIGITS}|{_LETTERS})+)"
+_WORD: Final = f"(?:{_JOIN})*{_PART}(?:(?:{_JOIN})+{_PART})*(?:{_JOIN})*"
+_ONE_EMOJI: Final = f"(?:Z*[EW]{_SANS}V?|F{_SANS})"
+_KEYCAP: Final = "C[XZGTtsF]*V?G[XZGTtsF]*"
+_EMOJI: Final = f"{_ONE_EMOJI}(?:T+t|(?:Z{_ONE_EMOJI})*)|{_KEYCAP}|R{_EXT}R{_EXT}"
+_LETTER_EMOJI: Final = f"W{_SANS}V?(?:Z+W{_SANS}V?)*Z+E{_SANS}V?(?:Z{_ONE_EMOJI})*"
+_TOKEN: Final = re.compile(f"{_LETTER_EMOJI}|{_WORD}|(?:[Ss]{_EXT})+|[JI]{_EXT}|{_EMOJI}")
+# The same over the characters themselves, for most texts.
+_ASCII_LETTERS: Final = "[a-z]+(?:(?:_+|[.:'])[a-z]+)*"
+_ASCII_DIGITS: Final = "[0-9]+(?:(?:_+|[.,;'])[0-9]+)*"
+_ASCII_PART: Final = f"(?:{_ASCII_DIGITS}|{_ASCII_LETTERS})+"
+_ASCII: Final = re.compile(f"_*{_ASCII_PART}(?:_+{_ASCII_PART})*_*")
+
+_SEPARATORS: Final = {code: " " for code in range(128) if not chr(code).isalnum() and chr(code) not in "_.:,;'"}
+
+_CLASSES: Final = Classes()
+_LOWER: Final = _Lower()

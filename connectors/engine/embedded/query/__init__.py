@@ -1,0 +1,1 @@
+"""Queries: what a search asks, compiled to SQL and carried out."""

@@ -1,0 +1,41 @@
+"""Text analysis: the words of texts, as Elasticsearch's `_analyze` gives them."""
+
+# ruff: noqa: RUF001 - letters of many alphabets are what this is about
+
+import pytest
+
+from connectors.engine.embedded.mapping.analysis import tokens
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", []),
+        ("The QUICK, brown fox.", ["the", "quick", "brown", "fox"]),
+        ("Don't foo_bar v1.5 e-mail", ["don't", "foo_bar", "v1.5", "e", "mail"]),
+        ("a:b c.d 1,2 1.2a 1.a a.1", ["a:b", "c.d", "1,2", "1.2a", "1", "a", "a", "1"]),
+        ("___ _a_ __1", ["_a_", "__1"]),
+        ("'quoted' it''s", ["quoted", "it", "s"]),
+        ("über İI ΣΑΣ ＡＢ１", ["über", "ii", "σασ", "ａｂ１"]),
+        ("中文カタ ひら", ["中", "文", "カタ", "ひ", "ら"]),
+        ("한국어abc 々々", ["한국어abc", "々々"]),
+        ("กขิ ခ်", ["กขิ", "ခ်"]),
+        ("a\u200db e\u0301", ["a\u200db", "e\u0301"]),
+        ("👍🏽 👨‍👩‍👧 🇩🇪🇫🇷 🇩", ["👍🏽", "👨‍👩‍👧", "🇩🇪", "🇫🇷"]),
+        ("1\ufe0f\u20e3 #\u20e3 # © ☺\ufe0f", ["1\ufe0f\u20e3", "#\u20e3", "©", "☺\ufe0f"]),
+        ("א'ב א\"ב א' a\"b", ["א'ב", 'א"ב', "א'", "a", "b"]),
+    ],
+)
+def test_text_is_cut_into_these_words(text: str, words: list[str]) -> None:
+    assert tokens(text) == words
+
+
+@pytest.mark.parametrize("letter", ["x", "ü", "𝐀"])
+def test_long_words_are_cut_after_255_units(letter: str) -> None:
+    most = 255 if len(letter.encode("utf-16-le")) == 2 else 127
+    assert [len(word) for word in tokens(f"a {letter * 300}")] == [1, *([most] * (300 // most)), 300 % most]
+
+
+def test_plain_and_accented_texts_are_cut_alike() -> None:
+    text = "The v1.5: don't stop, foo_bar (a.b,c 1,2;3) x--y 'z' "
+    assert tokens(f"{text} é")[:-1] == tokens(text)

@@ -1,0 +1,108 @@
+"""Searches of the embedded engine: pages, totals, visibility, several indices."""
+
+import pytest
+
+from connectors.engine.embedded.query.search import SearchRequest, count, matching_rows, parse_count, search
+from connectors.engine.embedded.refusal import Refusal
+from tests.contracts.engine.corpus import FEW, FEW_PROPERTIES
+from tests.engine.embedded.index import Json, SmallIndex
+
+EVERYTHING = parse_count(None)
+
+
+@pytest.fixture
+def few() -> SmallIndex:
+    small = SmallIndex(FEW_PROPERTIES)
+    for doc_id, source in FEW.items():
+        small.add(doc_id, source)
+    return small
+
+
+def ids(hits: Json) -> str:
+    return "".join(hit["_id"] for hit in hits["hits"])
+
+
+def test_replaced_and_deleted_documents_are_seen_by_older_views_only(few: SmallIndex) -> None:
+    then = few.view()
+    few.add("1", {"k": "new"})
+    few.delete("2")
+    now = few.view()
+    request = SearchRequest.parse({"sort": ["_seq_no"]})
+    assert (ids(search([then], request)), ids(search([now], request))) == ("12345", "3451")
+    assert (count([then], EVERYTHING), count([now], EVERYTHING)) == (5, 4)
+    by_id = parse_count({"query": {"ids": {"values": ["1", "2"]}}})
+    assert (list(matching_rows(then, by_id)), list(matching_rows(now, by_id))) == ([1, 2], [6])
+
+
+def test_search_of_one_shard_sees_nothing_of_others() -> None:
+    small = SmallIndex({})
+    for number in range(6):
+        small.add(str(number), {"n": number}, shard=number % 3)
+    assert count([small.view(shards=frozenset({1}))], EVERYTHING) == 2
+    assert count([small.view(shards=frozenset({7}))], EVERYTHING) == 0
+    assert count([small.view(shards=frozenset())], EVERYTHING) == 0
+    request = SearchRequest.parse({"sort": ["_shard_doc"]})
+    assert ids(search([small.view(shards=frozenset({0, 2}))], request)) == "0235"
+
+
+def test_hits_of_several_indices_are_merged(few: SmallIndex) -> None:
+    other = SmallIndex(FEW_PROPERTIES, "other")
+    other.add("6", {"n": 4, "k": "a"})
+    other.add("7", {"n": 2**60})
+    hits = search([few.view(), other.view()], SearchRequest.parse({"sort": ["n", "k"], "size": 4, "from": 1}))
+    assert ids(hits) == "3621"
+    assert hits["total"] == {"value": 7, "relation": "eq"}
+    assert {hit["_index"] for hit in hits["hits"]} == {"small", "other"}
+
+
+def test_walk_over_several_indices_yields_every_document_once(few: SmallIndex) -> None:
+    other = SmallIndex({}, "other")
+    other.add("6", {})
+    other.add("7", {})
+    seen, body = "", {"sort": ["_shard_doc"], "size": 2, "pit": {}}
+    while page := search([few.view(), other.view()], SearchRequest.parse(body))["hits"]:
+        seen += "".join(hit["_id"] for hit in page)
+        body["search_after"] = page[-1]["sort"]
+    assert seen == "1234567"
+
+
+def test_point_in_time_breaks_ties_by_the_place(few: SmallIndex) -> None:
+    hits = few.search(sort=["n"], pit={})["hits"]
+    assert [hit["sort"] for hit in hits] == [[-7, 5], [3, 3], [5, 1], [5, 2], [2**53 + 1, 4]]
+    assert ids(few.search(sort=["n"], pit={}, search_after=[5, 1])) == "24"
+    assert ids(few.search(sort=["n"], pit={}, search_after=[5])) == "4"
+
+
+@pytest.mark.parametrize("key", ["aggs", "highlight", "suggest", "knn", "script_fields", "post_filter", "collapse"])
+def test_part_that_is_not_implemented_is_refused(key: str) -> None:
+    with pytest.raises(Refusal, match="not implement"):
+        SearchRequest.parse({key: {}})
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"query": {"term": {"n": "abc"}}},
+        {"sort": ["t"]},
+        {"sort": ["none"]},
+        {"docvalue_fields": ["_id"]},
+        {"size": 10_001},
+        {"search_after": [1]},
+        {"sort": ["n"], "search_after": ["x"]},
+    ],
+)
+def test_search_that_the_index_cannot_answer_fails_in_its_shards(few: SmallIndex, body: Json) -> None:
+    with pytest.raises(Refusal) as refused:
+        few.search(**body)
+    assert (refused.value.status, refused.value.kind) == (400, "search_phase_execution_exception")
+
+
+def test_low_scores_are_left_out_where_asked(few: SmallIndex) -> None:
+    query = {"bool": {"should": [{"term": {"n": 5}}, {"term": {"b": True}}]}}
+    assert ids(few.search(query=query, min_score=1.5)) == "1"
+    assert few.search(query=query, min_score=1.5, track_total_hits=True)["total"]["value"] == 1
+
+
+def test_large_numbers_of_terms_are_exact(few: SmallIndex) -> None:
+    terms = [*range(20_000), 2**53 + 1]
+    assert ids(few.search(query={"terms": {"n": terms}}, sort=["_seq_no"])) == "1234"

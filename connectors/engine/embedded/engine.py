@@ -1,6 +1,5 @@
 """The embedded engine in one piece: a data folder, its catalog, and the routes over it."""
 
-import threading
 from pathlib import Path
 
 from connectors.engine.embedded.api.aliases import AliasesApi
@@ -12,38 +11,48 @@ from connectors.engine.embedded.api.router import Router
 from connectors.engine.embedded.api.search import SearchApi
 from connectors.engine.embedded.store.catalog import Catalog
 from connectors.engine.embedded.store.folder_lock import FolderLock
+from connectors.engine.embedded.store.housekeeping import Housekeeping
 from connectors.engine.embedded.store.indexer import TableIndexer
 from connectors.engine.embedded.store.points_in_time import PointsInTime
+from connectors.engine.embedded.store.refreshing import Refreshing
+from connectors.engine.embedded.turn import Turn
 
 
 class EmbeddedEngine:
-    """Answers requests over the data of one folder, which it owns. Requests may come from any thread, and take turns.
+    """Answers requests over the data of one folder, which it owns. Requests may come from any thread.
 
-    Raises `EngineBlocked` when another process owns the folder.
+    Writes take turns, a slice at a time; searches read beside them. Raises `EngineBlocked` when another process owns
+    the folder.
     """
 
     def __init__(self, folder: Path) -> None:
         self._lock = FolderLock(folder)
+        self._turn = Turn()
         points = PointsInTime()
-        self._catalog = Catalog(folder, lambda file: TableIndexer(file.connection), points.oldest)
-        self._turn = threading.Lock()
+        self._housekeeping = Housekeeping(self._turn, points)
+        self._catalog = Catalog(folder, lambda file: TableIndexer(file.connection))
+        refreshing = Refreshing(self._turn, self._housekeeping)
         apis = (
             ClusterApi(self._catalog, self._catalog.cluster_uuid),
-            IndicesApi(self._catalog),
+            IndicesApi(self._catalog, self._turn, refreshing),
             AliasesApi(self._catalog),
-            BulkApi(self._catalog),
-            DocumentsApi(self._catalog),
-            SearchApi(self._catalog, points),
+            BulkApi(self._catalog, self._turn, refreshing),
+            DocumentsApi(self._catalog, self._turn, refreshing),
+            SearchApi(self._catalog, self._turn, refreshing, points),
         )
-        self._router = Router([route for api in apis for route in api.routes()])
+        self._router = Router([route for api in apis for route in api.routes()], self._turn)
 
     def handle(self, method: str, target: str, body: bytes = b"") -> tuple[int, bytes]:
         """Return the status and the JSON of the answer to a request."""
-        with self._turn:
-            return self._router.handle(method, target, body)
+        return self._router.handle(method, target, body)
+
+    def settle(self) -> None:
+        """Wait until nothing is done in the background any more."""
+        self._housekeeping.settle()
 
     def close(self) -> None:
-        """Close every file."""
-        with self._turn:
+        """Close every file, after the slice of work that is under way."""
+        self._housekeeping.close()
+        with self._turn.taken():
             self._catalog.close()
             self._lock.release()

@@ -19,12 +19,13 @@ from connectors.engine.embedded.api.documents import (
 from connectors.engine.embedded.api.router import Answer, Route, route
 from connectors.engine.embedded.refusal import Refusal, illegal_argument
 from connectors.engine.embedded.request import Call, decode
-from connectors.engine.embedded.store.catalog import Catalog
+from connectors.engine.embedded.store.catalog import Catalog, index_not_found
 from connectors.engine.embedded.store.index import Index, new_id
+from connectors.engine.embedded.store.refreshing import Refreshing
+from connectors.engine.embedded.store.searched import MOST_LAG_BYTES
 from connectors.engine.embedded.store.versioning import Condition
+from connectors.engine.embedded.turn import SLICE_S, Turn
 
-LONGEST_TRANSACTION_S: Final = 0.05
-"""After this the work so far is committed, so that other requests get their turn."""
 _KNOWN: Final = frozenset(
     {"_index", "_id", "version", "version_type", "if_seq_no", "if_primary_term", "require_alias", "retry_on_conflict"}
 )
@@ -46,13 +47,15 @@ class Operation:
 class BulkApi:
     """Answers bulk requests."""
 
-    def __init__(self, catalog: Catalog) -> None:
+    def __init__(self, catalog: Catalog, turn: Turn, refreshing: Refreshing) -> None:
         self._catalog = catalog
+        self._turn = turn
+        self._refresh = refreshing
 
     def routes(self) -> list[Route]:
         """Return what this answers."""
         known = "refresh timeout wait_for_active_shards require_alias pipeline routing _source"
-        return [route("POST PUT", "/_bulk", self.bulk, known), route("POST PUT", "/{index}/_bulk", self.bulk, known)]
+        return [route("POST PUT", path, self.bulk, known, takes_turns=True) for path in ("/_bulk", "/{index}/_bulk")]
 
     def bulk(self, call: Call) -> Answer:
         """Check every line, then carry the operations out in their order."""
@@ -65,34 +68,51 @@ class BulkApi:
         operations = list(parse(call.body, call.parts.get("index"), require_alias=require_alias))
         if not operations:
             raise invalid_request(["no requests added"])
-        run = _Run(self._catalog)
+        run = _Run(self._catalog, self._turn)
         items = run.carry_out(operations)
         if refresh:
             for index in run.touched.values():
-                index.refresh()
+                self._refresh(index)
         errors = any("error" in item for line in items for item in line.values())
         return Answer(200, {"errors": errors, "took": int((time.monotonic() - started) * 1000), "items": items})
 
 
 class _Run:
-    """Carries out the operations of one bulk, with a transaction open on each index that they touch."""
+    """Carries out the operations of one bulk, a slice at a time, each with a transaction on the indices it touches."""
 
-    def __init__(self, catalog: Catalog) -> None:
+    def __init__(self, catalog: Catalog, turn: Turn) -> None:
         self._catalog = catalog
+        self._turn = turn
         self._targets: dict[tuple[str, bool], Index] = {}
         self.touched: dict[str, Index] = {}
 
     def carry_out(self, operations: list[Operation]) -> list[dict[str, Any]]:
         items: list[dict[str, Any]] = []
         while len(items) < len(operations):
-            with ExitStack() as stack:
-                opened: set[str] = set()
-                until = time.monotonic() + LONGEST_TRANSACTION_S
-                for operation in operations[len(items) :]:
-                    items.append({operation.action: self._item(operation, stack, opened)})
-                    if time.monotonic() > until:
-                        break
+            with self._turn.taken(large=True):
+                self._slice(operations, items)
+            for index in self.touched.values():
+                self._catch_up(index)
         return items
+
+    def _slice(self, operations: list[Operation], items: list[dict[str, Any]]) -> None:
+        """Carry out the next operations, and commit them."""
+        until = time.monotonic() + SLICE_S
+        with ExitStack() as stack:
+            opened: set[str] = set()
+            for place in range(len(items), len(operations)):
+                operation = operations[place]
+                items.append({operation.action: self._item(operation, stack, opened)})
+                if time.monotonic() > until:
+                    break
+
+    def _catch_up(self, index: Index) -> None:
+        """Pay for the next refresh in advance, when it would be a long one."""
+        while index.searched.lag_bytes > MOST_LAG_BYTES:
+            with self._turn.taken(large=True):
+                if index.closed:
+                    return
+                index.searched.catch_up_step()
 
     def _item(self, operation: Operation, stack: ExitStack, opened: set[str]) -> dict[str, Any]:
         doc_id = operation.doc_id if operation.doc_id is not None else new_id()
@@ -102,6 +122,8 @@ class _Run:
                 raise illegal_argument("if _id is specified it must not be empty")
             index = self._target(operation)
             name = index.name
+            if index.closed:  # it was deleted since the last slice
+                raise index_not_found(name)
             if name not in opened:
                 stack.enter_context(index.transaction())
                 opened.add(name)

@@ -10,7 +10,9 @@ from connectors.engine.embedded.request import Call, Parameters
 from connectors.engine.embedded.store.catalog import Catalog, index_not_found
 from connectors.engine.embedded.store.index import MOST_ID_BYTES, Index, new_id
 from connectors.engine.embedded.store.index_file import PRIMARY_TERM, Recorded, Stored
+from connectors.engine.embedded.store.refreshing import Refreshing
 from connectors.engine.embedded.store.versioning import Condition
+from connectors.engine.embedded.turn import Turn
 
 CONDITION = "version version_type if_seq_no if_primary_term"
 WRITE = f"{CONDITION} refresh timeout wait_for_active_shards routing"
@@ -21,23 +23,27 @@ STATUS = {"created": 201, "updated": 200, "deleted": 200, "not_found": 404, "noo
 class DocumentsApi:
     """Answers requests for single documents."""
 
-    def __init__(self, catalog: Catalog) -> None:
+    def __init__(self, catalog: Catalog, turn: Turn, refreshing: Refreshing) -> None:
         self._catalog = catalog
+        self._turn = turn
+        self._refresh = refreshing
 
     def routes(self) -> list[Route]:
         """Return what this answers."""
         index = f"{WRITE} op_type pipeline require_alias"
         read = f"{SOURCE} realtime refresh preference"
+        update = f"{WRITE} {SOURCE} retry_on_conflict require_alias"
+        many = f"{SOURCE} realtime preference"
         return [
-            route("PUT POST", "/{index}/_doc/{id}", self.put, index),
-            route("POST", "/{index}/_doc", self.put, index),
-            route("PUT POST", "/{index}/_create/{id}", self.create, index),
-            route("GET", "/{index}/_doc/{id}", self.get, read),
-            route("GET", "/{index}/_source/{id}", self.source, read),
-            route("DELETE", "/{index}/_doc/{id}", self.delete, WRITE),
-            route("POST", "/{index}/_update/{id}", self.update, f"{WRITE} {SOURCE} retry_on_conflict require_alias"),
-            route("GET POST", "/_mget", self.get_many, f"{SOURCE} realtime refresh preference"),
-            route("GET POST", "/{index}/_mget", self.get_many, f"{SOURCE} realtime refresh preference"),
+            route("PUT POST", "/{index}/_doc/{id}", self.put, index, takes_turns=True),
+            route("POST", "/{index}/_doc", self.put, index, takes_turns=True),
+            route("PUT POST", "/{index}/_create/{id}", self.create, index, takes_turns=True),
+            route("GET", "/{index}/_doc/{id}", self.get, read, takes_turns=True),
+            route("GET", "/{index}/_source/{id}", self.source, read, takes_turns=True),
+            route("DELETE", "/{index}/_doc/{id}", self.delete, WRITE, takes_turns=True),
+            route("POST", "/{index}/_update/{id}", self.update, update, takes_turns=True),
+            route("GET POST", "/_mget", self.get_many, many),
+            route("GET POST", "/{index}/_mget", self.get_many, many),
         ]
 
     def put(self, call: Call) -> Answer:
@@ -59,10 +65,13 @@ class DocumentsApi:
         refresh = refresh_of(call.parameters)
         if not call.body.strip():
             raise Refusal(400, "parse_exception", "request body is required")
-        index = self._catalog.for_writing(call.parts["index"], require_alias=call.parameters.flag("require_alias"))
-        with index.transaction():
-            recorded = index.put(doc_id, call.body, condition)
-        return written(index, doc_id, recorded, refresh=refresh)
+        require_alias = call.parameters.flag("require_alias")
+        with self._turn.taken():
+            index = self._catalog.for_writing(call.parts["index"], require_alias=require_alias)
+            with index.transaction():
+                recorded = index.put(doc_id, call.body, condition)
+            answer = index.answer(doc_id, recorded)
+        return self._written(index, recorded, answer, refresh=refresh)
 
     def delete(self, call: Call) -> Answer:
         """Delete a document."""
@@ -72,12 +81,14 @@ class DocumentsApi:
         check_request(doc_id, condition.problems())
         refresh = refresh_of(call.parameters)
         name = call.parts["index"]
-        if name not in self._catalog.indices and name not in self._catalog.aliases and condition.version is None:
-            raise index_not_found(name)
-        index = self._catalog.for_writing(name)
-        with index.transaction():
-            recorded = index.delete(doc_id, condition)
-        return written(index, doc_id, recorded, refresh=refresh)
+        with self._turn.taken():
+            if name not in self._catalog.indices and name not in self._catalog.aliases and condition.version is None:
+                raise index_not_found(name)
+            index = self._catalog.for_writing(name)
+            with index.transaction():
+                recorded = index.delete(doc_id, condition)
+            answer = index.answer(doc_id, recorded)
+        return self._written(index, recorded, answer, refresh=refresh)
 
     def update(self, call: Call) -> Answer:
         """Merge a part into a document."""
@@ -92,36 +103,50 @@ class DocumentsApi:
             problems.append("script or doc is missing")
         check_request(doc_id, problems)
         refresh = refresh_of(call.parameters)
-        index = self._catalog.for_writing(call.parts["index"], require_alias=call.parameters.flag("require_alias"))
-        with index.transaction():
-            recorded, raw = index.update(doc_id, body, condition)
-        answer = written(index, doc_id, recorded, refresh=refresh)
         asked = SourceFilter.of_parameters(call.parameters, default=False)
+        require_alias = call.parameters.flag("require_alias")
+        with self._turn.taken():
+            index = self._catalog.for_writing(call.parts["index"], require_alias=require_alias)
+            with index.transaction():
+                recorded, raw = index.update(doc_id, body, condition)
+            answer = index.answer(doc_id, recorded)
         if asked.wanted:
             same = {"_seq_no": recorded.seq, "_primary_term": PRIMARY_TERM, "found": True}
-            answer.body["get"] = {**same, "_source": asked.apply(raw)}
-        return answer
+            answer["get"] = {**same, "_source": asked.apply(raw)}
+        return self._written(index, recorded, answer, refresh=refresh)
+
+    def _written(self, index: Index, recorded: Recorded, answer: dict[str, Any], *, refresh: bool) -> Answer:
+        """Answer a write, after the refresh that it asked for."""
+        if refresh:
+            self._refresh(index)
+            answer["forced_refresh"] = True
+        return Answer(STATUS[recorded.result], answer)
 
     def get(self, call: Call) -> Answer:
         """Read a document as it is now."""
-        index = self._catalog.one(call.parts["index"])
-        found = self._read(index, call)
+        index, found = self._read(call)
         asked = SourceFilter.of_parameters(call.parameters)
         return Answer(200 if found else 404, shown(index, call.parts["id"], found, asked))
 
     def source(self, call: Call) -> Answer:
         """Read a document's content alone."""
-        index = self._catalog.one(call.parts["index"])
-        found = self._read(index, call)
+        index, found = self._read(call)
         if found is None:
             told = f"Document not found [{index.name}]/[{call.parts['id']}]"
             raise Refusal(404, "resource_not_found_exception", told)
         return Answer(200, SourceFilter.of_parameters(call.parameters).apply(found.source))
 
-    def _read(self, index: Index, call: Call) -> Stored | None:
-        if call.parameters.flag("refresh"):
-            index.refresh()
-        return index.get(call.parts["id"], realtime=call.parameters.flag("realtime", default=True))
+    def _read(self, call: Call) -> tuple[Index, Stored | None]:
+        refresh, realtime = call.parameters.flag("refresh"), call.parameters.flag("realtime", default=True)
+        with self._turn.taken():
+            index = self._catalog.one(call.parts["index"])
+            if not refresh:
+                return index, index.get(call.parts["id"], realtime=realtime)
+        self._refresh(index)
+        with self._turn.taken():
+            if index.closed:
+                raise index_not_found(index.name)
+            return index, index.get(call.parts["id"], realtime=realtime)
 
     def get_many(self, call: Call) -> Answer:
         """Read documents by id, in the order in which they are asked for."""
@@ -165,15 +190,6 @@ def shown(index: Index, doc_id: str, found: Stored | None, asked: SourceFilter) 
         "found": True,
     }
     return {**body, "_source": asked.apply(found.source)} if asked.wanted else body
-
-
-def written(index: Index, doc_id: str, recorded: Recorded, *, refresh: bool) -> Answer:
-    """Return what a write answers, after the refresh that it asked for."""
-    body = index.answer(doc_id, recorded)
-    if refresh:
-        index.refresh()
-        body["forced_refresh"] = True
-    return Answer(STATUS[recorded.result], body)
 
 
 def refresh_of(parameters: Parameters) -> bool:

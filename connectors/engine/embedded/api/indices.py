@@ -11,6 +11,8 @@ from connectors.engine.embedded.store import index_settings
 from connectors.engine.embedded.store.catalog import Catalog, index_not_found
 from connectors.engine.embedded.store.index import Index
 from connectors.engine.embedded.store.index_file import PRIMARY_TERM
+from connectors.engine.embedded.store.refreshing import Refreshing
+from connectors.engine.embedded.turn import Turn
 
 CHOICE = "ignore_unavailable allow_no_indices expand_wildcards"
 WAIT = "timeout master_timeout wait_for_active_shards"
@@ -20,8 +22,10 @@ NODE = "embedded"
 class IndicesApi:
     """Answers requests for indices, their settings and their mappings."""
 
-    def __init__(self, catalog: Catalog) -> None:
+    def __init__(self, catalog: Catalog, turn: Turn, refreshing: Refreshing) -> None:
         self._catalog = catalog
+        self._turn = turn
+        self._refresh = refreshing
 
     def routes(self) -> list[Route]:
         """Return what this answers."""
@@ -38,8 +42,8 @@ class IndicesApi:
             route("GET", "/{index}/_mapping", self.get_mapping, shown),
             route("GET", "/_mapping", self.get_mapping, shown),
             route("PUT POST", "/{index}/_mapping", self.put_mapping, f"{CHOICE} {WAIT} write_index_only"),
-            route("GET POST", "/_refresh", self.refresh, forced),
-            route("GET POST", "/{index}/_refresh", self.refresh, forced),
+            route("GET POST", "/_refresh", self.refresh, forced, takes_turns=True),
+            route("GET POST", "/{index}/_refresh", self.refresh, forced, takes_turns=True),
             route("GET POST", "/_flush", self.flush, forced),
             route("GET POST", "/{index}/_flush", self.flush, forced),
             route("GET", "/_stats", self.stats, stats),
@@ -111,10 +115,12 @@ class IndicesApi:
 
     def refresh(self, call: Call) -> Answer:
         """Make everything searchable that was written."""
-        indices = chosen(self._catalog, call)
+        with self._turn.taken():
+            indices = chosen(self._catalog, call)
+            answer = {"_shards": shards(indices)}
         for index in indices:
-            index.refresh()
-        return Answer(200, {"_shards": shards(indices)})
+            self._refresh(index)
+        return Answer(200, answer)
 
     def flush(self, call: Call) -> Answer:
         """Do nothing: what was acknowledged is on disk."""
@@ -169,7 +175,7 @@ def shown_settings(index: Index, *, flat: bool, wanted: str | None = None) -> di
 def totals(indices: list[Index]) -> dict[str, Any]:
     """Return the numbers of primaries, and of all copies, which are the same."""
     count = sum(index.file.live_documents() for index in indices)
-    numbers = {"docs": {"count": count, "deleted": 0}}
+    numbers = {"docs": {"count": count, "deleted": sum(index.file.gone_rows() for index in indices)}}
     return {"primaries": numbers, "total": numbers}
 
 

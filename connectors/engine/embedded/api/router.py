@@ -11,6 +11,7 @@ from connectors.engine.embedded.api.filter_path import filtered, reached
 from connectors.engine.embedded.refusal import Refusal
 from connectors.engine.embedded.request import Call, Parameters, split_target
 from connectors.engine.embedded.store.catalog import invalid_index_name
+from connectors.engine.embedded.turn import Turn
 
 log = logger.get(__name__)
 MOST_BYTES: Final = 100 * 2**20
@@ -31,12 +32,16 @@ Handler = Callable[[Call], Answer]
 
 @dataclass(frozen=True)
 class Route:
-    """Which requests a handler takes: `pattern` is a path in which `{name}` stands for any part."""
+    """Which requests a handler takes: `pattern` is a path in which `{name}` stands for any part.
+
+    A handler has the turn while it works, but for one that `takes_turns`: it works on the data for a slice at a time.
+    """
 
     methods: frozenset[str]
     pattern: str
     handler: Handler
     parameters: frozenset[str]
+    takes_turns: bool
 
     def match(self, parts: Sequence[str]) -> dict[str, str] | None:
         """Return what the names of the pattern stand for in a path; None where it does not fit."""
@@ -56,10 +61,11 @@ class Route:
 
 
 class Router:
-    """Hands each request to its route; the first that fits is taken."""
+    """Hands each request to its route; the first that fits is taken. For any number of threads."""
 
-    def __init__(self, routes: Sequence[Route]) -> None:
+    def __init__(self, routes: Sequence[Route], turn: Turn) -> None:
         self._routes = routes
+        self._turn = turn
 
     def handle(self, method: str, target: str, body: bytes) -> tuple[int, bytes]:
         """Return the status and the encoded body of the answer. Never raises."""
@@ -99,9 +105,12 @@ class Router:
 
     def _handled(self, route: Route, call: Call) -> Answer:
         call.parameters.check(call.path, route.parameters)
-        return route.handler(call)
+        if route.takes_turns:
+            return route.handler(call)
+        with self._turn.taken():
+            return route.handler(call)
 
 
-def route(methods: str, pattern: str, handler: Handler, parameters: str = "") -> Route:
+def route(methods: str, pattern: str, handler: Handler, parameters: str = "", *, takes_turns: bool = False) -> Route:
     """Return a route for methods and with parameters that are written with spaces between them."""
-    return Route(frozenset(methods.split()), pattern, handler, frozenset(parameters.split()))
+    return Route(frozenset(methods.split()), pattern, handler, frozenset(parameters.split()), takes_turns)

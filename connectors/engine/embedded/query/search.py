@@ -20,7 +20,7 @@ from connectors.engine.embedded.query.search_request import WINDOW, DocValueFiel
 from connectors.engine.embedded.query.sort import Ordering, SortKey, after_condition, after_values, ordering
 from connectors.engine.embedded.refusal import Refusal, illegal_argument
 
-__all__ = ["Found", "SearchRequest", "View", "count", "matching_rows", "parse_count", "search"]
+__all__ = ["Found", "SearchRequest", "View", "count", "matching", "parse_count", "search"]
 
 _NO_QUERY: Final = "query_shard_exception"
 _GONE: Final = (
@@ -105,11 +105,13 @@ def count(views: Sequence[View], query: Query) -> int:
     return sum(_count(_compiled(view, query), None) for view in views)
 
 
-def matching_rows(view: View, query: Query) -> Iterator[int]:
-    """Yield the rows that match, in their order."""
+def matching(view: View, query: Query) -> Iterator[tuple[str, int, int]]:
+    """Yield id, sequence number and primary term of what matches, in the order of the rows."""
     plan = _compiled(view, query)
-    for (row,) in plan.run(f"SELECT m.row FROM ({plan.clause.rows}) AS m WHERE {plan.visible} ORDER BY m.row"):
-        yield row
+    yield from plan.run(
+        "SELECT id, seq, term FROM docs WHERE row IN "
+        f"(SELECT m.row FROM ({plan.clause.rows}) AS m WHERE {plan.visible}) ORDER BY row"
+    )
 
 
 def _compiled(view: View, query: Query) -> _Plan:

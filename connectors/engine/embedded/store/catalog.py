@@ -13,7 +13,9 @@ from connectors.engine.embedded.mapping.mapping import Mapping as IndexMapping
 from connectors.engine.embedded.refusal import Refusal, illegal_argument
 from connectors.engine.embedded.store import index_settings
 from connectors.engine.embedded.store.index import Index
-from connectors.engine.embedded.store.index_file import Indexer, IndexFile, unique_name
+from connectors.engine.embedded.store.index_file import IndexFile, unique_name
+from connectors.engine.embedded.store.readers import Readers
+from connectors.engine.embedded.store.searched import Indexer
 
 MOST_NAME_BYTES: Final = 255
 _FORBIDDEN: Final = frozenset('\\/*?"<>| ,#:')
@@ -35,10 +37,10 @@ class Catalog:
     A file that the catalog does not name was left by a process that died between two steps, and is removed.
     """
 
-    def __init__(self, folder: Path, indexer_of: IndexerOf, oldest_view: Callable[[str, int], int]) -> None:
+    def __init__(self, folder: Path, indexer_of: IndexerOf) -> None:
         self._folder = folder
         self._indexer_of = indexer_of
-        self._oldest_view = oldest_view
+        self.readers = Readers()
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._connection = apsw.Connection(str(folder / "catalog.db"))
         self._connection.execute("PRAGMA journal_mode = wal")
@@ -62,13 +64,18 @@ class Catalog:
     def close(self) -> None:
         """Close every file."""
         for index in self.indices.values():
-            index.file.close()
+            self._close(index)
         self._connection.close()
+
+    def _close(self, index: Index) -> None:
+        self.readers.forget(index.file.path)
+        index.close()
 
     def _opened(self, name: str, uuid: str, created_ms: int, *, shards: int = 1) -> Index:
         file = IndexFile(self._path(uuid), shards=shards)
         mapping = IndexMapping.parse(msgspec.json.decode(file.kept("mapping", "{}")))
-        index = Index(name, uuid, created_ms, file, self._indexer_of(file), mapping, self._oldest_view)
+        indexer = self._indexer_of(file)
+        index = Index(name=name, uuid=uuid, created_ms=created_ms, file=file, indexer=indexer, mapping=mapping)
         index.change_settings(msgspec.json.decode(file.kept("settings", "{}"), type=dict[str, str | None]))
         return index
 
@@ -126,7 +133,7 @@ class Catalog:
     def _forget(self, names: list[str]) -> None:
         for name in names:
             index = self.indices.pop(name)
-            index.file.close()
+            self._close(index)
             for suffix in ("", "-wal", "-shm"):
                 self._path(index.uuid).with_name(f"{index.uuid}.db{suffix}").unlink(missing_ok=True)
         self.aliases = self._read_aliases()

@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Iterator
 from collections.abc import Mapping as Dict
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -15,26 +14,34 @@ from connectors.engine.embedded.mapping.mapping import Entries, Limits, Mapping
 from connectors.engine.embedded.refusal import Refusal
 from connectors.engine.embedded.store import index_settings
 from connectors.engine.embedded.store.document import parse_document
-from connectors.engine.embedded.store.index_file import PRIMARY_TERM, Indexer, IndexFile, Recorded, Stored
+from connectors.engine.embedded.store.index_file import PRIMARY_TERM, IndexFile, Recorded, Stored
+from connectors.engine.embedded.store.searched import Indexer, Searched
 from connectors.engine.embedded.store.versioning import CONFLICT, Condition
 
 T = TypeVar("T")
 MOST_ID_BYTES: Final = 512
 
 
-@dataclass
 class Index:
-    """One concrete index."""
+    """One concrete index, open until it is `closed`."""
 
-    name: str
-    uuid: str
-    created_ms: int
-    file: IndexFile
-    indexer: Indexer
-    mapping: Mapping
-    oldest_view: Callable[[str, int], int]
-    settings: dict[str, str] = field(default_factory=dict)
-    _refreshed_at_s: float = field(default_factory=time.monotonic)
+    def __init__(
+        self, *, name: str, uuid: str, created_ms: int, file: IndexFile, indexer: Indexer, mapping: Mapping
+    ) -> None:
+        self.name = name
+        self.uuid = uuid
+        self.created_ms = created_ms
+        self.file = file
+        self.searched = Searched(file, indexer, self._entries_of)
+        self.mapping = mapping
+        self.settings: dict[str, str] = {}
+        self.closed = False
+        self._refreshed_at_s = time.monotonic()
+
+    def close(self) -> None:
+        """Close the file, with which nothing can be done any more."""
+        self.closed = True
+        self.file.close()
 
     def setting(self, name: str) -> str:
         """Return a setting, or its default."""
@@ -72,6 +79,7 @@ class Index:
                 yield
         except BaseException:
             self.mapping = before
+            self.searched.reload()
             raise
 
     def _keep_mapping(self, mapping: Mapping) -> None:
@@ -84,7 +92,8 @@ class Index:
         """Write a document, in the transaction that is open."""
         source = parse_document(doc_id, raw)
         entries, grown = self.mapping.index(source, doc_id)
-        recorded = self._named(lambda: self.file.index(doc_id, raw, entries, condition), doc_id)
+        recorded = self._named(lambda: self.file.index(doc_id, raw, condition), doc_id)
+        self.searched.keep(self.file.last_row, entries, len(raw))
         if grown is not None:
             self._keep_mapping(grown)
         return recorded
@@ -116,23 +125,24 @@ class Index:
 
     def get(self, doc_id: str, *, realtime: bool = True) -> Stored | None:
         """Return a document as it is now, or as searches see it."""
-        return self.file.get(doc_id) if realtime else self.file.get_refreshed(doc_id)
+        return self.file.get(doc_id) if realtime else self.file.get_as_of(doc_id, self.searched.refreshed)
 
-    def refresh(self) -> None:
-        """Make everything that was written searchable."""
-        self.file.refresh(self.indexer, self.entries_of)
-        self.file.purge(self.indexer, self.oldest_view(self.uuid, self.file.refreshed))
-        self._refreshed_at_s = time.monotonic()
+    def refresh_step(self, wanted: int) -> bool:
+        """Do a slice of a refresh; return whether searches see every row up to `wanted` now."""
+        done = self.searched.refresh_step(wanted)
+        if done:
+            self._refreshed_at_s = time.monotonic()
+        return done
 
-    def refresh_if_due(self) -> None:
-        """Refresh when there is something new and the last time was longer ago than the index' own interval."""
+    @property
+    def is_due(self) -> bool:
+        """Whether there is something new and the last refresh was longer ago than the index' own interval."""
         interval_ms = index_settings.time_ms(self.setting("index.refresh_interval"))
-        if interval_ms < 0 or self.file.refreshed == self.file.last_row:
-            return
-        if time.monotonic() - self._refreshed_at_s >= interval_ms / 1000:
-            self.refresh()
+        if interval_ms < 0 or self.searched.refreshed == self.file.last_row:
+            return False
+        return time.monotonic() - self._refreshed_at_s >= interval_ms / 1000
 
-    def entries_of(self, raw: bytes) -> Entries:
+    def _entries_of(self, raw: bytes) -> Entries:
         """Return what a recorded document adds to the searched tables."""
         return self.mapping.index(msgspec.json.decode(raw))[0]
 

@@ -1,4 +1,4 @@
-"""One index in one SQLite file: every write is recorded at once, and becomes searchable at a refresh."""
+"""The record of one index in one SQLite file: every write, in its order, and what stands now."""
 
 import base64
 import time
@@ -8,22 +8,23 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final
 
 import apsw
 
-from connectors.engine.embedded.mapping.mapping import Entries
 from connectors.engine.embedded.store.schema import TABLES
 from connectors.engine.embedded.store.versioning import LARGEST, Condition, Standing, conflict
 
 PRIMARY_TERM: Final = 1
-READY_BATCH: Final = 5_000
-PURGED_AT_ONCE: Final = 5_000
 CACHE_KB: Final = 16_000
 """Memory that one index may use for pages of its file; small indices use less."""
-_STANDING: Final = "SELECT row, shard, seq, term, version, deleted, at_ms FROM docs WHERE id = ? AND until IS NULL"
+JOURNAL_BYTES: Final = 64 * 2**20
+"""So large the write-ahead log may stay once what is in it has moved to the file."""
+_STANDING: Final = (
+    "SELECT row, shard, seq, term, version, deleted, at_ms, length(source) FROM docs WHERE id = ? AND until IS NULL"
+)
 _DOCUMENT: Final = "SELECT version, seq, term, source, deleted FROM docs WHERE id = ? AND until IS NULL"
-_REFRESHED: Final = (
+_AS_OF: Final = (
     "SELECT version, seq, term, source, deleted FROM docs WHERE id = ? AND row <= ? AND (until IS NULL OR until > ?)"
 )
 _FORGOTTEN: Final = (
@@ -51,43 +52,32 @@ class Stored:
     source: bytes
 
 
-class Indexer(Protocol):
-    """Keeps the tables that are searched."""
-
-    def add(self, rows: Sequence[tuple[int, Entries]]) -> None:
-        """Add what these rows hold."""
-        ...
-
-    def remove(self, rows: Sequence[int]) -> None:
-        """Take out whatever these rows added."""
-        ...
-
-
 class IndexFile:
     """Records and finds the documents of one index.
 
     For one thread at a time. What happens in a `transaction` is on disk when the block is left, whatever becomes of the
-    process afterwards; where the block is left by an error, nothing happened.
-
-    A row is searchable once `refreshed` has reached it. What it holds may be in the searched tables before that, where
-    no search looks; `indexed` says how far they go, and after a crash the rest is read from the record again.
+    process afterwards; where the block is left by an error, nothing happened. `gone_bytes` is how large the documents
+    are that were replaced or deleted, and stay for searches that began earlier.
     """
 
     def __init__(
         self, path: Path, *, shards: int, now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000
     ) -> None:
+        self.path = path
         self.connection = apsw.Connection(str(path))
         self.gc_deletes_ms = 60_000
         self._now_ms = now_ms
-        self._waiting: dict[int, Entries] = {}
         self._create(shards)
         self._load()
+        gone = "SELECT coalesce(sum(length(source)), 0) FROM docs WHERE until IS NOT NULL"
+        self.gone_bytes = int(self.connection.execute(gone).get)
 
     def _create(self, shards: int) -> None:
         run = self.connection.execute
         run("PRAGMA journal_mode = wal")
         run("PRAGMA synchronous = full")
         run(f"PRAGMA cache_size = -{CACHE_KB}")
+        run(f"PRAGMA journal_size_limit = {JOURNAL_BYTES}")
         if run("SELECT count(*) FROM sqlite_schema").get == 0:
             with self.connection:
                 run(TABLES)
@@ -99,10 +89,9 @@ class IndexFile:
         run = self.connection.execute
         self.max_seq: dict[int, int] = dict(run("SELECT shard, max_seq FROM shards ORDER BY shard"))
         self.histories: dict[int, str] = dict(run("SELECT shard, history_uuid FROM shards ORDER BY shard"))
-        self.refreshed = int(self.kept("refreshed", "0"))
-        self.indexed = int(self.kept("indexed", "0"))
-        self.last_row = max(run("SELECT coalesce(max(row), 0) FROM docs").get, self.indexed, self.refreshed)
-        self._waiting = {row: entries for row, entries in self._waiting.items() if row <= self.last_row}
+        # A row that was forgotten by now may have been the last one, and its number is not given again.
+        last_seen = max(int(self.kept(key, "0")) for key in ("refreshed", "indexed"))
+        self.last_row = max(run("SELECT coalesce(max(row), 0) FROM docs").get, last_seen)
 
     def close(self) -> None:
         """Close the file."""
@@ -120,6 +109,7 @@ class IndexFile:
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """Do what the block does wholly or not at all."""
+        gone_bytes = self.gone_bytes
         try:
             with self.connection:
                 yield
@@ -127,15 +117,16 @@ class IndexFile:
                 self.connection.executemany("UPDATE shards SET max_seq = ? WHERE shard = ?", counters)
         except BaseException:
             self._load()
+            self.gone_bytes = gone_bytes
             raise
 
     def get(self, doc_id: str) -> Stored | None:
         """Return the document as it stands."""
         return self._stored(_DOCUMENT, (doc_id,))
 
-    def get_refreshed(self, doc_id: str) -> Stored | None:
-        """Return the document as searches see it."""
-        return self._stored(_REFRESHED, (doc_id, self.refreshed, self.refreshed))
+    def get_as_of(self, doc_id: str, row: int) -> Stored | None:
+        """Return the document as it stood when a row was the last one."""
+        return self._stored(_AS_OF, (doc_id, row, row))
 
     def _stored(self, query: str, parameters: tuple[str | int, ...]) -> Stored | None:
         for version, seq, term, source, deleted in self.connection.execute(query, parameters):
@@ -146,21 +137,20 @@ class IndexFile:
         """Return the last operation on an id, unless it is a delete that is forgotten by now."""
         return self._remembered(self._last(doc_id))
 
-    def _last(self, doc_id: str) -> tuple[Standing, int] | None:
-        """Return the last operation on an id and when it was, forgotten or not."""
-        for row, shard, seq, term, version, deleted, at_ms in self.connection.execute(_STANDING, (doc_id,)):
-            return Standing(row, shard, seq, term, version, bool(deleted)), at_ms
+    def _last(self, doc_id: str) -> tuple[Standing, int, int] | None:
+        """Return the last operation on an id, when it was and how large its document is, forgotten or not."""
+        for row, shard, seq, term, version, deleted, at_ms, size in self.connection.execute(_STANDING, (doc_id,)):
+            return Standing(row, shard, seq, term, version, bool(deleted)), at_ms, size or 0
         return None
 
-    def _remembered(self, last: tuple[Standing, int] | None) -> Standing | None:
+    def _remembered(self, last: tuple[Standing, int, int] | None) -> Standing | None:
         if last is None or (last[0].deleted and last[1] <= self._now_ms() - self.gc_deletes_ms):
             return None
         return last[0]
 
-    def index(self, doc_id: str, source: bytes, entries: Entries, condition: Condition) -> Recorded:
+    def index(self, doc_id: str, source: bytes, condition: Condition) -> Recorded:
         """Record a document. Raises a `Refusal` with status 409 when what stands there is not what was expected."""
         found, version, seq = self._record(doc_id, condition, source)
-        self._waiting[self.last_row] = entries
         return Recorded("updated" if found else "created", version, seq)
 
     def delete(self, doc_id: str, condition: Condition) -> Recorded:
@@ -181,23 +171,11 @@ class IndexFile:
         run = self.connection.execute
         if last is not None:
             run("UPDATE docs SET until = ? WHERE row = ?", (row, last[0].row))
-            self._waiting.pop(last[0].row, None)
+            self.gone_bytes += last[2]
         values = (row, shard, seq, PRIMARY_TERM, doc_id, version, source is None, source, self._now_ms(), None)
         run("INSERT INTO docs VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
         self.max_seq[shard], self.last_row = seq, row
         return standing is not None and not standing.deleted, version, seq
-
-    def identity(self, row: int) -> tuple[str, int, int]:
-        """Return the id, sequence number and primary term of a row."""
-        found: tuple[str, int, int] = next(
-            self.connection.execute("SELECT id, seq, term FROM docs WHERE row = ?", (row,))
-        )
-        return found
-
-    def field_number(self, path: str) -> int | None:
-        """Return the number of a field in the searched tables; None when nothing was ever indexed in it."""
-        number: int | None = self.connection.execute("SELECT number FROM fields WHERE path = ?", (path,)).get
-        return number
 
     def live_documents(self) -> int:
         """Return how many documents there are, searchable or not."""
@@ -207,41 +185,28 @@ class IndexFile:
         """Return the shard that an id belongs to."""
         return zlib.crc32(doc_id.encode("utf-8", "surrogatepass")) % len(self.max_seq)
 
-    def refresh(self, indexer: Indexer, entries_of: Callable[[bytes], Entries]) -> None:
-        """Make every row searchable that was recorded so far."""
-        with self.transaction():
-            self.make_ready(indexer, entries_of)
-            self.refreshed = self.last_row
-            self.keep("refreshed", self.refreshed)
-
-    def make_ready(self, indexer: Indexer, entries_of: Callable[[bytes], Entries]) -> None:
-        """Bring the searched tables up to the record."""
-        if self.indexed == self.last_row:
-            return
-        rows = self.connection.execute(
-            "SELECT row, source FROM docs WHERE row > ? AND deleted = 0 AND until IS NULL ORDER BY row", (self.indexed,)
+    def bytes_between(self, after: int, upto: int) -> int:
+        """Return how large the documents are that were recorded after a row, up to another one."""
+        found = self.connection.execute(
+            "SELECT coalesce(sum(length(source)), 0) FROM docs WHERE row > ? AND row <= ?", (after, upto)
         )
-        waiting = self._waiting
-        ready = [(row, waiting[row] if row in waiting else entries_of(source)) for row, source in rows]
-        for start in range(0, len(ready), READY_BATCH):
-            indexer.add(ready[start : start + READY_BATCH])
-        self._waiting.clear()
-        self.indexed = self.last_row
-        self.keep("indexed", self.indexed)
+        return int(found.get)
 
-    @property
-    def waiting(self) -> int:
-        """How many rows are not in the searched tables yet."""
-        return len(self._waiting)
+    def gone_rows(self) -> int:
+        """Return how many rows are or will be forgotten: replaced ones, and deletes."""
+        gone = "SELECT count(*) FROM docs INDEXED BY docs_gone WHERE until IS NOT NULL OR deleted = 1"
+        return int(self.connection.execute(gone).get)
 
-    def purge(self, indexer: Indexer, oldest_view: int) -> None:
-        """Forget rows that no search can see any more, and deletes that need not be remembered; some at a time."""
-        limit = min(oldest_view, self.refreshed)
-        parameters = (limit, limit, self._now_ms() - self.gc_deletes_ms)
-        with self.transaction():
-            gone = [row for (row,) in self.connection.execute(_FORGOTTEN, (*parameters, PURGED_AT_ONCE))]
-            indexer.remove(gone)
-            self.connection.executemany("DELETE FROM docs WHERE row = ?", ((row,) for row in gone))
+    def forgotten(self, oldest_view: int, most: int) -> list[int]:
+        """Return rows that no view sees from `oldest_view` on, and deletes that need not be remembered any more."""
+        parameters = (oldest_view, oldest_view, self._now_ms() - self.gc_deletes_ms, most)
+        return [row for (row,) in self.connection.execute(_FORGOTTEN, parameters)]
+
+    def remove(self, rows: Sequence[int]) -> None:
+        """Remove rows from the record, in the transaction that is open."""
+        for row in rows:
+            size = self.connection.execute("DELETE FROM docs WHERE row = ? RETURNING length(source)", (row,)).get
+            self.gone_bytes -= size or 0
 
 
 def unique_name() -> str:

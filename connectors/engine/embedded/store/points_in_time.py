@@ -36,7 +36,7 @@ class PointInTime:
 
 
 class PointsInTime:
-    """Holds what was opened until it is closed or its time is over."""
+    """Holds what was opened until it is closed or its time is over. For one thread at a time."""
 
     def __init__(self, now_ms: Callable[[], float] = lambda: time.monotonic() * 1000) -> None:
         self._now_ms = now_ms
@@ -84,6 +84,11 @@ class PointsInTime:
         self._drop_what_is_over()
         views = [one.upto for held in self._open.values() for one in held.seen if one.uuid == uuid]
         return min([*views, refreshed])
+
+    def close_oldest(self, uuid: str) -> bool:
+        """Let go of the view of an index that sees least of it; False when there is none."""
+        views = [(one.upto, name) for name, held in self._open.items() for one in held.seen if one.uuid == uuid]
+        return bool(views) and self.close(min(views)[1])
 
     def _drop_what_is_over(self) -> None:
         now_ms = self._now_ms()

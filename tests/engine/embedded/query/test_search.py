@@ -2,7 +2,7 @@
 
 import pytest
 
-from connectors.engine.embedded.query.search import SearchRequest, count, matching_rows, parse_count, search
+from connectors.engine.embedded.query.search import SearchRequest, count, matching, parse_count, search
 from connectors.engine.embedded.refusal import Refusal
 from tests.contracts.engine.corpus import FEW, FEW_PROPERTIES
 from tests.engine.embedded.index import Json, SmallIndex
@@ -31,7 +31,7 @@ def test_replaced_and_deleted_documents_are_seen_by_older_views_only(few: SmallI
     assert (ids(search([then], request)), ids(search([now], request))) == ("12345", "3451")
     assert (count([then], EVERYTHING), count([now], EVERYTHING)) == (5, 4)
     by_id = parse_count({"query": {"ids": {"values": ["1", "2"]}}})
-    assert (list(matching_rows(then, by_id)), list(matching_rows(now, by_id))) == ([1, 2], [6])
+    assert (list(matching(then, by_id)), list(matching(now, by_id))) == ([("1", 0, 1), ("2", 1, 1)], [("1", 5, 1)])
 
 
 def test_search_of_one_shard_sees_nothing_of_others() -> None:

@@ -1,35 +1,20 @@
-"""The record of one index: what is acknowledged stays, what fails leaves nothing, what is searched follows."""
+"""The record of one index: what is acknowledged stays, and what fails leaves nothing."""
 
 import random
 import signal
 import subprocess
 import sys
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from connectors.engine.embedded.mapping.mapping import Entries
 from connectors.engine.embedded.refusal import Refusal
 from connectors.engine.embedded.store.index_file import IndexFile, Recorded
 from connectors.engine.embedded.store.versioning import Condition
 
-NOTHING = Entries(values={}, texts={}, present=frozenset())
 ROOT = Path(__file__).parent.parent.parent.parent
-
-
-class Rows:
-    """An indexer that only notes what it is told."""
-
-    def __init__(self) -> None:
-        self.held: list[int] = []
-
-    def add(self, rows: Sequence[tuple[int, Entries]]) -> None:
-        self.held += [row for row, _ in rows]
-
-    def remove(self, rows: Sequence[int]) -> None:
-        self.held = [row for row in self.held if row not in set(rows)]
 
 
 class Now:
@@ -50,16 +35,12 @@ def file(tmp_path: Path, now: Now) -> Iterator[IndexFile]:
 
 def put(file: IndexFile, doc_id: str, source: bytes = b"{}", condition: Condition | None = None) -> Recorded:
     with file.transaction():
-        return file.index(doc_id, source, NOTHING, condition or Condition())
+        return file.index(doc_id, source, condition or Condition())
 
 
 def delete(file: IndexFile, doc_id: str) -> Recorded:
     with file.transaction():
         return file.delete(doc_id, Condition())
-
-
-def refresh(file: IndexFile, rows: Rows) -> None:
-    file.refresh(rows, lambda _raw: NOTHING)
 
 
 def test_operations_are_numbered_and_versions_counted(file: IndexFile) -> None:
@@ -85,32 +66,20 @@ def test_a_refused_write_leaves_nothing(file: IndexFile) -> None:
 def test_a_transaction_that_fails_leaves_nothing_of_what_it_did_before(file: IndexFile) -> None:
     put(file, "a")
     with pytest.raises(ZeroDivisionError), file.transaction():
-        file.index("b", b"{}", NOTHING, Condition())
+        file.index("b", b"{}", Condition())
         raise ZeroDivisionError
     assert file.get("b") is None
     assert put(file, "c") == Recorded("created", 1, 1)
 
 
-def test_searches_see_a_document_after_the_refresh(file: IndexFile) -> None:
-    rows = Rows()
+def test_a_document_can_be_read_as_it_stood_before(file: IndexFile) -> None:
     put(file, "a", b'{"n":1}')
-    assert file.get_refreshed("a") is None
-    refresh(file, rows)
     put(file, "a", b'{"n":2}')
-    seen, stands = file.get_refreshed("a"), file.get("a")
-    assert seen is not None
+    then, stands = file.get_as_of("a", 1), file.get("a")
+    assert then is not None
     assert stands is not None
-    assert (seen.source, stands.source) == (b'{"n":1}', b'{"n":2}')
-
-
-def test_what_was_replaced_before_a_refresh_is_never_indexed(file: IndexFile) -> None:
-    rows = Rows()
-    put(file, "a")
-    put(file, "a")
-    put(file, "b")
-    delete(file, "b")
-    refresh(file, rows)
-    assert rows.held == [2]
+    assert (then.source, stands.source) == (b'{"n":1}', b'{"n":2}')
+    assert file.get_as_of("a", 0) is None
 
 
 def test_a_tombstone_is_forgotten_after_its_time(file: IndexFile, now: Now) -> None:
@@ -123,31 +92,30 @@ def test_a_tombstone_is_forgotten_after_its_time(file: IndexFile, now: Now) -> N
     assert put(file, "a") == Recorded("created", 1, 2)
 
 
-def test_purging_keeps_what_an_older_view_sees(file: IndexFile, now: Now) -> None:
-    rows = Rows()
-    put(file, "a")
-    refresh(file, rows)
-    view = file.refreshed
-    put(file, "a")
-    delete(file, "b")
-    refresh(file, rows)
-    now.ms += file.gc_deletes_ms + 1
-    file.purge(rows, oldest_view=view)
-    assert rows.held == [1, 2]
-    file.purge(rows, oldest_view=file.refreshed)
-    assert rows.held == [2]
-    assert put(file, "c") == Recorded("created", 1, 3)
+def test_what_is_replaced_is_counted_until_it_is_removed(file: IndexFile) -> None:
+    put(file, "a", b"12345")
+    put(file, "a", b"123")
+    delete(file, "a")
+    assert (file.gone_bytes, file.bytes_between(0, 3), file.bytes_between(1, 2)) == (8, 8, 3)
+    with pytest.raises(ZeroDivisionError), file.transaction():
+        file.remove([1])
+        raise ZeroDivisionError
+    assert file.gone_bytes == 8
+    with file.transaction():
+        file.remove([1])
+    assert (file.gone_bytes, file.forgotten(3, 10)) == (3, [2])
 
 
-def test_sequence_numbers_go_on_after_a_purge_and_a_restart(tmp_path: Path, now: Now) -> None:
-    path, rows = tmp_path / "index.db", Rows()
+def test_sequence_numbers_go_on_after_deletes_were_forgotten_and_a_restart(tmp_path: Path, now: Now) -> None:
+    path = tmp_path / "index.db"
     file = IndexFile(path, shards=3, now_ms=lambda: now.ms)
     for number in range(30):
         put(file, f"d{number}")
         delete(file, f"d{number}")
-    refresh(file, rows)
     now.ms += file.gc_deletes_ms + 1
-    file.purge(rows, oldest_view=file.refreshed)
+    with file.transaction():
+        file.keep("refreshed", file.last_row)
+        file.remove(file.forgotten(file.last_row, 1_000))
     before, histories, last = dict(file.max_seq), dict(file.histories), file.last_row
     file.close()
     again = IndexFile(path, shards=3, now_ms=lambda: now.ms)
@@ -156,37 +124,18 @@ def test_sequence_numbers_go_on_after_a_purge_and_a_restart(tmp_path: Path, now:
     again.close()
 
 
-def test_what_was_not_indexed_before_a_crash_is_read_from_the_record(tmp_path: Path) -> None:
-    path, rows = tmp_path / "index.db", Rows()
-    file = IndexFile(path, shards=1)
-    put(file, "a", b'{"n":1}')
-    file.close()
-    again = IndexFile(path, shards=1)
-    read: list[bytes] = []
-
-    def entries_of(raw: bytes) -> Entries:
-        read.append(raw)
-        return NOTHING
-
-    again.refresh(rows, entries_of)
-    assert (rows.held, read) == ([1], [b'{"n":1}'])
-    again.close()
-
-
 WRITER = """
 import sys
 from pathlib import Path
 from connectors.engine.embedded.store.index_file import IndexFile
-from connectors.engine.embedded.mapping.mapping import Entries
 from connectors.engine.embedded.store.versioning import Condition
 
-nothing = Entries(values={}, texts={}, present=frozenset())
 file = IndexFile(Path(sys.argv[1]), shards=1)
 number = 0
 while True:
     with file.transaction():
         for _ in range(7):
-            file.index(f"d{number}", b'{"n":%d}' % number, nothing, Condition())
+            file.index(f"d{number}", b'{"n":%d}' % number, Condition())
             number += 1
     print(number, flush=True)
 """

@@ -1,0 +1,29 @@
+"""Refreshes: what was written becomes searchable in slices, between which others get their turn."""
+
+from connectors.engine.embedded.store.housekeeping import Housekeeping
+from connectors.engine.embedded.store.index import Index
+from connectors.engine.embedded.turn import Turn
+
+
+class Refreshing:
+    """Refreshes indices. For threads that do not hold the turn."""
+
+    def __init__(self, turn: Turn, housekeeping: Housekeeping) -> None:
+        self._turn = turn
+        self._housekeeping = housekeeping
+
+    def __call__(self, index: Index) -> None:
+        """Make everything searchable that was written to an index so far, unless it goes away meanwhile."""
+        wanted = index.file.last_row
+        done = untidy = False
+        while not done:
+            with self._turn.taken():
+                done = index.closed or index.refresh_step(wanted)
+                untidy = not index.closed and index.file.gone_rows() > 0
+        if untidy:
+            self._housekeeping.tidy(index)
+
+    def if_due(self, index: Index) -> None:
+        """Refresh an index when its own interval is over."""
+        if index.is_due:
+            self(index)

@@ -19,7 +19,7 @@ help: ## List the targets.
 install: $(VENV)/.ready ## Make .venv with everything for development, and the `connectors` command in it.
 
 run: $(VENV)/.core ## Start the embedded engine, index docs/ and search it (ENGINE=http://... uses that engine instead).
-	$(if $(ENGINE),CONNECTORS__ENGINE__HOST=$(ENGINE)) $(BIN)/python -m connectors tour $(if $(ENGINE),--external)
+	$(if $(ENGINE),CONNECTORS__ENGINE__HOST=$(ENGINE)) $(BIN)/python -m connectors tour
 
 test: $(VENV)/.ready ## Run every test that needs no server, with coverage per module.
 	$(BIN)/python -m pytest --cov --cov-report=term

@@ -32,13 +32,15 @@ def main() -> int:
         user = int(settings["USER"].partition(":")[0]) if os.geteuid() == 0 else None
         start = json.loads(settings["ENTRYPOINT"])
         check = json.loads(settings["HEALTHCHECK"].partition("CMD ")[2])
-        # Nothing listens on this port, so the health check has to fail, and to say why.
-        environ["CONNECTORS__ENGINE__HOST"] = "http://127.0.0.1:1"
         version = run([*start, "--version"], app, environ, user)
-        health = run(check, app, environ, user)
+        first = run([*start, *json.loads(settings["CMD"])], app, environ, user)
+        # Nothing listens on this port, so the health check has to fail, and to say why.
+        health = run(check, app, {**environ, "CONNECTORS__ENGINE__HOST": "http://127.0.0.1:1"}, user)
         size = sum(path.stat().st_size for path in python.rglob("*") if path.is_file()) / 2**20
     print(f"{version.stdout.strip()}; health check without an engine: {health.stderr.splitlines()[:1]}; {size:.0f} MB")
-    return int(version.returncode != 0 or health.returncode != 1 or "connection refused" not in health.stderr)
+    print(first.stdout + first.stderr, end="")
+    refused = health.returncode == 1 and "connection refused" in health.stderr
+    return int(version.returncode != 0 or first.returncode != 0 or not refused)
 
 
 def copy(names: list[str], app: Path) -> None:

@@ -23,7 +23,15 @@ Count = Annotated[int, msgspec.Meta(ge=1)]
 class EngineSettings:
     """The search engine: where it is, how to be let in, and how patient to be with it."""
 
-    host: str = setting(default="http://localhost:9200", text="Address of the engine, without user name and password.")
+    host: str | None = setting(
+        default=None,
+        text="Address of an engine of yours, without user name and password. Without one, the embedded engine is used.",
+        example="http://localhost:9200",
+    )
+    data: Path = setting(
+        default=Path("data"),
+        text="Folder of the embedded engine's data, made when it is missing. One process has it, others go through it.",
+    )
     flavor: Literal["auto", "elasticsearch", "opensearch"] = setting(
         default="auto", text="What it is. Needed only where a proxy hides the answers that tell engines apart."
     )
@@ -73,7 +81,12 @@ class EngineSettings:
 
     def problems(self) -> Iterator[Problem]:
         """Yield what is wrong with the settings together."""
-        yield from _url_problems("host", self.host)
+        if self.host is not None:
+            yield from _url_problems("host", self.host)
+        else:
+            for name in ("flavor", "api_key", "username", "ca_certs", "client_cert", "proxy"):
+                if getattr(self, name) not in {None, "auto"}:
+                    yield Problem(name, "It is for an engine of yours, and engine.host does not say where that is.")
         if self.proxy is not None:
             yield from _url_problems("proxy", self.proxy)
         if self.api_key and self.username:

@@ -77,11 +77,24 @@ def test_what_is_empty_is_the_default(tmp_path: Path, text: str) -> None:
             "engine: {username: 5, password: p}",
             ["engine.username: Expected `str | null`, got `int`. Put it into quotes."],
         ),
+        (
+            "engine: {api_key: a, proxy: 'http://p'}",
+            [
+                "engine.api_key: It is for an engine of yours, and engine.host does not say where that is.",
+                "engine.proxy: It is for an engine of yours, and engine.host does not say where that is.",
+            ],
+        ),
         ("engine: {api_key: '${KEY}'}", ["engine.api_key: The environment variable KEY is not set."]),
-        ("engine: {username: u}", ["engine.password: A user name and its password go together."]),
-        ("engine: {password: u}", ["engine.username: A user name and its password go together."]),
-        ("engine: {proxy_username: u}", ["engine.proxy_password: A user name and its password go together."]),
-        ("engine: {client_key: k}", ["engine.client_cert: There is a client key without its certificate."]),
+        ("engine: {host: 'http://h', username: u}", ["engine.password: A user name and its password go together."]),
+        ("engine: {host: 'http://h', password: u}", ["engine.username: A user name and its password go together."]),
+        (
+            "engine: {host: 'http://h', proxy_username: u}",
+            ["engine.proxy_password: A user name and its password go together."],
+        ),
+        (
+            "engine: {host: 'http://h', client_key: k}",
+            ["engine.client_cert: There is a client key without its certificate."],
+        ),
         (
             "engine: {host: localhost, proxy: 'http://h:99999'}",
             [
@@ -94,7 +107,7 @@ def test_what_is_empty_is_the_default(tmp_path: Path, text: str) -> None:
             ["engine.host: Put the user name and password into settings of their own, where they are kept secret."],
         ),
         (
-            "engine: {api_key: a, username: u, password: p}",
+            "engine: {host: 'http://h', api_key: a, username: u, password: p}",
             ["engine.api_key: An API key and a user name are both set. Keep one of the two."],
         ),
         (

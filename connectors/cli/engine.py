@@ -54,29 +54,27 @@ def check(invocation: Invocation, *, write: bool, as_json: bool) -> None:
 
 
 @engine.command()
-@click.option("--data", type=click.Path(path_type=Path, file_okay=False), required=True, help="Folder of the data.")
+@click.option("--data", type=click.Path(path_type=Path, file_okay=False), help="Folder of the data, else engine.data.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on; keep it a loopback one.")
 @click.option("--port", default=9200, show_default=True, help="Port to listen on; 0 is a free one.")
 @click.option("--no-auth", is_flag=True, help="Let everybody on this machine in, without a key.")
-def serve(data: Path, host: str, port: int, *, no_auth: bool) -> None:
+@click.pass_obj
+def serve(invocation: Invocation, data: Path | None, host: str, port: int, *, no_auth: bool) -> None:
     """Serve the embedded engine over HTTP until it is interrupted."""
-    asyncio.run(_serve(data, host, port, no_auth=no_auth))
+    asyncio.run(_serve(data or invocation.settings.engine.data, host, port, no_auth=no_auth))
 
 
 async def _serve(data: Path, host: str, port: int, *, no_auth: bool) -> None:
-    from connectors.engine.embedded.engine import EmbeddedEngine  # noqa: PLC0415 - loaded only where it is wanted
+    from connectors.engine.embedded.access import owning  # noqa: PLC0415 - loaded only where it is wanted
     from connectors.engine.embedded.server import key_of, serving  # noqa: PLC0415
 
-    opened = EmbeddedEngine(data)
-    try:
+    async with interruption() as interrupted, owning(data) as desk:
         key = None if no_auth else key_of(data)
-        async with interruption() as interrupted, serving(opened, host=host, port=port, key=key) as server:
+        async with serving(desk, host=host, port=port, key=key) as server:
             click.echo(f"The embedded engine serves {data} at {server.url}")
             if key is not None:
                 click.echo(f"API key: {key.reveal()}")
             await interrupted.wait()
-    finally:
-        opened.close()
 
 
 async def _steps(settings: EngineSettings, *, write: bool) -> AsyncIterator[Step]:

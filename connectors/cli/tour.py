@@ -1,9 +1,9 @@
-"""`connectors tour`: starts the embedded engine, indexes a folder of Markdown through the client, and searches it."""
+"""`connectors tour`: indexes a folder of Markdown in the engine of the settings, and searches it."""
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +13,7 @@ import click
 from connectors.cli.interruption import interruption
 from connectors.cli.invocation import Invocation
 from connectors.config import EngineSettings
-from connectors.errors import ConfigurationError, EngineFailed
+from connectors.errors import ConfigurationError, EngineBlocked, EngineFailed
 
 if TYPE_CHECKING:
     from connectors.engine import Engine
@@ -35,19 +35,15 @@ class Page:
 
 @click.command()
 @click.option("--folder", type=click.Path(path_type=Path, exists=True, file_okay=False), default=Path("docs"))
-@click.option("--data", type=click.Path(path_type=Path, file_okay=False), default=Path("data"), show_default=True)
-@click.option("--external", is_flag=True, help="Use the engine of the settings, not the embedded one.")
-@click.option("--once", is_flag=True, help="End after the search, where the engine would stay up otherwise.")
+@click.option("--once", is_flag=True, help="End after the search, where the embedded engine would stay up otherwise.")
 @click.pass_obj
-def tour(invocation: Invocation, folder: Path, data: Path, *, external: bool, once: bool) -> None:
+def tour(invocation: Invocation, folder: Path, *, once: bool) -> None:
     """Index a folder of Markdown files and search it, to see that everything works."""
     pages = list(read_pages(folder))
     if not pages:
         raise ConfigurationError(f"There is no Markdown file below {folder}.", field="", hint="Name another --folder.")
-    if external:
-        asyncio.run(_search_in(invocation.settings.engine, pages))
-    else:
-        asyncio.run(_on_embedded(data, pages, once=once))
+    settings = invocation.settings.engine
+    asyncio.run(_search_in(settings, pages) if once or settings.host else _on_embedded(settings, pages))
 
 
 def read_pages(folder: Path) -> Iterator[Page]:
@@ -58,37 +54,32 @@ def read_pages(folder: Path) -> Iterator[Page]:
         yield Page(str(path), title, text)
 
 
-async def _on_embedded(data: Path, pages: list[Page], *, once: bool) -> None:
-    async with _embedded(data) as settings, interruption() as interrupted:
-        await _search_in(settings, pages)
-        if once or settings.api_key is None:
-            return
-        body = '{"query": {"match": {"text": "your words"}}}'
-        click.echo(f"\nAsk something else, in another terminal:\n  curl -s {settings.host}/{INDEX}/_search \\")
-        click.echo(f"    -H 'Authorization: ApiKey {settings.api_key.reveal()}' \\")
-        click.echo(f"    -H 'Content-Type: application/json' -d '{body}'\n\nCtrl-C ends the engine.")
-        await interrupted.wait()
-
-
-@asynccontextmanager
-async def _embedded(data: Path) -> AsyncIterator[EngineSettings]:
-    from connectors.engine.embedded.engine import EmbeddedEngine  # noqa: PLC0415 - loaded only where it is wanted
+async def _on_embedded(settings: EngineSettings, pages: list[Page]) -> None:
+    """Search in the embedded engine, and serve it for `curl` afterwards, unless another process has it already."""
+    from connectors.engine.embedded.access import owning  # noqa: PLC0415 - loaded only where it is wanted
     from connectors.engine.embedded.server import key_of, serving  # noqa: PLC0415
 
-    opened = EmbeddedEngine(data)
-    try:
-        key = key_of(data)
-        async with serving(opened, host="127.0.0.1", port=0, key=key) as server:
-            click.echo(f"The embedded engine serves {data} at {server.url}")
-            yield EngineSettings(host=server.url, api_key=key)
-    finally:
-        opened.close()
+    async with interruption() as interrupted, AsyncExitStack() as stack:
+        try:
+            desk = await stack.enter_async_context(owning(settings.data))
+        except EngineBlocked:
+            await _search_in(settings, pages)
+            return
+        key = key_of(settings.data)
+        server = await stack.enter_async_context(serving(desk, host="127.0.0.1", port=0, key=key))
+        await _search_in(settings, pages)
+        body = '{"query": {"match": {"text": "your words"}}}'
+        click.echo(f"\nAsk something else, in another terminal:\n  curl -s {server.url}/{INDEX}/_search \\")
+        click.echo(f"    -H 'Authorization: ApiKey {key.reveal()}' \\")
+        click.echo(f"    -H 'Content-Type: application/json' -d '{body}'\n\nCtrl-C ends the engine.")
+        await interrupted.wait()
 
 
 async def _search_in(settings: EngineSettings, pages: list[Page]) -> None:
     from connectors.engine import open_engine  # noqa: PLC0415 - the client takes half a second to import
 
     async with open_engine(settings) as engine:
+        click.echo(str(engine.info))
         started = time.perf_counter()
         await _index(engine, pages)
         took_ms = (time.perf_counter() - started) * 1000

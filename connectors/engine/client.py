@@ -44,14 +44,14 @@ _SERIALIZERS: Final[Mapping[str, Serializer]] = {
 
 
 def client_of(
-    settings: EngineSettings, node_class: type[HttpNode], *, connections: int, timeout_s: float
+    settings: EngineSettings, host: str, node_class: type[HttpNode], *, connections: int, timeout_s: float
 ) -> AsyncElasticsearch:
     """Return a client with a pool of its own; it never retries and never decodes, both of which a lane does."""
-    node = url_to_node_config(settings.host, use_default_ports_for_scheme=True)
+    node = url_to_node_config(host, use_default_ports_for_scheme=True)
     return AsyncElasticsearch(
         [node.replace(request_timeout=timeout_s, headers=_authorization(settings))],
         node_class=node_class,
-        ssl_context=tls_context(settings),
+        ssl_context=tls_context(settings) if host.startswith("https:") else None,
         connections_per_node=connections,
         serializers=dict(_SERIALIZERS),
         max_retries=0,
@@ -68,10 +68,8 @@ def _authorization(settings: EngineSettings) -> HttpHeaders:
     return HttpHeaders({"authorization": login} if login else {})
 
 
-def tls_context(settings: EngineSettings) -> ssl.SSLContext | None:
-    """Return what TLS connections are made with; None where the address has no TLS. Raises `ConfigurationError`."""
-    if not settings.host.startswith("https:"):
-        return None
+def tls_context(settings: EngineSettings) -> ssl.SSLContext:
+    """Return what TLS connections are made with. Raises `ConfigurationError`."""
     context = _trusting(settings)
     if not settings.verify_certs:
         context.check_hostname = False

@@ -1,6 +1,6 @@
 """The engine: opened from the settings, recognised, and offered over two lanes that do not get in each other's way."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -39,27 +39,60 @@ class Engine:
     pressure: Pressure
 
 
+@dataclass(frozen=True)
+class _Way:
+    """How requests get to an engine: its address, what messages call it, and what sends to it once it is known."""
+
+    settings: EngineSettings
+    host: str
+    where: str
+    nodes: Callable[[Flavor | None], type[HttpNode]]
+
+    def client(self, flavor: Flavor | None, *, connections: int, timeout_s: float) -> AsyncElasticsearch:
+        return client_of(self.settings, self.host, self.nodes(flavor), connections=connections, timeout_s=timeout_s)
+
+
 @asynccontextmanager
 async def open_engine(settings: EngineSettings, clock: Clock | None = None) -> AsyncIterator[Engine]:
     """Connect to the engine of the settings, find out what it is, and close the connections at the end.
 
-    Raises `ConfigurationError` for settings that can't work and an `EngineError` when the engine can't be reached.
+    Without an address that is the embedded engine: this process runs it while no other one does. Raises
+    `ConfigurationError` for settings that can't work and an `EngineError` when the engine can't be reached.
     """
+    async with _way_to(settings) as way:
+        retry = _retry(settings, clock or SystemClock())
+        info = await retry(lambda _: _recognised(way))
+        control, data = (
+            way.client(info.flavor, connections=connections, timeout_s=timeout_s)
+            for connections, timeout_s in (
+                (settings.control_connections, settings.control_timeout_s),
+                (settings.data_connections, settings.data_timeout_s),
+            )
+        )
+        try:
+            yield _assembled(info, control, data, retry, Pressure(slow_after_s=settings.slow_after_s))
+        finally:
+            await control.close()
+            await data.close()
+
+
+@asynccontextmanager
+async def _way_to(settings: EngineSettings) -> AsyncIterator[_Way]:
+    if settings.host is None:
+        from connectors.engine.embedded.access import Access  # noqa: PLC0415 - loaded only where it is wanted
+        from connectors.engine.embedded_node import ADDRESS, EmbeddedNode  # noqa: PLC0415
+
+        async with Access(settings.data) as access:
+            yield _Way(settings, ADDRESS, str(settings.data), lambda _: EmbeddedNode.configured_for(access, settings))
+        return
     if settings.host.startswith("https:") and not settings.verify_certs:
         log.warning("The engine's certificate is not checked: anybody may answer in its place.", host=settings.host)
-    retry = _retry(settings, clock or SystemClock())
-    info = await retry(lambda _: _recognised(settings))
-    node_class = OpenSearchNode if info.flavor is Flavor.OPENSEARCH else HttpNode
-    node_class = node_class.configured(settings, known=True)
-    control, data = (
-        client_of(settings, node_class, connections=settings.control_connections, timeout_s=settings.control_timeout_s),
-        client_of(settings, node_class, connections=settings.data_connections, timeout_s=settings.data_timeout_s),
-    )
-    try:
-        yield _assembled(info, control, data, retry, Pressure(slow_after_s=settings.slow_after_s))
-    finally:
-        await control.close()
-        await data.close()
+
+    def nodes(flavor: Flavor | None) -> type[HttpNode]:
+        node_class = OpenSearchNode if flavor is Flavor.OPENSEARCH else HttpNode
+        return node_class.configured(settings, known=flavor is not None)
+
+    yield _Way(settings, settings.host, settings.host, nodes)
 
 
 def _assembled(
@@ -76,14 +109,13 @@ def _assembled(
     )
 
 
-async def _recognised(settings: EngineSettings) -> EngineInfo:
-    node_class = HttpNode.configured(settings, known=False)
-    client = client_of(settings, node_class, connections=1, timeout_s=settings.control_timeout_s)
-    stated = None if settings.flavor == "auto" else Flavor(settings.flavor)
+async def _recognised(way: _Way) -> EngineInfo:
+    client = way.client(None, connections=1, timeout_s=way.settings.control_timeout_s)
+    stated = None if way.settings.flavor == "auto" else Flavor(way.settings.flavor)
     try:
-        return await recognise(client.transport, settings.host, stated)
+        return await recognise(client.transport, way.where, stated)
     except TransportError as error:
-        raise translate(error, "ask the engine who it is", settings.host) from error
+        raise translate(error, "ask the engine who it is", way.where) from error
     finally:
         await client.close()
 

@@ -35,7 +35,7 @@ class EngineInfo:
 
     def __str__(self) -> str:
         if self.flavor is Flavor.EMBEDDED:
-            return f"The embedded engine at {self.where}"
+            return f"The embedded engine, at {self.where}"
         title = {"elasticsearch": "Elasticsearch", "opensearch": "OpenSearch"}[self.flavor]
         if self.version == UNKNOWN:
             return f"{title}, which may not tell these credentials its version, at {self.where}"

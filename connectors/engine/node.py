@@ -75,6 +75,11 @@ class HttpNode(BaseAsyncNode):
         }
         return type(f"Configured{cls.__name__}", (cls,), members)
 
+    @property
+    def where(self) -> str:
+        """What messages call the engine."""
+        return self.base_url
+
     async def perform_request(  # type: ignore[override] # the base class declares the synchronous signature
         self,
         method: str,
@@ -138,9 +143,8 @@ class HttpNode(BaseAsyncNode):
 
     def _open_session(self) -> aiohttp.ClientSession:
         if self._session is None:
-            tls: ssl.SSLContext | bool = self.config.ssl_context or True
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=self.config.connections_per_node, ssl=tls),
+                connector=self._connector(),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 skip_auto_headers=("accept", "accept-encoding", "content-type"),
             )
@@ -149,8 +153,12 @@ class HttpNode(BaseAsyncNode):
             self._session._retry_connection = False  # noqa: SLF001
         return self._session
 
+    def _connector(self) -> aiohttp.BaseConnector:
+        tls: ssl.SSLContext | bool = self.config.ssl_context or True
+        return aiohttp.TCPConnector(limit=self.config.connections_per_node, ssl=tls)
+
     def _fault(self, error: Exception, timeout_s: float | None) -> EngineUnreachable | EngineUntrusted:
-        where = self.base_url
+        where = self.where
         match error:
             case aiohttp.ClientConnectorCertificateError():
                 return EngineUntrusted(

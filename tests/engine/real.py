@@ -86,7 +86,7 @@ async def wire_to(url: str, flavor: Flavor) -> AsyncIterator[EngineWire]:
     """Provide a wire to an engine of that flavor."""
     settings = EngineSettings(host=url)
     node_class = OpenSearchNode if flavor is Flavor.OPENSEARCH else HttpNode
-    client = client_of(settings, node_class.configured(settings, known=True), connections=4, timeout_s=60)
+    client = client_of(settings, url, node_class.configured(settings, known=True), connections=4, timeout_s=60)
     try:
         yield EngineWire(client.transport)
     finally:

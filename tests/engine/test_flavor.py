@@ -160,7 +160,7 @@ async def test_a_proxy_that_is_down_is_named(clock: Impatient) -> None:
     async with Stub() as stub:
         url = stub.url
     with pytest.raises(EngineUnreachable, match=f"The proxy {url} gives no way") as caught:
-        async with open_engine(EngineSettings(proxy=url, attempts=1), clock):
+        async with open_engine(EngineSettings(host="http://engine.invalid:9200", proxy=url, attempts=1), clock):
             pass
     assert caught.value.unsent
 

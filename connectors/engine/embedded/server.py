@@ -1,13 +1,13 @@
-"""The server: the embedded engine over HTTP, for `curl` and the official clients."""
+"""The server: the embedded engine over HTTP, on loopback for `curl` and official clients, and on a Unix socket."""
 
 import asyncio
 import base64
 import hmac
 import os
 import secrets
-from collections.abc import AsyncIterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+import socket
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -16,7 +16,7 @@ import msgspec
 from aiohttp import web
 
 from connectors.engine.embedded.api.router import MOST_BYTES
-from connectors.engine.embedded.engine import EmbeddedEngine
+from connectors.engine.embedded.desk import Desk
 from connectors.engine.embedded.refusal import Refusal
 from connectors.secret import Secret
 
@@ -30,6 +30,8 @@ MEDIA_TYPES: Final = frozenset(
         "application/vnd.elasticsearch+x-ndjson",
     }
 )
+SLOWEST_BODY_S: Final = 60.0
+"""A body that takes longer to arrive is given up, because it holds room that others wait for."""
 _CLOSING_S: Final = 5.0
 
 
@@ -41,71 +43,115 @@ class Serving:
 
 
 @asynccontextmanager
-async def serving(engine: EmbeddedEngine, *, host: str, port: int, key: Secret | None) -> AsyncIterator[Serving]:
-    """Serve an engine while the block runs, on a free port where it is 0; with a key only to those who have it.
+async def serving(
+    desk: Desk, *, host: str, port: int, key: Secret | None, slowest_body_s: float = SLOWEST_BODY_S
+) -> AsyncIterator[Serving]:
+    """Serve an engine over TCP while the block runs, on a free port where it is 0; with a key only to who has it.
 
-    The engine works in a thread of its own, so that the event loop is free. Browsers are kept out in two ways: a
-    request has to name this machine as its host, and a body has to be declared as JSON, which no page of another site
-    can make a browser do unasked.
+    Browsers are kept out in two ways: a request has to name this machine as its host, and a body has to be declared as
+    JSON, which no page of another site can make a browser do unasked.
     """
-    with ThreadPoolExecutor(1, thread_name_prefix="embedded-engine") as thread:
-        app = web.Application(client_max_size=MOST_BYTES)
-        app.router.add_route("*", "/{path:.*}", _Door(engine, thread, key).answer)
-        runner = web.AppRunner(app, handle_signals=False, shutdown_timeout=_CLOSING_S, access_log=None)
-        await runner.setup()
+    async with _running(_Door(desk, key, LOCAL_HOSTS, slowest_body_s)) as runner:
+        await web.TCPSite(runner, host, port).start()
+        yield Serving(f"http://{host}:{runner.addresses[0][1]}")
+
+
+@asynccontextmanager
+async def listening(desk: Desk, path: Path) -> AsyncIterator[None]:
+    """Serve an engine on a Unix socket while the block runs, to this user's processes alone."""
+    with _bound(path) as listener:
+        async with _running(_Door(desk, None, None, SLOWEST_BODY_S)) as runner:
+            await web.SockSite(runner, listener).start()
+            yield
+
+
+@contextmanager
+def _bound(path: Path) -> Iterator[socket.socket]:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
+        os.fchmod(listener.fileno(), 0o700)  # before it has a name that others could connect to
+        listener.bind(str(path))
         try:
-            site = web.TCPSite(runner, host, port)
-            await site.start()
-            yield Serving(f"http://{host}:{runner.addresses[0][1]}")
+            path.chmod(0o700)
+            yield listener
         finally:
-            await runner.cleanup()
+            path.unlink(missing_ok=True)
+
+
+@asynccontextmanager
+async def _running(door: "_Door") -> AsyncIterator[web.AppRunner]:
+    app = web.Application(client_max_size=MOST_BYTES)
+    app.router.add_route("*", "/{path:.*}", door.answer)
+    runner = web.AppRunner(app, handle_signals=False, shutdown_timeout=_CLOSING_S, access_log=None)
+    await runner.setup()
+    try:
+        yield runner
+    finally:
+        await runner.cleanup()
 
 
 class _Door:
     """Lets requests in, or says why not."""
 
-    def __init__(self, engine: EmbeddedEngine, thread: ThreadPoolExecutor, key: Secret | None) -> None:
-        self._engine = engine
-        self._thread = thread
+    def __init__(self, desk: Desk, key: Secret | None, hosts: frozenset[str] | None, slowest_body_s: float) -> None:
+        self._desk = desk
         self._expected = None if key is None else f"ApiKey {key.reveal()}"
+        self._hosts = hosts
+        self._slowest_body_s = slowest_body_s
 
     async def answer(self, request: web.Request) -> web.Response:
         """Answer one request."""
         try:
-            body = await request.read()
-        except web.HTTPRequestEntityTooLarge:
-            too_large = Refusal(413, "content_too_long_exception", f"A body may have {MOST_BYTES} bytes at the most.")
-            return self._response(request, 413, msgspec.json.encode(too_large.body()))
-        refusal = self._refusal(request, has_body=bool(body))
-        if refusal is not None:
-            return self._response(request, refusal.status, msgspec.json.encode(refusal.body()))
-        loop = asyncio.get_running_loop()
-        handle = self._engine.handle
-        status, content = await loop.run_in_executor(self._thread, handle, request.method, request.raw_path, body)
-        return self._response(request, status, content)
-
-    def _refusal(self, request: web.Request, *, has_body: bool) -> Refusal | None:
-        host = request.headers.get("host", "").rsplit(":", 1)[0]
-        if host not in LOCAL_HOSTS:
-            listed = ", ".join(sorted(LOCAL_HOSTS))
-            told = f"The host [{host}] is not this machine; the embedded engine answers to {listed}."
-            return Refusal(403, "security_exception", told)
-        if self._expected is not None:
-            given = request.headers.get("authorization", "")
-            if not hmac.compare_digest(given.encode(), self._expected.encode()):
-                return Refusal(
-                    401, "security_exception", "missing or wrong API key: send [Authorization: ApiKey <key>]"
-                )
-        if has_body and request.content_type not in MEDIA_TYPES:
-            told = f"Content-Type header [{request.headers.get('content-type', '')}] is not supported"
-            return Refusal(406, "media_type_header_exception", told)
-        return None
-
-    def _response(self, request: web.Request, status: int, content: bytes) -> web.Response:
+            status, content = await self._answered(request)
+        except Refusal as refusal:
+            status, content = refusal.status, msgspec.json.encode(refusal.body())
         compatible = "vnd.elasticsearch" in request.headers.get("accept", "")
         kind = "application/vnd.elasticsearch+json;compatible-with=8" if compatible else "application/json"
         headers = {"X-elastic-product": "Elasticsearch", "content-type": kind}
         return web.Response(status=status, body=content, headers=headers)
+
+    async def _answered(self, request: web.Request) -> tuple[int, bytes]:
+        self._check(request)
+        with self._desk.place(request.raw_path, _announced(request)) as place:
+            try:
+                async with asyncio.timeout(self._slowest_body_s):
+                    body = await request.read()
+            except web.HTTPRequestEntityTooLarge:
+                raise _too_large() from None
+            except TimeoutError:
+                told = f"The body did not arrive within {self._slowest_body_s:g} s."
+                raise Refusal(408, "request_timeout_exception", told) from None
+            return await self._desk.answer(place, request.method, request.raw_path, body)
+
+    def _check(self, request: web.Request) -> None:
+        """Raise a `Refusal` of who is not to be let in, before anything of the body is read."""
+        host = request.headers.get("host", "").rsplit(":", 1)[0]
+        if self._hosts is not None and host not in self._hosts:
+            listed = ", ".join(sorted(self._hosts))
+            told = f"The host [{host}] is not this machine; the embedded engine answers to {listed}."
+            raise Refusal(403, "security_exception", told)
+        if self._expected is not None:
+            given = request.headers.get("authorization", "")
+            if not hmac.compare_digest(given.encode(), self._expected.encode()):
+                told = "missing or wrong API key: send [Authorization: ApiKey <key>]"
+                raise Refusal(401, "security_exception", told)
+        if request.body_exists and request.content_length != 0 and request.content_type not in MEDIA_TYPES:
+            told = f"Content-Type header [{request.headers.get('content-type', '')}] is not supported"
+            raise Refusal(406, "media_type_header_exception", told)
+
+
+def _announced(request: web.Request) -> int:
+    """Return how large the body of a request can be. Raises a `Refusal` of one that is too large."""
+    if not request.body_exists:
+        return 0
+    if request.content_length is None or "content-encoding" in request.headers:
+        return MOST_BYTES
+    if request.content_length > MOST_BYTES:
+        raise _too_large()
+    return request.content_length
+
+
+def _too_large() -> Refusal:
+    return Refusal(413, "content_too_long_exception", f"A body may have {MOST_BYTES} bytes at the most.")
 
 
 def key_of(folder: Path) -> Secret:

@@ -7,7 +7,7 @@ import pytest
 
 from connectors.config import EngineSettings
 from connectors.engine import Engine, open_engine
-from connectors.engine.embedded.engine import EmbeddedEngine
+from connectors.engine.embedded.desk import desk_of
 from connectors.engine.embedded.server import key_of, serving
 from connectors.engine.flavor import Flavor
 from connectors.errors import EngineDenied
@@ -17,11 +17,9 @@ from tests.contracts.operations_contract import OperationsContract
 
 @pytest.fixture
 async def settings(tmp_path: Path) -> AsyncIterator[EngineSettings]:
-    opened = EmbeddedEngine(tmp_path / "data")
     key = key_of(tmp_path / "data")
-    async with serving(opened, host="127.0.0.1", port=0, key=key) as server:
+    async with desk_of(tmp_path / "data") as desk, serving(desk, host="127.0.0.1", port=0, key=key) as server:
         yield EngineSettings(host=server.url, api_key=key)
-    opened.close()
 
 
 @pytest.fixture
@@ -33,7 +31,7 @@ async def engine(settings: EngineSettings) -> AsyncIterator[Engine]:
 class TestEmbedded(OperationsContract):
     async def test_the_engine_is_recognised(self, engine: Engine) -> None:
         assert engine.info.flavor is Flavor.EMBEDDED
-        assert str(engine.info) == f"The embedded engine at {engine.info.where}"
+        assert str(engine.info) == f"The embedded engine, at {engine.info.where}"
 
 
 async def test_without_the_key_nobody_is_let_in(settings: EngineSettings) -> None:

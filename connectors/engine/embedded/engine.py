@@ -15,7 +15,7 @@ from connectors.engine.embedded.store.housekeeping import Housekeeping
 from connectors.engine.embedded.store.indexer import TableIndexer
 from connectors.engine.embedded.store.points_in_time import PointsInTime
 from connectors.engine.embedded.store.refreshing import Refreshing
-from connectors.engine.embedded.turn import Turn
+from connectors.engine.embedded.turn import SLICE_S, Turn
 
 
 class EmbeddedEngine:
@@ -25,12 +25,12 @@ class EmbeddedEngine:
     the folder.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, slice_s: float = SLICE_S) -> None:
         self._lock = FolderLock(folder)
-        self._turn = Turn()
+        self._turn = Turn(slice_s=slice_s)
         points = PointsInTime()
         self._housekeeping = Housekeeping(self._turn, points)
-        self._catalog = Catalog(folder, lambda file: TableIndexer(file.connection))
+        self._catalog = Catalog(folder, lambda file: TableIndexer(file.connection), slice_s)
         refreshing = Refreshing(self._turn, self._housekeeping)
         apis = (
             ClusterApi(self._catalog, self._catalog.cluster_uuid),

@@ -24,7 +24,13 @@ class Turn:
     do a slice at a time, and ask again for the next.
     """
 
-    def __init__(self, now_s: Callable[[], float] = time.monotonic, longest_wait_s: float = LONGEST_WAIT_S) -> None:
+    def __init__(
+        self,
+        now_s: Callable[[], float] = time.monotonic,
+        longest_wait_s: float = LONGEST_WAIT_S,
+        slice_s: float = SLICE_S,
+    ) -> None:
+        self.slice_s = slice_s
         self._now_s = now_s
         self._longest_wait_s = longest_wait_s
         self._guard = threading.Lock()

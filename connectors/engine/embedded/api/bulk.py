@@ -24,7 +24,7 @@ from connectors.engine.embedded.store.index import Index, new_id
 from connectors.engine.embedded.store.refreshing import Refreshing
 from connectors.engine.embedded.store.searched import MOST_LAG_BYTES
 from connectors.engine.embedded.store.versioning import Condition
-from connectors.engine.embedded.turn import SLICE_S, Turn
+from connectors.engine.embedded.turn import Turn
 
 _KNOWN: Final = frozenset(
     {"_index", "_id", "version", "version_type", "if_seq_no", "if_primary_term", "require_alias", "retry_on_conflict"}
@@ -97,7 +97,7 @@ class _Run:
 
     def _slice(self, operations: list[Operation], items: list[dict[str, Any]]) -> None:
         """Carry out the next operations, and commit them."""
-        until = time.monotonic() + SLICE_S
+        until = time.monotonic() + self._turn.slice_s
         with ExitStack() as stack:
             opened: set[str] = set()
             for place in range(len(items), len(operations)):

@@ -21,7 +21,7 @@ from connectors.engine.embedded.store.index import Index
 from connectors.engine.embedded.store.points_in_time import PointInTime, PointsInTime, Seen
 from connectors.engine.embedded.store.refreshing import Refreshing
 from connectors.engine.embedded.store.versioning import CONFLICT, Condition
-from connectors.engine.embedded.turn import SLICE_S, Turn
+from connectors.engine.embedded.turn import Turn
 
 _SHARDS: Final = "_shards:"
 _SEARCH: Final = f"{' '.join(sorted(PARAMETERS))} {CHOICE} preference scroll allow_partial_search_results routing"
@@ -272,7 +272,7 @@ class SearchApi:
             with self._turn.taken(large=True):
                 if index.closed:
                     raise index_not_found(index.name)
-                until_s = time.monotonic() + SLICE_S
+                until_s = time.monotonic() + self._turn.slice_s
                 with index.transaction():
                     while done < len(wanted) and time.monotonic() < until_s:
                         failures += _deleted(index, *wanted[done])

@@ -16,6 +16,7 @@ from connectors.engine.embedded.store.index import Index
 from connectors.engine.embedded.store.index_file import IndexFile, unique_name
 from connectors.engine.embedded.store.readers import Readers
 from connectors.engine.embedded.store.searched import Indexer
+from connectors.engine.embedded.turn import SLICE_S
 
 MOST_NAME_BYTES: Final = 255
 _FORBIDDEN: Final = frozenset('\\/*?"<>| ,#:')
@@ -37,8 +38,9 @@ class Catalog:
     A file that the catalog does not name was left by a process that died between two steps, and is removed.
     """
 
-    def __init__(self, folder: Path, indexer_of: IndexerOf) -> None:
+    def __init__(self, folder: Path, indexer_of: IndexerOf, slice_s: float = SLICE_S) -> None:
         self._folder = folder
+        self._slice_s = slice_s
         self._indexer_of = indexer_of
         self.readers = Readers()
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -75,7 +77,7 @@ class Catalog:
         file = IndexFile(self._path(uuid), shards=shards)
         mapping = IndexMapping.parse(msgspec.json.decode(file.kept("mapping", "{}")))
         indexer = self._indexer_of(file)
-        index = Index(name=name, uuid=uuid, created_ms=created_ms, file=file, indexer=indexer, mapping=mapping)
+        index = Index(name, uuid, created_ms, file, indexer, mapping, self._slice_s)
         index.change_settings(msgspec.json.decode(file.kept("settings", "{}"), type=dict[str, str | None]))
         return index
 

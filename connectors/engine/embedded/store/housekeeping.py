@@ -17,9 +17,10 @@ _CLOSING_S: Final = 30.0
 class Housekeeping:
     """Tidies the indices that it is told of, from a thread that runs only while there is something to do."""
 
-    def __init__(self, turn: Turn, points: PointsInTime) -> None:
+    def __init__(self, turn: Turn, points: PointsInTime, most_gone_bytes: int = MOST_GONE_BYTES) -> None:
         self._turn = turn
         self._points = points
+        self._most_gone_bytes = most_gone_bytes
         self._guard = threading.Lock()
         self._untidy: dict[str, Index] = {}
         self._thread: threading.Thread | None = None
@@ -69,7 +70,7 @@ class Housekeeping:
                 return True
             done = index.searched.purge_step(self._points.oldest(index.uuid, index.searched.refreshed))
             # What is left now is held by points in time.
-            if done and index.file.gone_bytes > MOST_GONE_BYTES and self._points.close_oldest(index.uuid):
+            if done and index.file.gone_bytes > self._most_gone_bytes and self._points.close_oldest(index.uuid):
                 log.warning("A point in time was closed: it held too many old documents.", index=index.name)
                 return False
             return done

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from collections.abc import Mapping as Dict
 from contextlib import contextmanager
+from dataclasses import InitVar, dataclass, field
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -22,21 +23,24 @@ T = TypeVar("T")
 MOST_ID_BYTES: Final = 512
 
 
+@dataclass(eq=False)
 class Index:
     """One concrete index, open until it is `closed`."""
 
-    def __init__(
-        self, *, name: str, uuid: str, created_ms: int, file: IndexFile, indexer: Indexer, mapping: Mapping
-    ) -> None:
-        self.name = name
-        self.uuid = uuid
-        self.created_ms = created_ms
-        self.file = file
-        self.searched = Searched(file, indexer, self._entries_of)
-        self.mapping = mapping
-        self.settings: dict[str, str] = {}
-        self.closed = False
-        self._refreshed_at_s = time.monotonic()
+    name: str
+    uuid: str
+    created_ms: int
+    file: IndexFile
+    indexer: InitVar[Indexer]
+    mapping: Mapping
+    slice_s: InitVar[float]
+    settings: dict[str, str] = field(default_factory=dict)
+    closed: bool = False
+    searched: Searched = field(init=False)
+    _refreshed_at_s: float = field(default_factory=time.monotonic)
+
+    def __post_init__(self, indexer: Indexer, slice_s: float) -> None:
+        self.searched = Searched(self.file, indexer, self._entries_of, slice_s=slice_s)
 
     def close(self) -> None:
         """Close the file, with which nothing can be done any more."""

@@ -50,12 +50,14 @@ class Searched:
         entries_of: Callable[[bytes], Entries],
         now_s: Callable[[], float] = time.monotonic,
         rows_at_once: int = ROWS_AT_ONCE,
+        slice_s: float = SLICE_S,
     ) -> None:
         self._file = file
         self._indexer = indexer
         self._entries_of = entries_of
         self._now_s = now_s
         self._rows_at_once = rows_at_once
+        self._slice_s = slice_s
         self._kept: dict[int, tuple[Entries, int]] = {}
         self.reload()
         self._goal = self.indexed
@@ -102,7 +104,7 @@ class Searched:
         """Bring the tables nearer to their goal, or to the next one; return whether they are there."""
         if self.indexed == self._goal:
             self._goal = self._file.last_row
-        until_s = self._now_s() + SLICE_S
+        until_s = self._now_s() + self._slice_s
         while self.indexed < self._goal:
             self._add_some()
             if self._now_s() > until_s:

@@ -1,35 +1,63 @@
-"""Runs every benchmark and prints its table: `make bench`."""
+"""Runs the benchmarks and prints their tables: `make bench`, or some of them by name."""
 
 import platform
+import sys
+from collections.abc import Callable
 from importlib.metadata import version
 
 from benchmarks import aio, bulk, decode, embedded, startup
 from benchmarks.measure import table
 
 
-def main() -> None:
-    """Print the tables."""
-    packages = ", ".join(f"{name} {version(name)}" for name in ("elasticsearch", "aiohttp", "msgspec"))
-    print(f"{platform.python_implementation()} {platform.python_version()}, {packages}, {platform.machine()}")
+def print_embedded() -> None:
+    """Print how the embedded engine does beside a real one."""
+    for found in embedded.run():
+        print(embedded.text(found), flush=True)
+
+
+def print_bulk() -> None:
+    """Print what a bulk request costs the client."""
     documents = bulk.OPERATIONS * bulk.REQUESTS
     print(table("A bulk request, the client's CPU", bulk.run(), unit="µs a document", per=documents / 1e6))
+
+
+def print_decode() -> None:
+    """Print what it costs to decode an answer."""
     items = 50 * decode.OPERATIONS
     print(table("Decoding its answer", decode.run(), unit="µs an item", per=items / 1e6))
+
+
+def print_aio() -> None:
+    """Print what a queue costs."""
     print(table("An item through a queue", aio.run(), unit="µs an item", per=aio.ITEMS / 1e6))
+
+
+def print_startup() -> None:
+    """Print what it costs to start."""
     print(table("Starting", startup.run(), unit="ms", per=1e-3))
     print("\n| program | peak memory, MB |\n| --- | ---: |")
     for name, peak in startup.memory().items():
         print(f"| {name} | {peak} |")
-    rates, took = embedded.run()
-    print(
-        f"\n### The embedded engine, {embedded.COUNT:,} documents of 520 bytes\n\n| taken | a second |\n| --- | ---: |"
-    )
-    for name, rate in rates.items():
-        print(f"| {name} | {rate:,.0f} |")
-    print("\n| search | median, ms |\n| --- | ---: |")
-    for name, milliseconds in took.items():
-        print(f"| {name} | {milliseconds:.1f} |")
+
+
+PARTS: dict[str, Callable[[], None]] = {
+    "embedded": print_embedded,
+    "bulk": print_bulk,
+    "decode": print_decode,
+    "aio": print_aio,
+    "startup": print_startup,
+}
+
+
+def main(names: list[str]) -> None:
+    """Print the tables of these parts, or of all."""
+    if set(names) - PARTS.keys():
+        sys.exit(f"There are these parts: {', '.join(PARTS)}.")
+    packages = ", ".join(f"{name} {version(name)}" for name in ("elasticsearch", "aiohttp", "msgspec", "apsw"))
+    print(f"{platform.python_implementation()} {platform.python_version()}, {packages}, {platform.machine()}")
+    for name in names or PARTS:
+        PARTS[name]()
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

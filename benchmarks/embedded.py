@@ -1,73 +1,192 @@
-"""The embedded engine: how fast it takes documents, and how long a search takes; without the wire between."""
+"""The embedded engine beside a real, warm Elasticsearch: both over HTTP, asked the same, in turn, in one run."""
 
 import statistics
-import tempfile
+import subprocess
+import sys
 import time
-from pathlib import Path
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Final
 
 import msgspec
 
-from benchmarks.spikes.embedded_store import documents
-from connectors.engine.bulk import index_line
-from connectors.engine.embedded.engine import EmbeddedEngine
+from benchmarks.embedded_corpus import LARGE_BYTES, MAPPINGS, SMALL_BYTES, Corpus
+from benchmarks.embedded_servers import Elasticsearch, Embedded, Server, running, seconds_to_start
 
-COUNT = 100_000
-BATCH = 1_000
-MAPPINGS = {
-    "properties": {
-        "title": {"type": "text"},
-        "body": {"type": "text"},
-        "kind": {"type": "keyword"},
-        "user": {"type": "keyword"},
-        "n": {"type": "long"},
-        "price": {"type": "double"},
-        "ts": {"type": "date"},
-        "flag": {"type": "boolean"},
-    }
-}
-SEARCHES: dict[str, dict[str, object]] = {
-    "term, a seventh of all": {"query": {"term": {"kind": "k3"}}, "track_total_hits": True},
-    "range, half of all": {"query": {"range": {"n": {"gte": 100, "lt": 50_000}}}, "track_total_hits": True},
-    "a rare word": {"query": {"match": {"body": "word4000"}}},
-    "a word in nearly every document": {"query": {"match": {"body": "word1"}}},
-    "term and range and word": {
-        "query": {
-            "bool": {
-                "filter": [{"term": {"kind": "k3"}}, {"range": {"n": {"gte": 100, "lt": 50_000}}}],
-                "must": [{"match": {"body": "word10"}}],
-            }
-        }
-    },
-    "half of all, sorted by two keys": {"query": {"term": {"flag": True}}, "sort": [{"kind": "asc"}, {"n": "desc"}]},
-    "a page of 1,000 of a scan": {"size": 1_000, "sort": ["_shard_doc"], "_source": False, "docvalue_fields": ["n"]},
-}
+SMALL_COUNT: Final = 100_000
+LARGE_COUNT: Final = 10_000
+SMALL_BATCH: Final = 1_000
+LARGE_BATCH: Final = 100
+CONNECTIONS: Final = (1, 4)
+LOADS: Final = 2
+SEARCH_ROUNDS: Final = 15
+PARTS: Final = 3
+PER_PART: Final = 100
+PER_INDEX: Final = 20
+FIRST: Final = ("/searched/_search", b"{}")
+_SETTINGS: Final = {"index": {"number_of_shards": 1, "number_of_replicas": 0}}
+_CREATE: Final = msgspec.json.encode({"settings": _SETTINGS, "mappings": MAPPINGS})
 
 
-def run() -> tuple[dict[str, float], dict[str, float]]:
-    """Return documents a second and milliseconds a search."""
-    made = documents(COUNT)
-    lines = [index_line(str(one["n"])) + msgspec.json.encode(one) + b"\n" for one in made]
-    bodies = [b"".join(lines[start : start + BATCH]) for start in range(0, COUNT, BATCH)]
-    with tempfile.TemporaryDirectory() as folder:
-        engine = EmbeddedEngine(Path(folder))
-        engine.handle("PUT", "/bench", msgspec.json.encode({"mappings": MAPPINGS}))
-        started = time.perf_counter()
-        for body in bodies:
-            status, _ = engine.handle("PUT", "/bench/_bulk?filter_path=errors", body)
-            assert status == 200
-        recorded_s = time.perf_counter() - started
-        engine.handle("POST", "/bench/_refresh")
-        rates = {"recorded": COUNT / recorded_s, "recorded and searchable": COUNT / (time.perf_counter() - started)}
-        took = {name: _median_ms(engine, msgspec.json.encode(search)) for name, search in SEARCHES.items()}
-        engine.close()
-    return rates, took
+@dataclass(frozen=True)
+class Line:
+    """One measurement: a value of each engine, ours first; the ratio is the median of those of each round."""
+
+    name: str
+    values: Sequence[float]
+    ratio: float | None
 
 
-def _median_ms(engine: EmbeddedEngine, body: bytes) -> float:
-    times = []
-    for _ in range(7):
-        started = time.perf_counter()
-        status, _ = engine.handle("POST", "/bench/_search", body)
-        times.append(time.perf_counter() - started)
-        assert status == 200
-    return statistics.median(times) * 1000
+@dataclass(frozen=True)
+class Table:
+    """Measurements in one unit."""
+
+    title: str
+    unit: str
+    lines: Sequence[Line]
+
+
+def run() -> Iterator[Table]:
+    """Yield the tables; without an Elasticsearch only our own numbers."""
+    corpus = Corpus()
+    with ExitStack() as stack:
+        servers: list[Server] = [stack.enter_context(running(Embedded))]
+        try:
+            servers.append(stack.enter_context(running(Elasticsearch)))
+        except subprocess.CalledProcessError as error:
+            print(f"No Elasticsearch to compare with: {error}", file=sys.stderr)
+        small = corpus.bodies(SMALL_COUNT, SMALL_BYTES, SMALL_BATCH)
+        large = corpus.bodies(LARGE_COUNT, LARGE_BYTES, LARGE_BATCH)
+        _warm_up(servers, small, large)
+        yield _loading(servers, small, large)
+        yield _searches(servers, corpus)
+        yield _memory(servers)
+        yield _starts(servers)
+        yield _many_indices(servers, corpus)
+
+
+def text(table: Table) -> str:
+    """Return a table as Markdown."""
+    head = f"\n### {table.title}\n\n| {table.unit} | embedded | Elasticsearch | ratio |\n| --- | ---: | ---: | ---: |"
+    return "\n".join([head, *(_row(line) for line in table.lines)])
+
+
+def _row(line: Line) -> str:
+    shown = [f"{value:,.0f}" if value >= 100 else f"{value:.3g}" for value in line.values]
+    ratio = "" if line.ratio is None else f"{line.ratio:.2f}"
+    return f"| {line.name} | {' | '.join([*shown, *['-'] * (2 - len(shown))])} | {ratio} |"
+
+
+def _line(name: str, rounds: Sequence[Sequence[float]]) -> Line:
+    """Return the medians of several rounds of measurements of each engine."""
+    values = [statistics.median(own) for own in zip(*rounds, strict=True)]
+    return Line(name, values, statistics.median(one[0] / one[1] for one in rounds) if len(values) > 1 else None)
+
+
+def _warm_up(servers: Sequence[Server], small: Sequence[bytes], large: Sequence[bytes]) -> None:
+    """Load the index that is searched later, and let Java compile what it runs often."""
+    for server in servers:
+        _created(server, "searched")
+        server.load("searched", small, 4)
+        server.ask("POST", "/searched/_refresh")
+    for server in servers[1:]:
+        for index, bodies in (("small", small), ("large", large[:20])):
+            _created(server, index)
+            server.load(index, bodies, 4)
+            server.ask("DELETE", f"/{index}")
+
+
+def _created(server: Server, index: str) -> None:
+    server.ask("PUT", f"/{index}", _CREATE)
+
+
+def _loading(servers: Sequence[Server], small: Sequence[bytes], large: Sequence[bytes]) -> Table:
+    lines = []
+    plans = [(SMALL_BYTES, SMALL_COUNT, small, connections, LOADS) for connections in CONNECTIONS]
+    plans.append((LARGE_BYTES, LARGE_COUNT, large, 4, 1))
+    for size, count, bodies, connections, rounds in plans:
+        taken = [[_load(server, bodies, connections) for server in servers] for _ in range(rounds)]
+        name = f"{count:,} of {size:,} bytes, {connections} connection{'s' * (connections > 1)}"
+        lines.append(_line(f"{name}: recorded", [[count / one for one, _ in each] for each in taken]))
+        lines.append(_line(f"{name}: and searchable", [[count / both for _, both in each] for each in taken]))
+    return Table("Taking documents", "documents a second", lines)
+
+
+def _load(server: Server, bodies: Sequence[bytes], connections: int) -> tuple[float, float]:
+    """Return how long it takes until all is acknowledged, and until all is searchable."""
+    _created(server, "loaded")
+    started = time.perf_counter()
+    server.load("loaded", bodies, connections)
+    recorded = time.perf_counter() - started
+    server.ask("POST", "/loaded/_refresh")
+    searchable = time.perf_counter() - started
+    server.ask("DELETE", "/loaded")
+    return recorded, searchable
+
+
+def _searches(servers: Sequence[Server], corpus: Corpus) -> Table:
+    lines = []
+    for name, body in corpus.searches(SMALL_COUNT).items():
+        encoded = msgspec.json.encode(body)
+        for server in servers[1:]:
+            for _ in range(100):
+                server.ask("POST", "/searched/_search?request_cache=false", encoded)
+        took = [
+            [_milliseconds(server, "/searched/_search?request_cache=false", encoded) for server in servers]
+            for _ in range(SEARCH_ROUNDS)
+        ]
+        lines.append(_line(name, took))
+    return Table(f"Searching {SMALL_COUNT:,} documents of {SMALL_BYTES} bytes", "milliseconds", lines)
+
+
+def _milliseconds(server: Server, target: str, body: bytes) -> float:
+    started = time.perf_counter()
+    server.ask("POST", target, body)
+    return (time.perf_counter() - started) * 1000
+
+
+def _memory(servers: Sequence[Server]) -> Table:
+    time.sleep(2)
+    found = [server.memory_mb() for server in servers]
+    lines = [_line("resident after all that", [[now for now, _ in found]])]
+    lines.append(_line("the most it was", [[peak for _, peak in found]]))
+    return Table("Memory", "MB", lines)
+
+
+def _starts(servers: Sequence[Server]) -> Table:
+    took = [[seconds_to_start(server, FIRST) for server in servers] for _ in range(3)]
+    lines = [
+        _line("until it answers", [[answered for answered, _ in each] for each in took]),
+        _line(f"until it searches {SMALL_COUNT:,} documents", [[searched for _, searched in each] for each in took]),
+        _line("memory then, MB", [[server.memory_mb()[0] for server in servers]]),
+    ]
+    return Table("Starting on data that is there", "seconds", lines)
+
+
+def _many_indices(servers: Sequence[Server], corpus: Corpus) -> Table:
+    """Make many small indices, as many a source has one: each is created, filled, refreshed and searched."""
+    [body] = corpus.bodies(PER_INDEX, SMALL_BYTES, PER_INDEX)
+    before = [(server.memory_mb()[0], server.disk_bytes()) for server in servers]
+    took = [[_make_indices(server, part, body) / PER_PART * 1000 for server in servers] for part in range(PARTS)]
+    after = [(server.memory_mb()[0], server.disk_bytes()) for server in servers]
+    grown = list(zip(before, after, strict=True))
+    count = PARTS * PER_PART
+    answered = [seconds_to_start(server, FIRST)[0] for server in servers]
+    lines = [
+        _line("to make one, ms", took),
+        _line("memory more, KB an index", [[(now[0] - then[0]) * 1024 / count for then, now in grown]]),
+        _line("disk, KB an index", [[(now[1] - then[1]) / 1024 / count for then, now in grown]]),
+        _line(f"to start with all {count}, s", [answered]),
+    ]
+    return Table(f"{count} indices of {PER_INDEX} documents of {SMALL_BYTES} bytes", "each", lines)
+
+
+def _make_indices(server: Server, part: int, body: bytes) -> float:
+    started = time.perf_counter()
+    for number in range(PER_PART):
+        index = f"many-{part}-{number}"
+        _created(server, index)
+        server.ask("POST", f"/{index}/_bulk?refresh=true&filter_path=errors", body)
+        server.ask("POST", f"/{index}/_search", b"{}")
+    return time.perf_counter() - started

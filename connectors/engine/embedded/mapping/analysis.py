@@ -18,15 +18,44 @@ MOST_UNITS: Final = 255
 
 def tokens(text: str) -> list[str]:
     """Return the words of `text` in their order, in lower case."""
-    if text.isascii():
-        lower = text.lower()
-        found = (lower + " ").replace(". ", " ").replace(", ", " ").translate(_SEPARATORS).split()
-        if not "".join(found).isalnum():
-            found = _ASCII.findall(lower)
-        if len(lower) <= MOST_UNITS or max(map(len, found), default=0) <= MOST_UNITS:
-            return found
-    else:
-        lower = text.translate(_LOWER)
+    return _ascii_tokens(text.lower()) if text.isascii() else _mixed_tokens(text)
+
+
+def _ascii_tokens(lower: str) -> list[str]:
+    """Return the words of a text in ASCII: most are apart by what can only stand between words."""
+    found = (lower + " ").replace(". ", " ").replace(", ", " ").translate(_SEPARATORS).split()
+    if not "".join(found).isalnum():
+        found = [word for piece in found for word in ((piece,) if piece.isalnum() else _ASCII.findall(piece))]
+    if len(lower) <= MOST_UNITS or max(map(len, found), default=0) <= MOST_UNITS:
+        return found
+    return _classified_tokens(lower)
+
+
+def _mixed_tokens(text: str) -> list[str]:
+    """Return the words of a text of which usually few go beyond ASCII: only these need to be looked at closely."""
+    found: list[str] = []
+    plain: list[str] = []
+    # No word reaches over a space or a line's end. Of other kinds of space there is one that joins words.
+    for piece in text.replace("\n", " ").split(" "):
+        if piece.isascii():
+            plain.append(piece)
+            continue
+        if plain:
+            found += _ascii_tokens(" ".join(plain).lower())
+            plain.clear()
+        usual = _ALPHABETIC.fullmatch(piece)
+        if usual:
+            found.append(usual[1].lower())
+        else:
+            found += _classified_tokens(piece)
+    if plain:
+        found += _ascii_tokens(" ".join(plain).lower())
+    return found
+
+
+def _classified_tokens(text: str) -> list[str]:
+    """Return the words of any text."""
+    lower = text.translate(_LOWER)
     # The classes of the text as it was written: some characters are lowered to one of another class.
     kinds = text.translate(_CLASSES)
     spans = [match.span() for match in _TOKEN.finditer(kinds)]
@@ -94,6 +123,10 @@ _ASCII_LETTERS: Final = "[a-z]+(?:(?:_+|[.:'])[a-z]+)*"
 _ASCII_DIGITS: Final = "[0-9]+(?:(?:_+|[.,;'])[0-9]+)*"
 _ASCII_PART: Final = f"(?:{_ASCII_DIGITS}|{_ASCII_LETTERS})+"
 _ASCII: Final = re.compile(f"_*{_ASCII_PART}(?:_+{_ASCII_PART})*_*")
+
+_ALPHABETS: Final = "A-Za-zÀ-ÖØ-öø-įı-ɏΆΈ-ΊΌΎ-ΡΤ-ώЀ-ҁҊ-ԯ"  # noqa: RUF001
+"""Letters that make words with each other, and that are lowered in one way: not the sigma, nor the I with a dot."""
+_ALPHABETIC: Final = re.compile(f"([{_ALPHABETS}]{{1,{MOST_UNITS}}})[.,;:!?]?")
 
 _SEPARATORS: Final = {code: " " for code in range(128) if not chr(code).isalnum() and chr(code) not in "_.:,;'"}
 

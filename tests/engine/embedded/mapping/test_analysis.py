@@ -2,8 +2,12 @@
 
 # ruff: noqa: RUF001 - letters of many alphabets are what this is about
 
+import random
+import re
+
 import pytest
 
+from connectors.engine.embedded.mapping import analysis
 from connectors.engine.embedded.mapping.analysis import tokens
 
 
@@ -39,3 +43,27 @@ def test_long_words_are_cut_after_255_units(letter: str) -> None:
 def test_plain_and_accented_texts_are_cut_alike() -> None:
     text = "The v1.5: don't stop, foo_bar (a.b,c 1,2;3) x--y 'z' "
     assert tokens(f"{text} é")[:-1] == tokens(text)
+    assert tokens(f"{text}é")[:-1] == tokens(text)
+
+
+def test_quick_ways_find_what_the_slow_one_finds() -> None:
+    chance = random.Random(1)
+    pools = [
+        "abXY01 .,:;'_\"#*-\n\t ",
+        "aéüßİΣσжЯ’.\u0301 \n",
+        "אב\"'a ",
+        "カひ漢字 1",
+        "👍🏽\u200d🇩🇪1\ufe0f\u20e3 ",
+        "\u202f\xa0\xada ",
+    ]
+    for _ in range(2_000):
+        text = "".join(chance.choices("".join(chance.sample(pools, 2)), k=chance.choice((3, 9, 40))))
+        text += chance.choice("aé漢") * chance.choice((0, 0, 0, 254, 256, 600))
+        assert tokens(text) == analysis._classified_tokens(text), text
+
+
+def test_letters_of_the_quick_way_are_what_they_are_taken_for() -> None:
+    letters = re.findall(f"[{analysis._ALPHABETS}]", "".join(map(chr, range(0x10000))))
+    text = "".join(letters)
+    assert set(text.translate(analysis._CLASSES)) == {"A"}
+    assert text.lower() == text.translate(analysis._LOWER)

@@ -26,13 +26,15 @@ class Clause:
     """What matches, as SQL.
 
     `rows` selects every matching `row` once, visible or not. `scores` builds a select of `row` and `score`; without it
-    everything that matches scores `constant`. It is called only where scores matter.
+    everything that matches scores `constant`. It is called only where scores matter. With `uniform` it gives the same
+    score to all, which is not known before.
     """
 
     rows: str
     constant: float = 1.0
     scores: Callable[[], str] | None = None
     everything: bool = False
+    uniform: bool = False
 
 
 @dataclass
@@ -156,6 +158,7 @@ def boosted(clause: Clause, boost: float, scope: Scope) -> Clause:
         1.0,
         lambda: f"SELECT row, score * {scope.bind(boost)} AS score FROM ({plain()})",
         clause.everything,
+        clause.uniform,
     )
 
 

@@ -190,7 +190,7 @@ def term_clause(scope: Scope, path: str, value: object) -> Clause:
     rows = f"SELECT row FROM vals WHERE field = {scope.bind(number)} AND value = {scope.bind(wanted)}"
     if field.type.name not in _BY_TERM or not field.indexed:
         return Clause(rows)
-    return Clause(rows, 1.0, lambda: _term_scores(scope, number, wanted, rows))
+    return Clause(rows, 1.0, lambda: _term_scores(scope, number, wanted, rows), uniform=True)
 
 
 def _within(scope: Scope, number: int, bounds: tuple[Bound, Bound] | None) -> Clause:
@@ -207,10 +207,9 @@ def _by_value(scope: Scope, number: int, limits: Sequence[str]) -> Clause:
 
 def _term_scores(scope: Scope, number: int, value: Value, rows: str) -> str:
     """Return the scores of a value: as those of a word that stands alone in a text."""
-    run = scope.connection.execute
-    having = run("SELECT count(*) FROM vals WHERE field = ? AND value = ?", (number, value)).get
-    documents = run("SELECT count(DISTINCT row) FROM doc_vals WHERE field = ?", (number,)).get
-    statistics = Statistics(documents, run("SELECT count(*) FROM vals WHERE field = ?", (number,)).get)
+    query = "SELECT count(*) FROM vals WHERE field = ? AND value = ?"
+    having = scope.connection.execute(query, (number, value)).get
+    statistics = Statistics.of(scope, number)
     score = statistics.score(scope, statistics.rarity(having))
     return f"SELECT row, {score} AS score FROM (SELECT row, 1 AS often, 1 AS coarse_length FROM ({rows}))"
 

@@ -2,6 +2,7 @@
 
 # ruff: noqa: S608 - what is put into statements are other statements and names of parameters
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from operator import itemgetter
 from typing import Final
@@ -50,11 +51,17 @@ class TableIndexer:
         run = self._connection.execute
         run("CREATE TEMP TABLE IF NOT EXISTS removed(row INTEGER PRIMARY KEY)")
         self._connection.executemany("INSERT OR IGNORE INTO temp.removed VALUES(?)", ((row,) for row in rows))
-        these = "row IN (SELECT row FROM temp.removed)"
-        sums = list(run(f"SELECT count(*), sum(length), field FROM texts WHERE {these} AND length > 0 GROUP BY 3"))
+        # The fields are named so that each row is looked up in the tables, which are sorted by field, not searched for.
+        these = "field IN (SELECT number FROM fields) AND row IN (SELECT row FROM temp.removed)"
+        held = f"SELECT DISTINCT field, value, row FROM doc_vals WHERE {these}"
+        sums = [
+            *run(f"SELECT count(*), sum(length), field FROM texts WHERE {these} AND length > 0 GROUP BY field"),
+            *run(f"SELECT count(DISTINCT row), count(*), field FROM ({held}) GROUP BY field"),
+        ]
         many = self._connection.executemany
         many("UPDATE fields SET texts = texts - ?, tokens = tokens - ? WHERE number = ?", sums)
-        for table in ("vals", "doc_vals", "texts"):
+        run(f"DELETE FROM vals WHERE (field, value, row) IN ({held})")
+        for table in ("doc_vals", "texts"):
             run(f"DELETE FROM {table} WHERE {these}")
         run("DELETE FROM words WHERE rowid IN (SELECT row FROM temp.removed)")
         run("DELETE FROM temp.removed")
@@ -92,13 +99,17 @@ class _Batch:
             return sorted(self.vals, key=lambda value: (value[0], isinstance(value[1], str), value[1], value[2]))
 
     def sums(self) -> Iterable[tuple[int, int, int]]:
-        """Return by how much the number of texts and of tokens of each field grows."""
-        grown: dict[int, tuple[int, int]] = {}
+        """Return by how much the numbers of texts, or of rows with values, and of tokens or values grow."""
+        rows = Counter(field for field, _, place, _ in self.doc_vals if not place)
+        # `vals` has a value of a row once.
+        values = Counter(map(itemgetter(0), set(self.vals) if self.multiple else self.vals))
+        grown = [(count, values[field], field) for field, count in rows.items()]
+        texts, lengths = Counter[int](), Counter[int]()
         for field, _, length, _ in self.texts:
             if length:
-                texts, count = grown.get(field, (0, 0))
-                grown[field] = texts + 1, count + length
-        return [(texts, count, field) for field, (texts, count) in grown.items()]
+                texts[field] += 1
+                lengths[field] += length
+        return grown + [(count, lengths[field], field) for field, count in texts.items()]
 
     def add(self, row: int, entries: Entries) -> None:
         """Add what one document holds."""

@@ -14,7 +14,8 @@ def _quoted(text: str) -> str:
 #            its shard. Rows are never changed but for `until`: the row that took its place, NULL while it is current.
 #            A delete is a row with `deleted` 1 and no source: a tombstone. `docs_gone` finds what may be hidden.
 # fields     A number for each field that was ever indexed, by its full path (`a.b`, `title.keyword`). `multiple` is 1
-#            once a row had several values in it; `texts` and `tokens` sum up the field in `texts`.
+#            once a row had several values in it. `texts` and `tokens` say how many rows have texts in it and how many
+#            tokens these are; of other fields, how many rows have values and how many values those have, each once.
 # vals       The inverted index of values: which rows hold a value in a field. Values are INTEGER (whole numbers,
 #            dates in ms, booleans as 0 and 1), REAL or TEXT, and so compare as numbers or by their bytes in UTF-8.
 # doc_vals   The same the other way round: what a row holds, for sorting and for doc values. `place` counts an array's

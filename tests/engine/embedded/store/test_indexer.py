@@ -12,9 +12,17 @@ def test_removed_rows_leave_nothing_behind() -> None:
     small = SmallIndex({"t": {"type": "text"}})
     small.add("a", {"t": "some words", "n": [1, 2], "k": "x"})
     before = [list(small.connection.execute(f"SELECT * FROM {table}")) for table in (*TABLES, "fields")]
-    small.add("b", {"t": "other words", "n": [2, 3], "k": "x"})
+    small.add("b", {"t": "other words", "n": [2, 3, 3], "k": "x"})
     TableIndexer(small.connection).remove([2, 7])
     assert [list(small.connection.execute(f"SELECT * FROM {table}")) for table in (*TABLES, "fields")] == before
+
+
+def test_sums_of_a_field_count_rows_and_what_they_hold() -> None:
+    small = SmallIndex({"t": {"type": "text"}})
+    small.add("a", {"t": ["some words", "more"], "n": [1, 2, 2], "k": "x"})
+    small.add("b", {"t": "words", "n": 2})
+    sums = {path: counts for path, *counts in small.connection.execute("SELECT path, texts, tokens FROM fields")}
+    assert sums == {"t": [2, 4], "n": [2, 3], "k.keyword": [1, 1], "k": [1, 1]}
 
 
 def test_field_is_known_to_hold_several_values_once_one_row_does() -> None:

@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
-from functools import cmp_to_key
+from functools import cached_property, cmp_to_key
 from typing import Any, Final
 
 import apsw
@@ -17,7 +17,15 @@ from connectors.engine.embedded.mapping.field_types import Value
 from connectors.engine.embedded.mapping.mapping import Mapping
 from connectors.engine.embedded.query.clause import TEXTS, Clause, Query, Scope, scored
 from connectors.engine.embedded.query.search_request import WINDOW, DocValueField, SearchRequest, parse_count
-from connectors.engine.embedded.query.sort import Ordering, SortKey, after_condition, after_values, ordering
+from connectors.engine.embedded.query.sort import (
+    LARGEST,
+    SMALLEST,
+    Ordering,
+    SortKey,
+    after_condition,
+    after_values,
+    ordering,
+)
 from connectors.engine.embedded.refusal import Refusal, illegal_argument
 
 __all__ = ["Found", "SearchRequest", "View", "count", "matching", "parse_count", "search"]
@@ -27,6 +35,13 @@ _GONE: Final = (
     "SELECT 1 FROM docs AS gone INDEXED BY docs_gone WHERE gone.row = m.row "
     "AND (gone.until IS NOT NULL OR gone.deleted = 1) AND (gone.deleted = 1 OR gone.until <= :upto)"
 )
+# Looks at no more than a thousand rows: where there are more that may be gone, some probably are.
+_ANY_GONE: Final = (
+    "SELECT count(*) = 1000 OR coalesce(max(deleted = 1 OR until <= :upto), 0) FROM (SELECT until, deleted FROM docs "
+    "INDEXED BY docs_gone WHERE (until IS NOT NULL OR deleted = 1) AND row <= :upto LIMIT 1000)"
+)
+_INSTEAD_OF_MISSING: Final = (LARGEST, SMALLEST, math.inf, -math.inf)
+"""What a document is sorted by that lacks the field."""
 
 
 @dataclass(frozen=True)
@@ -64,10 +79,18 @@ class _Plan:
     clause: Clause
     orderings: list[Ordering] = field(default_factory=list)
 
+    @cached_property
+    def _any_gone(self) -> bool:
+        """Return whether any row up to the view's last one may not be seen; no row becomes so later."""
+        return bool(next(self.view.connection.execute(_ANY_GONE, {"upto": self.view.upto}))[0])
+
     @property
     def visible(self) -> str:
         """Return the condition that row `m.row` is seen."""
-        conditions = ["m.row <= :upto", f"NOT EXISTS ({_GONE})"]
+        conditions = ["m.row <= :upto"]
+        if self._any_gone:
+            # Asked of each row, this costs more than many a query: so only where there is anything to find.
+            conditions.append(f"NOT EXISTS ({_GONE})")
         if self.view.shards is not None:
             shards = self.scope.bind_all(sorted(self.view.shards)) if self.view.shards else "NULL"
             conditions.append(f"(SELECT shard FROM docs WHERE docs.row = m.row) IN ({shards})")
@@ -171,12 +194,43 @@ def _page(plan: _Plan, request: SearchRequest, place: int, after: Sequence[Value
     key = request.keys[0]
     if not place and all(one.is_place and one.descending == key.descending for one in request.keys):
         sql = _in_place(plan, key, len(request.keys), after)
-    elif constant and len(request.keys) == 1 and key.path == "_score" and not after:
+    elif len(request.keys) == 1 and key.path == "_score" and not after and _scores_alike(clause, request):
         sql = f"SELECT m.row, {score} AS score, {score} AS k0 FROM ({source}) AS m WHERE {plan.visible} ORDER BY m.row"
     else:
+        if clause.everything and constant:
+            source = _first_by_key(plan, key, wanted, after)
         sql = _sorted(plan, f"SELECT row, {score} AS score FROM ({source})", after, request.min_score)
     rows = plan.run(f"{sql} LIMIT {scope.bind(wanted)}")
     return [Found(place, row, value, tuple(keys)) for row, value, *keys in rows]
+
+
+def _scores_alike(clause: Clause, request: SearchRequest) -> bool:
+    return clause.scores is None or (clause.uniform and request.min_score is None)
+
+
+def _first_by_key(plan: _Plan, key: SortKey, wanted: int, after: Sequence[Value | None]) -> str:
+    """Return a select of all rows that can be on a page of everything: the index of values has them in their order.
+
+    It is read from where the page begins until enough rows are found; all rows with the last value found belong to it.
+    """
+    # An index of the table: the rows themselves are large.
+    every_row = "SELECT row FROM docs INDEXED BY docs_seq"
+    scope = plan.scope
+    number = scope.number(key.path)
+    if number is None or key.missing != "_last" or scope.several(number) or (after and after[0] is None):
+        return every_row
+    field, direction, ahead = scope.bind(number), *(("DESC", "<") if key.descending else ("ASC", ">"))
+    start = scope.bind(after[0]) if after else ""
+    beyond = f" AND m.value {ahead} {start}" if after else ""
+    found = plan.run(
+        f"SELECT m.value FROM vals AS m WHERE m.field = {field} AND {plan.visible}{beyond} "
+        f"ORDER BY m.value {direction} LIMIT 1 OFFSET {scope.bind(wanted - 1)}"
+    )
+    last: tuple[Value] | None = next(found, None)
+    if last is None or last[0] in _INSTEAD_OF_MISSING:
+        return every_row
+    beyond = f" AND value {ahead}= {start}" if after else ""
+    return f"SELECT row FROM vals WHERE field = {field} AND {scope.bind(last[0])} {ahead}= value{beyond}"
 
 
 def _in_place(plan: _Plan, key: SortKey, keys: int, after: Sequence[Value | None]) -> str:

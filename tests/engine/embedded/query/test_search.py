@@ -1,5 +1,7 @@
 """Searches of the embedded engine: pages, totals, visibility, several indices."""
 
+import random
+
 import pytest
 
 from connectors.engine.embedded.query.search import SearchRequest, count, matching, parse_count, search
@@ -106,3 +108,37 @@ def test_low_scores_are_left_out_where_asked(few: SmallIndex) -> None:
 def test_large_numbers_of_terms_are_exact(few: SmallIndex) -> None:
     terms = [*range(20_000), 2**53 + 1]
     assert ids(few.search(query={"terms": {"n": terms}}, sort=["_seq_no"])) == "1234"
+
+
+@pytest.mark.parametrize(
+    "sort", [["n"], [{"n": "desc"}, "k"], ["k", "n"], [{"k": "desc"}], [{"n": {"missing": 3}}], ["many"]]
+)
+def test_pages_of_everything_in_an_order_are_those_of_the_whole_order(sort: list[Json]) -> None:
+    chance = random.Random(1)
+    small = SmallIndex({"n": {"type": "long"}, "k": {"type": "keyword"}, "many": {"type": "long"}})
+    for number in range(60):
+        source = {"n": chance.randrange(8), "k": chance.choice("abc"), "many": [chance.randrange(9), 5]}
+        small.add(str(number % 50), {name: source[name] for name in source if chance.random() < 0.8})
+    small.delete("7")
+    order = [*sort, "_seq_no"]
+    whole = [
+        hit["_id"] for hit in small.search(sort=order, size=100, query={"bool": {"must_not": {"ids": {}}}})["hits"]
+    ]
+    assert len(whole) == 49
+    for size in (1, 3, 20, 60):
+        found, after = list[str](), None
+        while hits := small.search(sort=order, size=size, **({} if after is None else {"search_after": after}))["hits"]:
+            found += [hit["_id"] for hit in hits]
+            after = hits[-1]["sort"]
+        assert found == whole
+
+
+def test_rows_that_are_replaced_only_later_are_seen_until_then(few: SmallIndex) -> None:
+    then = few.view()
+    for _ in range(1_001):
+        few.add("1", {"k": "a"})
+    few.add("2", {"k": "b"})
+    k = parse_count({"query": {"term": {"k": "a"}}})
+    assert count([then], EVERYTHING) == count([few.view()], EVERYTHING) == 5
+    assert list(matching_rows(few.view(), k)) == [1_006]
+    assert 1_006 not in list(matching_rows(then, k))

@@ -3,7 +3,7 @@
 # ruff: noqa: S608 - what is put into statements are other statements and names of parameters
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import apsw
@@ -27,7 +27,8 @@ class Clause:
 
     `rows` selects every matching `row` once, visible or not. `scores` builds a select of `row` and `score`; without it
     everything that matches scores `constant`. It is called only where scores matter. With `uniform` it gives the same
-    score to all, which is not known before.
+    score to all, which is not known before. `probe` is the condition that row `found.row` is among `rows`, where that
+    can be looked up row by row.
     """
 
     rows: str
@@ -35,6 +36,7 @@ class Clause:
     scores: Callable[[], str] | None = None
     everything: bool = False
     uniform: bool = False
+    probe: str | None = None
 
 
 @dataclass
@@ -151,15 +153,9 @@ def boosted(clause: Clause, boost: float, scope: Scope) -> Clause:
         return clause
     scores = clause.scores
     if scores is None:
-        return Clause(clause.rows, clause.constant * boost, None, clause.everything)
+        return replace(clause, constant=clause.constant * boost)
     plain = scores
-    return Clause(
-        clause.rows,
-        1.0,
-        lambda: f"SELECT row, score * {scope.bind(boost)} AS score FROM ({plain()})",
-        clause.everything,
-        clause.uniform,
-    )
+    return replace(clause, scores=lambda: f"SELECT row, score * {scope.bind(boost)} AS score FROM ({plain()})")
 
 
 def scored(clause: Clause, scope: Scope) -> str:

@@ -25,6 +25,7 @@ from connectors.engine.embedded.refusal import Refusal, illegal_argument, not_im
 _OCCURS: Final = {
     "must": "must", "filter": "filter", "should": "should", "must_not": "must_not", "mustNot": "must_not",
 }  # fmt: skip
+_MANY: Final = 20_000
 Minimum = Callable[[int], int]
 
 
@@ -94,12 +95,12 @@ def _bool_clause(scope: Scope, planned: dict[str, list[Clause]], minimum: Minimu
         needed = 0
     if needed > len(should):
         return nothing()
-    required = [clause.rows for clause in [*must, *planned["filter"]] if not clause.everything]
+    required = [clause for clause in [*must, *planned["filter"]] if not clause.everything]
     if needed and not (needed == 1 and any(clause.everything for clause in should)):
-        required.append(_any_of(scope, [clause.rows for clause in should], needed))
+        required.append(Clause(_any_of(scope, [clause.rows for clause in should], needed)))
     without = [clause.rows for clause in planned["must_not"]]
     whole = not required and not without
-    rows = _intersection(required, without)
+    rows = _all_of(scope, required, without)
     if not must and not should:
         pure = not planned["filter"]
         # What only rules documents out scores nothing, as does a filter; without any clause everything scores 1.
@@ -114,6 +115,33 @@ def _any_of(scope: Scope, rows: Sequence[str], needed: int) -> str:
     if needed == 1:
         return joined(rows, "UNION")
     return f"SELECT row FROM ({joined(rows, 'UNION ALL')}) GROUP BY row HAVING count(*) >= {scope.bind(needed)}"
+
+
+def _all_of(scope: Scope, required: Sequence[Clause], without: Sequence[str]) -> str:
+    """Return what all of the required clauses match, and none of the others.
+
+    What is looked for in a clause has to be gathered first, unless its rows can be looked up: then it is enough to look
+    up those of the smallest one.
+    """
+    probed = [clause for clause in required if clause.probe is not None]
+    rest = [clause.rows for clause in required if clause.probe is None]
+    if not probed or len(required) < 2:
+        return _intersection([clause.rows for clause in required], without)
+    probes = probed
+    sized = sorted((_size(scope, clause.rows), place) for place, clause in enumerate(probed))
+    if not rest or sized[0][0] < _size(scope, rest[0]):
+        smallest = probed[sized[0][1]]
+        probes = [clause for clause in probed if clause is not smallest]
+        rest.insert(0, smallest.rows)
+    first = _intersection(rest, without)
+    conditions = " AND ".join(str(clause.probe) for clause in probes)
+    return f"SELECT found.row AS row FROM ({first}) AS found WHERE {conditions}" if probes else first
+
+
+def _size(scope: Scope, rows: str) -> int:
+    """Return about how many rows there are; many are not told from more."""
+    query = f"SELECT count(*) FROM (SELECT 1 FROM ({rows}) LIMIT {_MANY})"
+    return int(next(scope.connection.execute(query, scope.parameters))[0])
 
 
 def _intersection(required: Sequence[str], without: Sequence[str]) -> str:

@@ -187,10 +187,11 @@ def term_clause(scope: Scope, path: str, value: object) -> Clause:
         return nothing()
     if wanted is None:
         return _within(scope, number, bounds)
-    rows = f"SELECT row FROM vals WHERE field = {scope.bind(number)} AND value = {scope.bind(wanted)}"
+    has = f"field = {scope.bind(number)} AND value = {scope.bind(wanted)}"
+    rows, probe = f"SELECT row FROM vals WHERE {has}", f"(SELECT 1 FROM vals WHERE {has} AND row = found.row)"
     if field.type.name not in _BY_TERM or not field.indexed:
-        return Clause(rows)
-    return Clause(rows, 1.0, lambda: _term_scores(scope, number, wanted, rows), uniform=True)
+        return Clause(rows, probe=probe)
+    return Clause(rows, 1.0, lambda: _term_scores(scope, number, wanted, rows), uniform=True, probe=probe)
 
 
 def _within(scope: Scope, number: int, bounds: tuple[Bound, Bound] | None) -> Clause:
@@ -202,7 +203,9 @@ def _within(scope: Scope, number: int, bounds: tuple[Bound, Bound] | None) -> Cl
 def _by_value(scope: Scope, number: int, limits: Sequence[str]) -> Clause:
     """Return what has a value in a field that is within limits."""
     distinct = "DISTINCT " if scope.several(number) else ""
-    return Clause(f"SELECT {distinct}row FROM vals WHERE {' AND '.join([f'field = {scope.bind(number)}', *limits])}")
+    has = " AND ".join([f"field = {scope.bind(number)}", *limits])
+    probe = f"(SELECT 1 FROM doc_vals WHERE {has} AND row = found.row LIMIT 1)"
+    return Clause(f"SELECT {distinct}row FROM vals WHERE {has}", probe=probe)
 
 
 def _term_scores(scope: Scope, number: int, value: Value, rows: str) -> str:

@@ -18,7 +18,7 @@ def _quoted(text: str) -> str:
 #            tokens these are; of other fields, how many rows have values and how many values those have, each once.
 # vals       The inverted index of values: which rows hold a value in a field. Values are INTEGER (whole numbers,
 #            dates in ms, booleans as 0 and 1), REAL or TEXT, and so compare as numbers or by their bytes in UTF-8.
-# doc_vals   The same the other way round: what a row holds, for sorting and for doc values. `place` counts an array's
+# doc_vals   All of it the other way round: what a row holds, for sorting and for doc values. `place` counts an array's
 #            values in the order in which they are shown, from the smallest up.
 # texts      One row for each text field of a row: how many tokens it has, and the same as coarsely as Lucene keeps it.
 #            A field that is there but can't be searched has a row without a length.

@@ -165,6 +165,12 @@ def scored(clause: Clause, scope: Scope) -> str:
     return f"SELECT row, {scope.bind(float(clause.constant))} AS score FROM ({clause.rows})"
 
 
+def size(scope: Scope, rows: str, most: int) -> int:
+    """Return how many rows a select has, at most so many."""
+    query = f"SELECT count(*) FROM (SELECT 1 FROM ({rows}) LIMIT {most})"
+    return int(next(scope.connection.execute(query, scope.parameters))[0])
+
+
 def nothing() -> Clause:
     """Return what matches nothing."""
     return Clause("SELECT 0 AS row WHERE 0")

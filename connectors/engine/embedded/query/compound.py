@@ -19,6 +19,7 @@ from connectors.engine.embedded.query.clause import (
     parse_query,
     query,
     scored,
+    size,
 )
 from connectors.engine.embedded.refusal import Refusal, illegal_argument, not_implemented, unparsable
 
@@ -101,14 +102,21 @@ def _bool_clause(scope: Scope, planned: dict[str, list[Clause]], minimum: Minimu
     without = [clause.rows for clause in planned["must_not"]]
     whole = not required and not without
     rows = _all_of(scope, required, without)
+    probes = None if without else _every_probe(required)
     if not must and not should:
         pure = not planned["filter"]
         # What only rules documents out scores nothing, as does a filter; without any clause everything scores 1.
-        return Clause(rows, 1.0 if pure and not without else 0.0, None, whole)
+        return Clause(rows, 1.0 if pure and not without else 0.0, None, whole, probe=probes)
     if all(clause.scores is None for clause in must) and not should:
-        return Clause(rows, sum(clause.constant for clause in must), None, whole)
+        return Clause(rows, sum(clause.constant for clause in must), None, whole, probe=probes)
     only = not must and not without and not planned["filter"] and needed == 1
-    return Clause(rows, 1.0, lambda: _summed(scope, rows, must, should, only_should=only), whole)
+    return Clause(rows, 1.0, lambda: _summed(scope, rows, must, should, only_should=only), whole, probe=probes)
+
+
+def _every_probe(required: Sequence[Clause]) -> str | None:
+    """Return the condition that a row matches all clauses, where each of them has one."""
+    probes = [clause.probe for clause in required if clause.probe is not None]
+    return f"({' AND '.join(probes)})" if probes and len(probes) == len(required) else None
 
 
 def _any_of(scope: Scope, rows: Sequence[str], needed: int) -> str:
@@ -128,20 +136,14 @@ def _all_of(scope: Scope, required: Sequence[Clause], without: Sequence[str]) ->
     if not probed or len(required) < 2:
         return _intersection([clause.rows for clause in required], without)
     probes = probed
-    sized = sorted((_size(scope, clause.rows), place) for place, clause in enumerate(probed))
-    if not rest or sized[0][0] < _size(scope, rest[0]):
+    sized = sorted((size(scope, clause.rows, _MANY), place) for place, clause in enumerate(probed))
+    if not rest or sized[0][0] < size(scope, rest[0], _MANY):
         smallest = probed[sized[0][1]]
         probes = [clause for clause in probed if clause is not smallest]
         rest.insert(0, smallest.rows)
     first = _intersection(rest, without)
     conditions = " AND ".join(str(clause.probe) for clause in probes)
     return f"SELECT found.row AS row FROM ({first}) AS found WHERE {conditions}" if probes else first
-
-
-def _size(scope: Scope, rows: str) -> int:
-    """Return about how many rows there are; many are not told from more."""
-    query = f"SELECT count(*) FROM (SELECT 1 FROM ({rows}) LIMIT {_MANY})"
-    return int(next(scope.connection.execute(query, scope.parameters))[0])
 
 
 def _intersection(required: Sequence[str], without: Sequence[str]) -> str:

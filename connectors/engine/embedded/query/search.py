@@ -18,14 +18,13 @@ from connectors.engine.embedded.mapping.mapping import Mapping
 from connectors.engine.embedded.query.clause import TEXTS, Clause, Query, Scope, scored
 from connectors.engine.embedded.query.search_request import WINDOW, DocValueField, SearchRequest, parse_count
 from connectors.engine.embedded.query.sort import (
-    LARGEST,
-    SMALLEST,
     Ordering,
     SortKey,
     after_condition,
     after_values,
     ordering,
 )
+from connectors.engine.embedded.query.value_order import first_by_value
 from connectors.engine.embedded.refusal import Refusal, illegal_argument
 
 __all__ = ["Found", "SearchRequest", "View", "count", "matching", "parse_count", "search"]
@@ -40,8 +39,6 @@ _ANY_GONE: Final = (
     "SELECT count(*) = 1000 OR coalesce(max(deleted = 1 OR until <= :upto), 0) FROM (SELECT until, deleted FROM docs "
     "INDEXED BY docs_gone WHERE (until IS NOT NULL OR deleted = 1) AND row <= :upto LIMIT 1000)"
 )
-_INSTEAD_OF_MISSING: Final = (LARGEST, SMALLEST, math.inf, -math.inf)
-"""What a document is sorted by that lacks the field."""
 
 
 @dataclass(frozen=True)
@@ -197,8 +194,8 @@ def _page(plan: _Plan, request: SearchRequest, place: int, after: Sequence[Value
     elif len(request.keys) == 1 and key.path == "_score" and not after and _scores_alike(clause, request):
         sql = f"SELECT m.row, {score} AS score, {score} AS k0 FROM ({source}) AS m WHERE {plan.visible} ORDER BY m.row"
     else:
-        if clause.everything and constant:
-            source = _first_by_key(plan, key, wanted, after)
+        if constant or not request.needs_scores:
+            source = first_by_value(scope, clause, key, wanted, after, visible=plan.visible)
         sql = _sorted(plan, f"SELECT row, {score} AS score FROM ({source})", after, request.min_score)
     rows = plan.run(f"{sql} LIMIT {scope.bind(wanted)}")
     return [Found(place, row, value, tuple(keys)) for row, value, *keys in rows]
@@ -206,31 +203,6 @@ def _page(plan: _Plan, request: SearchRequest, place: int, after: Sequence[Value
 
 def _scores_alike(clause: Clause, request: SearchRequest) -> bool:
     return clause.scores is None or (clause.uniform and request.min_score is None)
-
-
-def _first_by_key(plan: _Plan, key: SortKey, wanted: int, after: Sequence[Value | None]) -> str:
-    """Return a select of all rows that can be on a page of everything: the index of values has them in their order.
-
-    It is read from where the page begins until enough rows are found; all rows with the last value found belong to it.
-    """
-    # An index of the table: the rows themselves are large.
-    every_row = "SELECT row FROM docs INDEXED BY docs_seq"
-    scope = plan.scope
-    number = scope.number(key.path)
-    if number is None or key.missing != "_last" or scope.several(number) or (after and after[0] is None):
-        return every_row
-    field, direction, ahead = scope.bind(number), *(("DESC", "<") if key.descending else ("ASC", ">"))
-    start = scope.bind(after[0]) if after else ""
-    beyond = f" AND m.value {ahead} {start}" if after else ""
-    found = plan.run(
-        f"SELECT m.value FROM vals AS m WHERE m.field = {field} AND {plan.visible}{beyond} "
-        f"ORDER BY m.value {direction} LIMIT 1 OFFSET {scope.bind(wanted - 1)}"
-    )
-    last: tuple[Value] | None = next(found, None)
-    if last is None or last[0] in _INSTEAD_OF_MISSING:
-        return every_row
-    beyond = f" AND value {ahead}= {start}" if after else ""
-    return f"SELECT row FROM vals WHERE field = {field} AND {scope.bind(last[0])} {ahead}= value{beyond}"
 
 
 def _in_place(plan: _Plan, key: SortKey, keys: int, after: Sequence[Value | None]) -> str:

@@ -1,5 +1,6 @@
 """Searches of the embedded engine: pages, totals, visibility, several indices."""
 
+import itertools
 import random
 
 import pytest
@@ -110,27 +111,48 @@ def test_large_numbers_of_terms_are_exact(few: SmallIndex) -> None:
     assert ids(few.search(query={"terms": {"n": terms}}, sort=["_seq_no"])) == "1234"
 
 
-@pytest.mark.parametrize(
-    "sort", [["n"], [{"n": "desc"}, "k"], ["k", "n"], [{"k": "desc"}], [{"n": {"missing": 3}}], ["many"]]
-)
-def test_pages_of_everything_in_an_order_are_those_of_the_whole_order(sort: list[Json]) -> None:
+@pytest.fixture(scope="module")
+def many() -> SmallIndex:
     chance = random.Random(1)
-    small = SmallIndex({"n": {"type": "long"}, "k": {"type": "keyword"}, "many": {"type": "long"}})
-    for number in range(60):
-        source = {"n": chance.randrange(8), "k": chance.choice("abc"), "many": [chance.randrange(9), 5]}
-        small.add(str(number % 50), {name: source[name] for name in source if chance.random() < 0.8})
-    small.delete("7")
+    large = SmallIndex({"n": {"type": "long"}, "k": {"type": "keyword"}, "several": {"type": "long"}})
+    sources: list[Json] = []
+    for _ in range(6_500):
+        source = {"n": chance.randrange(900), "k": chance.choice("abc"), "several": [chance.randrange(9), 5]}
+        sources.append({"all": 1} | {name: source[name] for name in source if chance.random() < 0.9})
+    large.add_all(sources)
+    for doc_id in range(1, 6_500, 9):
+        large.delete(str(doc_id))
+    return large
+
+
+@pytest.mark.parametrize(
+    "sort",
+    [["n"], [{"n": "desc"}, "k"], ["k", "n"], [{"k": "desc"}], [{"n": {"missing": 3}}], ["several"], ["all", "n"]],
+)
+@pytest.mark.parametrize(
+    ("query", "matching"),
+    [
+        ({"match_all": {}}, 5_777),
+        ({"range": {"all": {"gte": 0}}}, 5_777),
+        ({"bool": {"filter": [{"term": {"all": 1}}, {"exists": {"field": "all"}}]}}, 5_777),
+        ({"bool": {"filter": [{"term": {"all": 1}}, {"range": {"all": {"gte": 0}}}]}}, 5_777),
+        ({"terms": {"n": list(range(60, 900))}}, None),
+    ],
+)
+def test_pages_in_an_order_are_those_of_the_whole_order(
+    many: SmallIndex, sort: list[Json], query: Json, matching: int | None
+) -> None:
     order = [*sort, "_seq_no"]
-    whole = [
-        hit["_id"] for hit in small.search(sort=order, size=100, query={"bool": {"must_not": {"ids": {}}}})["hits"]
-    ]
-    assert len(whole) == 49
-    for size in (1, 3, 20, 60):
-        found, after = list[str](), None
-        while hits := small.search(sort=order, size=size, **({} if after is None else {"search_after": after}))["hits"]:
-            found += [hit["_id"] for hit in hits]
-            after = hits[-1]["sort"]
-        assert found == whole
+    unhelped = {"bool": {"must": [query], "must_not": {"ids": {"values": ["none"]}}}}
+    whole = many.search(sort=order, size=10_000, query=unhelped)["hits"]
+    assert matching is None or len(whole) == matching
+    for size in (1, 70, 5_800):
+        places = itertools.pairwise(range(0, 2 * size + 1, size))
+        after: Json = {}
+        for first, last in places:
+            hits = many.search(sort=order, size=size, query=query, **after)["hits"]
+            assert [hit["_id"] for hit in hits] == [hit["_id"] for hit in whole[first:last]]
+            after = {"search_after": hits[-1]["sort"]} if hits else after
 
 
 def test_rows_that_are_replaced_only_later_are_seen_until_then(few: SmallIndex) -> None:

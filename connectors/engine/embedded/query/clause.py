@@ -28,7 +28,8 @@ class Clause:
     `rows` selects every matching `row` once, visible or not. `scores` builds a select of `row` and `score`; without it
     everything that matches scores `constant`. It is called only where scores matter. With `uniform` it gives the same
     score to all, which is not known before. `probe` is the condition that row `found.row` is among `rows`, where that
-    can be looked up row by row.
+    can be looked up row by row. `scores_among` builds the same as `scores` for those rows only that a select has, where
+    that is less work.
     """
 
     rows: str
@@ -37,6 +38,7 @@ class Clause:
     everything: bool = False
     uniform: bool = False
     probe: str | None = None
+    scores_among: Callable[[str], str] | None = None
 
 
 @dataclass
@@ -154,8 +156,16 @@ def boosted(clause: Clause, boost: float, scope: Scope) -> Clause:
     scores = clause.scores
     if scores is None:
         return replace(clause, constant=clause.constant * boost)
-    plain = scores
-    return replace(clause, scores=lambda: f"SELECT row, score * {scope.bind(boost)} AS score FROM ({plain()})")
+
+    def times(select: str) -> str:
+        return f"SELECT row, score * {scope.bind(boost)} AS score FROM ({select})"
+
+    plain, among = scores, clause.scores_among
+    return replace(
+        clause,
+        scores=lambda: times(plain()),
+        scores_among=None if among is None else lambda rows: times(among(rows)),
+    )
 
 
 def scored(clause: Clause, scope: Scope) -> str:
@@ -163,6 +173,13 @@ def scored(clause: Clause, scope: Scope) -> str:
     if clause.scores is not None:
         return clause.scores()
     return f"SELECT row, {scope.bind(float(clause.constant))} AS score FROM ({clause.rows})"
+
+
+def scored_among(clause: Clause, scope: Scope, rows: str) -> str:
+    """Return a select of `row` and `score` of those that another select has."""
+    if clause.scores_among is not None:
+        return clause.scores_among(rows)
+    return f"SELECT row, score FROM ({scored(clause, scope)}) WHERE +row IN ({rows})"
 
 
 def size(scope: Scope, rows: str, most: int) -> int:

@@ -19,6 +19,7 @@ from connectors.engine.embedded.query.clause import (
     parse_query,
     query,
     scored,
+    scored_among,
     size,
 )
 from connectors.engine.embedded.refusal import Refusal, illegal_argument, not_implemented, unparsable
@@ -156,14 +157,15 @@ def _intersection(required: Sequence[str], without: Sequence[str]) -> str:
 def _summed(scope: Scope, rows: str, must: Sequence[Clause], should: Sequence[Clause], *, only_should: bool) -> str:
     """Return the sums of what the clauses score."""
     constant = float(sum(clause.constant for clause in must if clause.scores is None))
-    selects = [scored(clause, scope) for clause in must if clause.scores is not None]
-    if len(selects) == 1 and not should and not constant:
-        return f"SELECT row, score FROM ({selects[0]}) WHERE +row IN ({rows})"
-    selects += [scored(clause, scope) for clause in should]
+    scoring = [clause for clause in must if clause.scores is not None]
+    if len(scoring) == 1 and not should and not constant:
+        return scored_among(scoring[0], scope, rows)
+    scoring += should
     if only_should:
-        return f"SELECT row, sum(score) AS score FROM ({joined(selects, 'UNION ALL')}) GROUP BY row"
+        each = joined([scored(clause, scope) for clause in scoring], "UNION ALL")
+        return f"SELECT row, sum(score) AS score FROM ({each}) GROUP BY row"
     base = f"SELECT row, {scope.bind(constant)} AS score FROM ({rows})"
-    limited = [f"SELECT row, score FROM ({select}) WHERE +row IN ({rows})" for select in selects]
+    limited = [scored_among(clause, scope, rows) for clause in scoring]
     return f"SELECT row, sum(score) AS score FROM ({joined([base, *limited], 'UNION ALL')}) GROUP BY row"
 
 

@@ -41,7 +41,12 @@ def has_token(scope: Scope, number: int | None, word: str) -> Clause:
     if number is None or not is_token(word):
         return nothing()
     rows = _matching(scope, _quoted(_token(number, word)))
-    return Clause(rows, 1.0, lambda: _word_scores(scope, number, word))
+    return Clause(
+        rows,
+        1.0,
+        lambda: _word_scores(scope, number, word),
+        scores_among=lambda among: _word_scores(scope, number, word, among),
+    )
 
 
 def token_with_prefix(scope: Scope, number: int, start: str) -> Clause:
@@ -81,9 +86,12 @@ def _having(scope: Scope, token: str) -> int:
     return int(found or 0)
 
 
-def _word_scores(scope: Scope, number: int, word: str) -> str:
+def _word_scores(scope: Scope, number: int, word: str, rows: str | None = None) -> str:
     token, statistics = _token(number, word), Statistics.of(scope, number)
-    often = f"SELECT doc AS row, count(*) AS often FROM words_at WHERE term = {scope.bind(token)} GROUP BY doc"
+    # What is read of a word is sorted by row: other rows are better left out before.
+    among = "" if rows is None else f" AND doc IN ({rows})"
+    places = f"FROM words_at WHERE term = {scope.bind(token)}{among}"
+    often = f"SELECT doc AS row, count(*) AS often {places} GROUP BY doc"
     return _scores(scope, number, often, statistics.score(scope, statistics.rarity(_having(scope, token))))
 
 
@@ -120,18 +128,23 @@ def words_clause(scope: Scope, field: Field, text: str, how: Words) -> Clause:
     else:
         each = joined([_matching(scope, one) for one in quoted], "UNION ALL")
         rows = f"SELECT row FROM ({each}) GROUP BY row HAVING count(*) >= {scope.bind(needed)}"
-    return Clause(rows, 1.0, lambda: _sum_of_scores(scope, number, words, None if needed == 1 else rows))
+    return Clause(
+        rows,
+        1.0,
+        lambda: _sum_of_scores(scope, number, words, None if needed == 1 else rows),
+        scores_among=lambda among: _sum_of_scores(scope, number, words, among),
+    )
 
 
 def _sum_of_scores(scope: Scope, number: int, words: Sequence[str], rows: str | None) -> str:
+    """Return the sums of what the words score, in all rows or among some."""
     selects = []
     for word, times in Counter(words).items():
-        scores = _word_scores(scope, number, word)
+        scores = _word_scores(scope, number, word, rows)
         selects.append(scores if times == 1 else f"SELECT row, {times} * score AS score FROM ({scores})")
     if len(selects) == 1:
         return selects[0]
-    limited = "" if rows is None else f" WHERE +row IN ({rows})"
-    return f"SELECT row, sum(score) AS score FROM ({joined(selects, 'UNION ALL')}){limited} GROUP BY row"
+    return f"SELECT row, sum(score) AS score FROM ({joined(selects, 'UNION ALL')}) GROUP BY row"
 
 
 def phrase_clause(scope: Scope, field: Field, text: str, slop: int = 0) -> Clause:

@@ -1,18 +1,20 @@
 """Runs the benchmarks and prints their tables: `make bench`, or some of them by name."""
 
+import os
 import platform
 import sys
 from collections.abc import Callable
 from importlib.metadata import version
 
 from benchmarks import aio, bulk, decode, embedded, startup
+from benchmarks.embedded_tables import text
 from benchmarks.measure import table
 
 
 def print_embedded() -> None:
     """Print how the embedded engine does beside a real one."""
     for found in embedded.run():
-        print(embedded.text(found), flush=True)
+        print(text(found), flush=True)
 
 
 def print_bulk() -> None:
@@ -54,7 +56,8 @@ def main(names: list[str]) -> None:
     if set(names) - PARTS.keys():
         sys.exit(f"There are these parts: {', '.join(PARTS)}.")
     packages = ", ".join(f"{name} {version(name)}" for name in ("elasticsearch", "aiohttp", "msgspec", "apsw"))
-    print(f"{platform.python_implementation()} {platform.python_version()}, {packages}, {platform.machine()}")
+    machine = f"{os.cpu_count()} cores, {platform.machine()}"
+    print(f"{platform.python_implementation()} {platform.python_version()}, {packages}; {machine}")
     for name in names or PARTS:
         PARTS[name]()
 

@@ -5,46 +5,30 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass
 from typing import Final
 
 import msgspec
 
 from benchmarks.embedded_corpus import LARGE_BYTES, MAPPINGS, SMALL_BYTES, Corpus
 from benchmarks.embedded_servers import Elasticsearch, Embedded, Server, running, seconds_to_start
+from benchmarks.embedded_tables import Table, line
 
 SMALL_COUNT: Final = 100_000
-LARGE_COUNT: Final = 10_000
+LARGE_COUNT: Final = 20_000
 SMALL_BATCH: Final = 1_000
 LARGE_BATCH: Final = 100
 CONNECTIONS: Final = (1, 4)
 LOADS: Final = 2
-SEARCH_ROUNDS: Final = 15
+SEARCH_ROUNDS: Final = 21
 PARTS: Final = 3
 PER_PART: Final = 100
 PER_INDEX: Final = 20
+SEARCH: Final = "/searched/_search?request_cache=false"
 FIRST: Final = ("/searched/_search", b"{}")
 _SETTINGS: Final = {"index": {"number_of_shards": 1, "number_of_replicas": 0}}
 _CREATE: Final = msgspec.json.encode({"settings": _SETTINGS, "mappings": MAPPINGS})
-
-
-@dataclass(frozen=True)
-class Line:
-    """One measurement: a value of each engine, ours first; the ratio is the median of those of each round."""
-
-    name: str
-    values: Sequence[float]
-    ratio: float | None
-
-
-@dataclass(frozen=True)
-class Table:
-    """Measurements in one unit."""
-
-    title: str
-    unit: str
-    lines: Sequence[Line]
 
 
 def run() -> Iterator[Table]:
@@ -61,27 +45,10 @@ def run() -> Iterator[Table]:
         _warm_up(servers, small, large)
         yield _loading(servers, small, large)
         yield _searches(servers, corpus)
+        yield _meanwhile(servers, small)
         yield _memory(servers)
         yield _starts(servers)
         yield _many_indices(servers, corpus)
-
-
-def text(table: Table) -> str:
-    """Return a table as Markdown."""
-    head = f"\n### {table.title}\n\n| {table.unit} | embedded | Elasticsearch | ratio |\n| --- | ---: | ---: | ---: |"
-    return "\n".join([head, *(_row(line) for line in table.lines)])
-
-
-def _row(line: Line) -> str:
-    shown = [f"{value:,.0f}" if value >= 100 else f"{value:.3g}" for value in line.values]
-    ratio = "" if line.ratio is None else f"{line.ratio:.2f}"
-    return f"| {line.name} | {' | '.join([*shown, *['-'] * (2 - len(shown))])} | {ratio} |"
-
-
-def _line(name: str, rounds: Sequence[Sequence[float]]) -> Line:
-    """Return the medians of several rounds of measurements of each engine."""
-    values = [statistics.median(own) for own in zip(*rounds, strict=True)]
-    return Line(name, values, statistics.median(one[0] / one[1] for one in rounds) if len(values) > 1 else None)
 
 
 def _warm_up(servers: Sequence[Server], small: Sequence[bytes], large: Sequence[bytes]) -> None:
@@ -108,8 +75,8 @@ def _loading(servers: Sequence[Server], small: Sequence[bytes], large: Sequence[
     for size, count, bodies, connections, rounds in plans:
         taken = [[_load(server, bodies, connections) for server in servers] for _ in range(rounds)]
         name = f"{count:,} of {size:,} bytes, {connections} connection{'s' * (connections > 1)}"
-        lines.append(_line(f"{name}: recorded", [[count / one for one, _ in each] for each in taken]))
-        lines.append(_line(f"{name}: and searchable", [[count / both for _, both in each] for each in taken]))
+        lines.append(line(f"{name}: recorded", [[count / one for one, _ in each] for each in taken]))
+        lines.append(line(f"{name}: and searchable", [[count / both for _, both in each] for each in taken]))
     return Table("Taking documents", "documents a second", lines)
 
 
@@ -130,36 +97,62 @@ def _searches(servers: Sequence[Server], corpus: Corpus) -> Table:
     for name, body in corpus.searches(SMALL_COUNT).items():
         encoded = msgspec.json.encode(body)
         for server in servers[1:]:
-            for _ in range(100):
-                server.ask("POST", "/searched/_search?request_cache=false", encoded)
-        took = [
-            [_milliseconds(server, "/searched/_search?request_cache=false", encoded) for server in servers]
-            for _ in range(SEARCH_ROUNDS)
-        ]
-        lines.append(_line(name, took))
+            for _ in range(200):
+                server.ask("POST", SEARCH, encoded)
+        took = [[_milliseconds(server, SEARCH, encoded) for server in servers] for _ in range(SEARCH_ROUNDS)]
+        lines.append(line(name, took))
     return Table(f"Searching {SMALL_COUNT:,} documents of {SMALL_BYTES} bytes", "milliseconds", lines)
 
 
-def _milliseconds(server: Server, target: str, body: bytes) -> float:
+def _meanwhile(servers: Sequence[Server], small: Sequence[bytes]) -> Table:
+    """Measure what takes turns with others: searches during a load, and a write that is searched at once."""
+    body = msgspec.json.encode({"query": {"term": {"kind": "k3"}}})
+    found = [_during_load(server, small, body) for server in servers]
+    # The ids are those of documents that are there, so each write takes the place of one.
+    one = small[0].split(b"\n")[1]
+    targets = [f"/searched/_doc/{number}?refresh=true" for number in range(SEARCH_ROUNDS)]
+    wrote = [[_milliseconds(server, target, one, "PUT") for server in servers] for target in targets]
+    lines = [
+        line("a term query while 4 connections load", [[statistics.median(took) for took in found]]),
+        line("the slowest of these", [[max(took) for took in found]]),
+        line(f"one of {SMALL_COUNT:,} documents replaced and refreshed", wrote),
+    ]
+    return Table("Searching and writing at the same time", "milliseconds", lines)
+
+
+def _during_load(server: Server, bodies: Sequence[bytes], search: bytes) -> list[float]:
+    _created(server, "loaded")
+    took = []
+    with ThreadPoolExecutor(1) as thread:
+        load = thread.submit(server.load, "loaded", bodies, 4)
+        while not load.done():
+            took.append(_milliseconds(server, SEARCH, search))
+            time.sleep(0.02)
+        load.result()
+    server.ask("DELETE", "/loaded")
+    return took
+
+
+def _milliseconds(server: Server, target: str, body: bytes, method: str = "POST") -> float:
     started = time.perf_counter()
-    server.ask("POST", target, body)
+    server.ask(method, target, body)
     return (time.perf_counter() - started) * 1000
 
 
 def _memory(servers: Sequence[Server]) -> Table:
     time.sleep(2)
     found = [server.memory_mb() for server in servers]
-    lines = [_line("resident after all that", [[now for now, _ in found]])]
-    lines.append(_line("the most it was", [[peak for _, peak in found]]))
+    lines = [line("resident after all that", [[now for now, _ in found]])]
+    lines.append(line("the most it was", [[peak for _, peak in found]]))
     return Table("Memory", "MB", lines)
 
 
 def _starts(servers: Sequence[Server]) -> Table:
     took = [[seconds_to_start(server, FIRST) for server in servers] for _ in range(3)]
     lines = [
-        _line("until it answers", [[answered for answered, _ in each] for each in took]),
-        _line(f"until it searches {SMALL_COUNT:,} documents", [[searched for _, searched in each] for each in took]),
-        _line("memory then, MB", [[server.memory_mb()[0] for server in servers]]),
+        line("until it answers", [[answered for answered, _ in each] for each in took]),
+        line(f"until it searches {SMALL_COUNT:,} documents", [[searched for _, searched in each] for each in took]),
+        line("memory then, MB", [[server.memory_mb()[0] for server in servers]]),
     ]
     return Table("Starting on data that is there", "seconds", lines)
 
@@ -174,10 +167,10 @@ def _many_indices(servers: Sequence[Server], corpus: Corpus) -> Table:
     count = PARTS * PER_PART
     answered = [seconds_to_start(server, FIRST)[0] for server in servers]
     lines = [
-        _line("to make one, ms", took),
-        _line("memory more, KB an index", [[(now[0] - then[0]) * 1024 / count for then, now in grown]]),
-        _line("disk, KB an index", [[(now[1] - then[1]) / 1024 / count for then, now in grown]]),
-        _line(f"to start with all {count}, s", [answered]),
+        line("to make one, ms", took),
+        line("memory more, KB an index", [[(now[0] - then[0]) * 1024 / count for then, now in grown]]),
+        line("disk, KB an index", [[(now[1] - then[1]) / 1024 / count for then, now in grown]]),
+        line(f"to start with all {count}, s", [answered]),
     ]
     return Table(f"{count} indices of {PER_INDEX} documents of {SMALL_BYTES} bytes", "each", lines)
 

@@ -111,6 +111,9 @@ class Corpus:
                 "query": {"bool": {"filter": [term, half], "must": [{"match": {"body": middle}}]}},
                 **exact,
             },
+            "bool of term and a word of most documents": {
+                "query": {"bool": {"filter": [term], "must": [{"match": {"body": common}}]}}
+            },
             "half, sorted by two keys": {"query": {"term": {"flag": True}}, "sort": [{"kind": "asc"}, {"n": "desc"}]},
             "all, sorted by time": {"sort": [{"ts": "desc"}], **exact},
             "a page of 1,000 of a scan": {

@@ -71,6 +71,11 @@ def cached_tokens(text: str) -> tuple[str, ...]:
     return tuple(tokens(text))
 
 
+def lowered(text: str) -> str:
+    """Return a text as the words of it are lowered."""
+    return text.translate(_LOWER)
+
+
 class _Lower(dict[int, int | str]):
     """Lowers each character by itself, as Java does: no final sigma, and no dot over the i."""
 

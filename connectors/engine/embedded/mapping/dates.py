@@ -89,7 +89,8 @@ class DateFormat:
         """
         for read in self.readers:
             try:
-                moment = read(text)
+                # The fast way through a text drops what it leaves open.
+                moment = _strict_moment(text) if round_up and read is _read_strict else read(text)
                 if moment.__class__ is int:
                     return moment
                 return moment.milliseconds(round_up=round_up, time_zone=time_zone)  # type: ignore[union-attr]
@@ -105,6 +106,18 @@ def _read_strict(text: str) -> Moment | int:
     year, month, day, hour, minute, second, fraction, zone = found.groups()
     if zone == "Z" and second is not None and day is not None:
         return _whole(int(year), int(month), int(day), (int(hour), int(minute), int(second), fraction))
+    return _moment(found)
+
+
+def _strict_moment(text: str) -> Moment:
+    found = _STRICT.fullmatch(text)
+    if found is None:
+        raise BadDate
+    return _moment(found)
+
+
+def _moment(found: re.Match[str]) -> Moment:
+    year, month, day, hour, minute, second, fraction, zone = found.groups()
     return Moment(
         year=int(year),
         month=None if month is None else int(month),

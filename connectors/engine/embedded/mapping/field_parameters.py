@@ -16,7 +16,7 @@ from connectors.engine.embedded.mapping.field_types import (
     Text,
 )
 from connectors.engine.embedded.mapping.java_numbers import text_of
-from connectors.engine.embedded.mapping.number_types import FLOATING_TYPES, WHOLE_TYPES, Float
+from connectors.engine.embedded.mapping.number_types import FLOATING_TYPES, WHOLE_TYPES, shortest
 from connectors.engine.embedded.refusal import Refusal, not_implemented
 
 MAPPER_PARSING: Final = "mapper_parsing_exception"
@@ -233,16 +233,7 @@ def _null_value(kind: str, raw: object) -> object:
         raise bad_mapping(error.reason, error.kind) from None
     if value is None:
         raise bad_mapping("empty String", "number_format_exception")
-    return _shortest(value) if kind in ("float", "half_float") and isinstance(value, float) else value
-
-
-def _shortest(number: float) -> float:
-    """Return the number with the fewest digits that a float can't tell from this one, which is what Java prints."""
-    for digits in range(1, 10):
-        short = float(f"{number:.{digits}g}")
-        if Float().read(short) == number:
-            return short
-    return number
+    return shortest(value) if kind in ("float", "half_float") and isinstance(value, float) else value
 
 
 def build_type(kind: str, parameters: Parameters) -> FieldType:
@@ -252,7 +243,10 @@ def build_type(kind: str, parameters: Parameters) -> FieldType:
     match kind:
         case "keyword":
             limited = parameters.get("index", True) or parameters.get("doc_values", True)
-            return Keyword(parameters.get("ignore_above"), null, limited)
+            ignore_above = parameters.get("ignore_above")
+            # What is longer is ignored even where it stands for a null.
+            stored = None if null is None else Keyword(ignore_above, None, limited).read(null)
+            return Keyword(ignore_above, stored, limited)
         case "text":
             return Text(parameters.get("norms", True))
         case "boolean":

@@ -74,6 +74,10 @@ class FieldType(ABC):
     def query_value(self, raw: object) -> Value:
         """Return what a query's value is to be compared with; raises Refusal. No stored value may equal it."""
 
+    def terms_value(self, raw: object) -> Value:
+        """Return what one of several values of a query is compared with; raises Refusal where one alone would not."""
+        return self.query_value(raw)
+
     def term_bounds(self, raw: object) -> tuple[Bound, Bound] | None:  # noqa: ARG002
         """Return the range that a term query means, None where it means one value."""
         return None
@@ -101,10 +105,6 @@ class FieldType(ABC):
         """Return what `docvalue_fields` answers for a stored value."""
         if pattern is not None and pattern != "use_field_mapping":
             raise not_implemented(f"formats of the type [{self.name}]")
-        return value
-
-    def sort_value(self, value: Value) -> object:
-        """Return what `sort` answers for a stored value."""
         return value
 
 

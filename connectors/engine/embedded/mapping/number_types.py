@@ -93,16 +93,16 @@ class Whole(FieldType):
             raise Refusal(400, "number_format_exception", str(error)) from None
 
     def _plain_bound(self, raw: object, *, upper: bool, inclusive: bool) -> Bound:  # noqa: ARG002
+        return Bound(self.terms_value(raw), inclusive)
+
+    def terms_value(self, raw: object) -> int | float:
+        """Return the number; one that no whole number of at least 32 bits can be is refused."""
         number = self.query_value(raw)
-        bits = max(self.bits, 32)
-        if (
-            not -(1 << (bits - 1))
-            <= int(number if math.isfinite(number) else math.copysign(2**64, number))
-            < 1 << (bits - 1)
-        ):
-            name = "an integer" if bits == 32 else "a long"
+        most = 1 << (max(self.bits, 32) - 1)
+        if not -most <= int(number if math.isfinite(number) else math.copysign(2**64, number)) < most:
+            name = "a long" if self.bits == 64 else "an integer"
             raise illegal_argument(f"Value [{text_of(raw)}] is out of range for {name}")
-        return Bound(number, inclusive)
+        return number
 
 
 def not_numeric(raw: object) -> Malformed:
@@ -151,6 +151,14 @@ class Floating(FieldType):
         number = _rounded(self.code, self._query_number(raw))
         return math.inf if math.isnan(number) else number
 
+    def terms_value(self, raw: object) -> float:
+        """Return the number; one that is not finite is refused."""
+        number = self.query_value(raw)
+        if not math.isfinite(number):
+            shown = number if self.code == "f" else self._query_number(raw)
+            raise illegal_argument(f"[{self.name}] supports only finite values, but got [{text_of(shown)}]")
+        return number
+
     def _query_number(self, raw: object) -> float:
         if isinstance(raw, (int, float)) and not isinstance(raw, bool):
             return _as_float(raw)
@@ -172,6 +180,20 @@ def _as_float(number: float) -> float:
         return float(number)
     except OverflowError:
         return math.copysign(math.inf, number)
+
+
+def single(number: float) -> float:
+    """Return the float of 32 bits that is nearest to a number."""
+    return _rounded("f", number)
+
+
+def shortest(number: float) -> float:
+    """Return the number with the fewest digits that a float can't tell from this one, which is what Java prints."""
+    for digits in range(1, 10):
+        short = float(f"{number:.{digits}g}")
+        if single(short) == number:
+            return short
+    return number
 
 
 def _rounded(code: str, number: float) -> float:

@@ -208,10 +208,7 @@ def _no_number(text: str) -> Refusal:
 def _part(text: str) -> Minimum:
     if text.endswith("%"):
         percent = _number(text[:-1])
-        return lambda count: _cut(count, int(count * percent / 100))
+        # A part that may be missing is cut off too: of two clauses, -30% is none.
+        return lambda count: (count if percent < 0 else 0) + int(count * percent / 100)
     number = _number(text)
-    return lambda count: _cut(count, number)
-
-
-def _cut(count: int, number: int) -> int:
-    return count + number if number < 0 else number
+    return lambda count: count + number if number < 0 else number

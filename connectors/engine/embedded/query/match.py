@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from connectors.engine.embedded.mapping.analysis import cached_tokens
+from connectors.engine.embedded.mapping.java_numbers import text_of as java_text
 from connectors.engine.embedded.query.clause import (
     TEXTS,
     Clause,
@@ -141,10 +143,14 @@ def fields_of(name: str, said: object) -> dict[str, float]:
 def field_clause(scope: Scope, path: str, text: object, how: Matching) -> Clause:
     """Return what has a text in a field: its words, where the field is analyzed, and otherwise itself."""
     try:
+        said = java_text(text)
+        known = scope.mapping.field(path)
+        if known is not None and known.type.name in TEXTS and not cached_tokens(said):
+            return nothing()
         field = None if path in {"_id", "_seq_no", "_index"} else searchable(scope, path)
         if field is None or field.type.name not in TEXTS:
-            return term_clause(scope, path, text)
-        said = str(text).lower() if isinstance(text, bool) else str(text)
+            # Read as a text, even where it is a number: of dates that depends on their format.
+            return term_clause(scope, path, said)
         if how.phrase:
             return phrase_clause(scope, field, said, how.slop)
         return words_clause(scope, field, said, Words(how.all_of_them, how.minimum))

@@ -3,7 +3,6 @@
 # ruff: noqa: S608 - what is put into statements are other statements and names of parameters
 
 import json
-import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
@@ -176,7 +175,7 @@ def _after(plans: Sequence[_Plan], request: SearchRequest) -> list[Value | None]
 def _page(plan: _Plan, request: SearchRequest, place: int, after: Sequence[Value | None]) -> list[Found]:
     """Return the first rows of one index, as many as the page could take of it."""
     wanted = request.start + request.size
-    if not wanted:
+    if not request.size:
         return []
     scope, clause = plan.scope, plan.clause
     constant = clause.scores is None
@@ -189,7 +188,11 @@ def _page(plan: _Plan, request: SearchRequest, place: int, after: Sequence[Value
     if request.min_score is not None and constant and clause.constant < request.min_score:
         return []
     key = request.keys[0]
-    if not place and all(one.is_place and one.descending == key.descending for one in request.keys):
+    if (
+        not place
+        and not request.needs_scores
+        and all(one.is_place and one.descending == key.descending for one in request.keys)
+    ):
         sql = _in_place(plan, key, len(request.keys), after)
     elif len(request.keys) == 1 and key.path == "_score" and not after and _scores_alike(clause, request):
         sql = f"SELECT m.row, {score} AS score, {score} AS k0 FROM ({source}) AS m WHERE {plan.visible} ORDER BY m.row"
@@ -299,18 +302,18 @@ def _count_all(plan: _Plan) -> int:
 
 
 def _max_score(plans: Sequence[_Plan], request: SearchRequest, found: Sequence[Found]) -> float | None:
-    if not request.needs_scores or not found:
-        return None
     if not request.sort:
-        return found[0].score
-    if not request.track_scores:
+        return found[0].score if found else None
+    if not request.track_scores or not request.size:
         return None
-    best = -math.inf
+    # Of all that match, those before this page included.
+    found_scores = []
     for plan in plans:
         sql = f"SELECT max(m.score) FROM ({scored(plan.clause, plan.scope)}) AS m WHERE {plan.visible}"
         value = next(plan.run(sql))[0]
-        best = best if value is None else max(best, value)
-    return best
+        if value is not None and (request.min_score is None or value >= request.min_score):
+            found_scores.append(float(value))
+    return max(found_scores, default=None)
 
 
 # --- hits ------------------------------------------------------------------------------------------------------------
@@ -328,7 +331,7 @@ def _hits(plans: Sequence[_Plan], request: SearchRequest, page: Sequence[Found])
     hits = []
     for one in page:
         hit = answered[one.view, one.row]
-        hit["_score"] = one.score
+        hit["_score"] = one.score if request.shows_scores else None
         if request.sort:
             orderings = plans[one.view].orderings
             hit["sort"] = [order.shown(key) for order, key in zip(orderings, one.keys, strict=True)]
@@ -373,22 +376,22 @@ def _add_doc_values(plan: _Plan, asked: DocValueField, wanted: str, hits: dict[i
     if asked.pattern in {"_id", "_version", "_source"} or fnmatchcase("_routing", asked.pattern):
         raise illegal_argument(f"Fielddata access on the {asked.pattern} field is disallowed")
     for one in plan.view.mapping.matching(asked.pattern):
-        _check_doc_values(plan.view, one, asked)
+        _check_doc_values(plan.view, one)
         number = plan.view.fields(one.path)
         found = run(
             "SELECT row, value FROM doc_vals WHERE field = ? AND row IN (SELECT value FROM json_each(?)) "
             "ORDER BY row, place",
             (number, wanted),
         )
+        shown: dict[int, list[object]] = {}
         for row, value in found:
-            fields = hits[row].setdefault("fields", {})
-            fields.setdefault(one.path, []).append(one.type.show(value, asked.format))
+            shown.setdefault(row, []).append(one.type.show(value, asked.format))
+        for row, values in shown.items():
+            hits[row].setdefault("fields", {})[one.path] = values
 
 
-def _check_doc_values(view: View, one: Field, asked: DocValueField) -> None:
+def _check_doc_values(view: View, one: Field) -> None:
     if one.type.name in TEXTS:
-        if "*" in asked.pattern:
-            return
         raise illegal_argument(f"Fielddata is disabled on [{one.path}] in [{view.index}]. Use a keyword field instead.")
     if not one.doc_values:
         raise illegal_argument(f"Can't load fielddata on [{one.path}] because it has no doc values.")

@@ -79,10 +79,14 @@ class SearchRequest:
         return request
 
     @property
-    def needs_scores(self) -> bool:
+    def shows_scores(self) -> bool:
         """Return whether scores are part of the answer."""
-        by_score = not self.sort or any(key.path == "_score" for key in self.sort)
-        return by_score or self.track_scores or self.min_score is not None
+        return not self.sort or any(key.path == "_score" for key in self.sort) or self.track_scores
+
+    @property
+    def needs_scores(self) -> bool:
+        """Return whether the answer depends on scores."""
+        return self.shows_scores or self.min_score is not None
 
     @property
     def keys(self) -> tuple[SortKey, ...]:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from connectors.engine.embedded.mapping.analysis import cached_tokens, lowered
 from connectors.engine.embedded.query.clause import (
     Clause,
     Json,
@@ -80,6 +81,8 @@ class _Typed:
 
     def whole(self) -> Clause:
         """Return what is matched."""
+        if self._text.strip() == "*":
+            return everything()
         return self._sequence() or no_match()
 
     def _sequence(self) -> Clause | None:
@@ -92,10 +95,10 @@ class _Typed:
         while self._at < len(self._text):
             character = self._text[self._at]
             if character == "+":
-                operator = "and" if parts else operator
+                operator = operator or ("and" if parts else "")
                 self._at += 1
             elif character == "|":
-                operator = "or" if parts else operator
+                operator = operator or ("or" if parts else "")
                 self._at += 1
             elif character == "-":
                 negated += 1
@@ -103,8 +106,6 @@ class _Typed:
                 continue
             elif character.isspace() or character == ")":
                 self._at += 1
-                if not character.isspace():
-                    continue
             else:
                 part = self._part(character)
                 if part is not None:
@@ -116,7 +117,7 @@ class _Typed:
                         all_of_them = wanted
                     parts.append(part)
                     found = parts[0] if len(parts) == 1 else combined(self._scope, parts, all_of_them=bool(all_of_them))
-                operator = ""
+                    operator = ""
             negated = 0
         return found
 
@@ -134,7 +135,7 @@ class _Typed:
             return None
         text = self._text[self._at + 1 : end]
         self._at = end + 1
-        return self._fields(text, replace(self._target.how, phrase=True)) if text.strip() else None
+        return self._fields(text, replace(self._target.how, phrase=True)) if text else None
 
     def _group(self) -> Clause | None:
         depth, end = 0, len(self._text)
@@ -157,25 +158,33 @@ class _Typed:
         while self._at < len(self._text) and not self._text[self._at].isspace() and self._text[self._at] not in '"|+()':
             self._at += 1
         text = self._text[start : self._at]
-        if text == "*":
-            return everything()
-        if text.endswith("*"):
+        if text.endswith("*") and len(text) > 1:
             return self._prefix(text[:-1])
         return self._fields(text, self._target.how)
 
-    def _fields(self, text: str, how: Matching) -> Clause:
+    def _fields(self, text: str, how: Matching) -> Clause | None:
+        known = self._known()
+        if known and not cached_tokens(text) and all(_is_text(self._scope, path) for path in known):
+            # Nothing but marks is no part of the query at all.
+            return None
         return fields_clause(self._scope, self._target.fields, text, how, 0.0 if how.phrase else 1.0)
 
-    def _prefix(self, start: str) -> Clause:
+    def _prefix(self, start: str) -> Clause | None:
         found = []
-        for path, weight in resolved(self._scope, self._target.fields).items():
+        for path, weight in self._known().items():
             try:
-                folded = start.lower() if _is_text(self._scope, path) else start
+                folded = lowered(start) if _is_text(self._scope, path) else start
                 found.append(boosted(prefix_clause(self._scope, path, folded), weight, self._scope))
             except Refusal:
                 if not self._target.how.lenient:
                     raise
-        return best_of(self._scope, found, 1.0)
+                found.append(no_match())
+        return best_of(self._scope, found, 1.0) if found else None
+
+    def _known(self) -> dict[str, float]:
+        """Return the fields that there are."""
+        fields = resolved(self._scope, self._target.fields)
+        return {path: fields[path] for path in fields if self._scope.mapping.field(path)}
 
 
 def _is_text(scope: Scope, path: str) -> bool:

@@ -9,14 +9,18 @@ from typing import Any, Final
 
 from connectors.engine.embedded.mapping.field import Field
 from connectors.engine.embedded.mapping.field_types import Value
+from connectors.engine.embedded.mapping.java_numbers import text_of
+from connectors.engine.embedded.mapping.number_types import shortest, single
 from connectors.engine.embedded.query.clause import TEXTS, Scope
 from connectors.engine.embedded.query.terms import shard_refusal
 from connectors.engine.embedded.refusal import Refusal, illegal_argument, not_implemented
 
-LARGEST: Final = 2**63 - 1
-SMALLEST: Final = -(2**63)
 _WHOLE: Final = frozenset({"long", "integer", "short", "byte", "date", "boolean"})
-_FLOATING: Final = frozenset({"double", "float", "half_float"})
+_NARROW: Final = frozenset({"integer", "short", "byte"})
+"""Types that are sorted as numbers of 32 bits."""
+_SINGLE: Final = frozenset({"float", "half_float"})
+"""Types that are sorted as floats of 32 bits."""
+_FLOATING: Final = _SINGLE | {"double"}
 _OPTIONS: Final = frozenset({"order", "missing", "mode", "unmapped_type"})
 _TYPES: Final = _WHOLE | _FLOATING | {"keyword"}
 _NO_IDS: Final = (
@@ -50,6 +54,7 @@ class Ordering:
     descending: bool
     nulls_first: bool = False
     field: Field | None = None
+    kind: str = "long"
 
     def terms(self, column: str) -> str:
         """Return what stands in ORDER BY."""
@@ -68,9 +73,7 @@ class Ordering:
             return None
         if isinstance(value, float) and math.isinf(value):
             return "Infinity" if value > 0 else "-Infinity"
-        if self.field is None or value in {LARGEST, SMALLEST}:
-            return value
-        return self.field.type.sort_value(value)
+        return shortest(value) if self.kind in _SINGLE and isinstance(value, float) else value
 
 
 def parse_sort(body: object) -> tuple[SortKey, ...]:
@@ -172,21 +175,27 @@ def _by_field(scope: Scope, key: SortKey, field: Field | None, kind: str) -> Ord
     sql = "NULL" if number is None else _value_sql(scope, key, number)
     if kind == "keyword":
         if not (first or last):
-            return Ordering(f"coalesce({sql}, {scope.bind(str(key.missing))})", key.descending, field=field)
-        return Ordering(sql, key.descending, nulls_first=first, field=field)
-    if first or last:
-        above = last != key.descending
-        instead: Value = (LARGEST if above else SMALLEST) if kind in _WHOLE else (math.inf if above else -math.inf)
-    else:
-        instead = _stated_missing(key, kind)
-    return Ordering(f"coalesce({sql}, {scope.bind(instead)})", key.descending, field=field)
+            return Ordering(f"coalesce({sql}, {scope.bind(str(key.missing))})", key.descending, field=field, kind=kind)
+        return Ordering(sql, key.descending, nulls_first=first, field=field, kind=kind)
+    instead = _extreme(kind, above=last != key.descending) if first or last else _stated_missing(key, kind)
+    return Ordering(f"coalesce({sql}, {scope.bind(instead)})", key.descending, field=field, kind=kind)
+
+
+def _extreme(kind: str, *, above: bool) -> Value:
+    """Return what stands for a value that is missing where those come before or after all others."""
+    if kind not in _WHOLE:
+        return math.inf if above else -math.inf
+    most = 2**31 - 1 if kind in _NARROW else 2**63 - 1
+    return most if above else -most - 1
 
 
 def _stated_missing(key: SortKey, kind: str) -> Value:
     try:
-        return int(str(key.missing)) if kind in _WHOLE else float(str(key.missing))
+        if kind in _WHOLE:
+            return int(str(key.missing))
+        return single(float(str(key.missing))) if kind in _SINGLE else float(str(key.missing))
     except ValueError as error:
-        raise Refusal(400, "number_format_exception", f'For input string: "{key.missing}"') from error
+        raise Refusal(400, "number_format_exception", f'For input string: "{text_of(key.missing)}"') from error
 
 
 def _value_sql(scope: Scope, key: SortKey, number: int) -> str:
@@ -218,7 +227,7 @@ def after_values(keys: Sequence[SortKey], orderings: Sequence[Ordering], given: 
 
 def _after_value(key: SortKey, one: Ordering, raw: Any) -> Value | None:  # noqa: ANN401 - JSON
     refusal = illegal_argument(f"Failed to parse search_after value for field [{key.path}].")
-    kind = one.field.type.name if one.field is not None else key.unmapped_type or "long"
+    kind = one.kind
     if raw is None:
         if kind != "keyword":
             raise refusal
@@ -227,7 +236,7 @@ def _after_value(key: SortKey, one: Ordering, raw: Any) -> Value | None:  # noqa
         return str(raw)
     try:
         if key.path == "_score" or kind in _FLOATING:
-            return float(raw)
+            return single(float(raw)) if kind in _SINGLE else float(raw)
         if isinstance(raw, str) and one.field is not None and kind == "date":
             return one.field.type.query_value(raw)
         if kind == "boolean" and raw in {"true", "false"}:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -57,8 +57,19 @@ class SourceFilter:
         return self.part(msgspec.json.decode(source))
 
     def part(self, source: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the part of a document's content."""
-        return _part(source, "", self.includes, self.excludes)
+        """Return the part of a document's content.
+
+        As Elasticsearch has it, `*` stands for any part of one name, and what is emptied goes; but if an exclusion has
+        a `*`, then every `*` stands for any part of a path, and what is emptied stays, unless it is in an array.
+        """
+        if any("*" in pattern for pattern in self.excludes):
+            return _part(source, "", self.includes, self.excludes)
+        part: Any = source
+        if self.includes:
+            part = _kept(part, [pattern.split(".") for pattern in self.includes])
+        if self.excludes and part is not _NOTHING:
+            part = _without(part, [pattern.split(".") for pattern in self.excludes])
+        return {} if part is _NOTHING else dict(part)
 
 
 def _names(value: object) -> tuple[str, ...]:
@@ -66,6 +77,58 @@ def _names(value: object) -> tuple[str, ...]:
     if not isinstance(listed, list) or not all(isinstance(one, str) for one in listed):
         raise unparsable("Expected a list of names for [_source]")
     return tuple(listed)
+
+
+# --- by names ---------------------------------------------------------------------------------------------------------
+
+Paths = list[list[str]]
+_NOTHING: Final = object()
+"""What is left of a value that nothing is left of, unlike a null."""
+
+
+def _kept(value: Any, paths: Paths) -> Any:  # noqa: ANN401
+    """Return what of a value some path reaches."""
+    if any(not path for path in paths):
+        return value
+    if isinstance(value, list):
+        return [kept for item in value if (kept := _kept(item, paths)) is not _NOTHING] or _NOTHING
+    if not isinstance(value, dict):
+        return _NOTHING
+    parts = {name: _kept(below, _beyond(name, paths)) for name, below in value.items()}
+    return {name: part for name, part in parts.items() if part is not _NOTHING} or _NOTHING
+
+
+def _without(value: Any, paths: Paths) -> Any:  # noqa: ANN401
+    """Return what of a value no path reaches."""
+    if any(not path for path in paths):
+        return _NOTHING
+    if not paths or not value:
+        return value
+    if isinstance(value, list):
+        return [rest for item in value if (rest := _without(item, paths)) is not _NOTHING] or _NOTHING
+    if not isinstance(value, dict):
+        return value
+    parts = {name: _without(below, _beyond(name, paths)) for name, below in value.items()}
+    return {name: rest for name, rest in parts.items() if rest is not _NOTHING} or _NOTHING
+
+
+def _beyond(name: str, paths: Paths) -> Paths:
+    """Return what is left of the paths after a name, which may itself be a path."""
+    for part in name.split("."):
+        beyond: Paths = []
+        for path in paths:
+            if not path:
+                return [[]]
+            head, *rest = path
+            if head == "**":
+                beyond += [path, *_beyond(part, [rest])] if rest else [[]]
+            elif fnmatchcase(part, head):
+                beyond.append(rest)
+        paths = beyond
+    return paths
+
+
+# --- by whole paths ---------------------------------------------------------------------------------------------------
 
 
 def _part(
@@ -84,12 +147,21 @@ def _part(
 
 
 def _below(value: Any, prefix: str, includes: tuple[str, ...], excludes: tuple[str, ...]) -> Any:  # noqa: ANN401
+    if not includes and not any(_may_reach(pattern, prefix) for pattern in excludes):
+        return value
     if isinstance(value, dict):
         return _part(value, prefix, includes, excludes)
     if isinstance(value, list):
         parts = [_below(item, prefix, includes, excludes) for item in value]
-        return parts if not includes else [part for part in parts if part not in ({}, [], None)]
+        empty: tuple[Any, ...] = ({}, [], None) if includes else ({}, [])
+        return [part for part in parts if part not in empty]
     return None if includes else value
+
+
+def _may_reach(pattern: str, prefix: str) -> bool:
+    """Return whether something that begins so can be what a pattern means."""
+    literal, star, _ = pattern.partition("*")
+    return literal.startswith(prefix) or bool(star and prefix.startswith(literal))
 
 
 def _reaches(patterns: Iterable[str], path: str) -> bool:

@@ -4,7 +4,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import Final
 
@@ -32,6 +32,8 @@ MOST_TERMS: Final = 65_536
 _BY_TERM: Final = frozenset({"keyword", "boolean", "constant_keyword", "wildcard", "flattened"})
 """Types whose terms score by how rare they are."""
 _META: Final = frozenset({"_id", "_seq_no", "_index"})
+_STREAMS: Final = "_data_stream_timestamp"
+"""A field of every index, which makes Elasticsearch refuse a pattern that it fits."""
 _LAST_CHARACTER: Final = 0x10FFFF
 
 
@@ -142,7 +144,9 @@ def range_(body: Json, _depth: int) -> Query:
     if any(isinstance(said.get(name), list | dict) for name in known):
         raise unparsable("[range] query does not support array of values")
     boost = boost_of(said)
-    bounds = {name: said[name] for name in said if name in known and said[name] is not None}
+    # Of two lower or two upper bounds the later one counts.
+    last = {name[0]: name for name in said if name in known}
+    bounds = {name: said[name] for name in last.values() if said[name] is not None}
     pattern, zone = said.get("format"), said.get("time_zone")
     if not all(one is None or isinstance(one, str) for one in (pattern, zone)):
         raise unparsable("[range] [format] and [time_zone] are texts")
@@ -227,6 +231,8 @@ def _terms_clause(scope: Scope, path: str, values: Sequence[object]) -> Clause:
             f"The number of terms [{len(values)}] used in the Terms Query request has exceeded the allowed maximum of "
             f"[{MOST_TERMS}]. This maximum can be set by changing the [index.max_terms_count] index level setting."
         )
+    if not values:
+        return nothing()
     if path in _META:
         return _meta_clause(scope, path, values)
     field = searchable(scope, path)
@@ -234,11 +240,11 @@ def _terms_clause(scope: Scope, path: str, values: Sequence[object]) -> Clause:
     if field is None:
         return nothing()
     if field.type.name in TEXTS:
-        found = [has_token(scope, number, _text(value)).rows for value in values]
-        return Clause(joined(found, "UNION")) if found else nothing()
+        return Clause(joined([has_token(scope, number, _text(value)).rows for value in values], "UNION"))
     ranges = [bounds for bounds in map(field.type.term_bounds, values) if bounds]
-    wanted = [] if ranges else sorted({field.type.query_value(value) for value in values}, key=_order)
-    if number is None or not values:
+    read = field.type.terms_value if field.indexed else field.type.query_value
+    wanted = [] if ranges else sorted({read(value) for value in values}, key=_order)
+    if number is None:
         return nothing()
     if ranges:
         return Clause(joined([_within(scope, number, bounds).rows for bounds in ranges], "UNION"))
@@ -298,6 +304,10 @@ def exists_clause(scope: Scope, path: str) -> Clause:
         fields: Sequence[Field] = [field]
     else:
         fields = scope.mapping.matching(path) if "*" in path else scope.mapping.fields_below(path)
+    if "*" in path and fnmatchcase(_STREAMS, path):
+        raise shard_refusal(
+            f"failed to create query: Field [{_STREAMS}] of type [{_STREAMS}] does not support exists queries"
+        )
     selects = []
     for one in fields:
         number = scope.number(one.path)
@@ -318,14 +328,20 @@ def _range_clause(scope: Scope, path: str, bounds: Json, as_dates: _AsDates) -> 
         return Clause(f"SELECT row FROM docs WHERE {' AND '.join([*limits, 'deleted = 0'])}")
     if path in _META:
         raise shard_refusal(f"failed to create query: Field [{path}] of type [{path}] does not support range queries")
-    field = searchable(scope, path)
-    number = scope.number(path)
-    if not bounds and (field is None or number is None or field.type.name not in TEXTS):
+    if not bounds:
         return exists_clause(scope, path)
+    field = scope.mapping.field(path)
+    if field is None or (field.type.name == "date" and not field.searchable):
+        # Of dates, other than of numbers, Elasticsearch notices first that there are none.
+        return nothing()
+    field, number = searchable(scope, path), scope.number(path)
     if field is None:
         return nothing()
     if field.type.name in TEXTS:
         raise not_implemented(f"ranges of texts, as in [{path}]")
+    if as_dates.pattern is None and field.type.name == "date" and any(map(_is_number, bounds.values())):
+        # One number makes milliseconds of the other bound too.
+        as_dates = replace(as_dates, pattern="epoch_millis")
     limits = []
     for name, raw in bounds.items():
         upper = name.startswith("l")
@@ -336,6 +352,10 @@ def _range_clause(scope: Scope, path: str, bounds: Json, as_dates: _AsDates) -> 
     if number is None:
         return nothing()
     return _by_value(scope, number, limits)
+
+
+def _is_number(raw: object) -> bool:
+    return isinstance(raw, int | float) and not isinstance(raw, bool)
 
 
 def _limit(scope: Scope, bound: Bound, *, upper: bool) -> str:

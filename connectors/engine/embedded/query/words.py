@@ -115,6 +115,9 @@ def words_clause(scope: Scope, field: Field, text: str, how: Words) -> Clause:
     number, words = scope.number(field.path), cached_tokens(text)
     if number is None or not words:
         return nothing()
+    if how.all_of_them and how.minimum is not None and len(words) > 1 and how.minimum(0) > 0:
+        # None of the words is optional, and so many of those have to match.
+        return nothing()
     needed = len(words) if how.all_of_them else 1
     if how.minimum is not None and not how.all_of_them and len(words) > 1:
         needed = max(how.minimum(len(words)), 1)

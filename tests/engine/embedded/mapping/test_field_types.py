@@ -150,7 +150,6 @@ def test_stored_values_are_shown() -> None:
     assert Boolean().show(1) is True
     assert Date().show(0) == "1970-01-01T00:00:00.000Z"
     assert Date().show(0, "yyyy") == "1970"
-    assert Date().sort_value(0) == 0
     assert Long().show(5) == 5
 
 

@@ -268,3 +268,8 @@ def test_long_array_of_floats_would_be_a_vector_and_is_refused() -> None:
     with pytest.raises(Refusal, match="dense_vector"):
         Mapping.parse({}).index({"v": [1.5] * 128})
     assert Mapping.parse({}).index({"v": [1.5] * 127})[1] is not None
+
+
+def test_null_value_that_is_too_long_is_ignored() -> None:
+    mapping = Mapping.parse(_of(k={"type": "keyword", "ignore_above": 3, "null_value": "NULL"}))
+    assert mapping.index({"k": [None, "abc"]})[0].values == {"k": ("abc",)}

@@ -86,6 +86,13 @@ def test_phrase_does_not_reach_over_the_texts_of_an_array() -> None:
         ("(fox | dog) + the", "bd"),
         ('fox) "quick', "abc"),
         ("", ""),
+        ("quick|+the", "abcd"),
+        ("quick+|the", ""),
+        ("quick+'", "ac"),
+        ("quick + ' fox", "a"),
+        ("-)fox", "ab"),
+        ("*", "abcd"),
+        ("' *", ""),
     ],
 )
 def test_typed_query_is_understood(text: str, ids: str) -> None:
@@ -99,6 +106,65 @@ def test_field_without_an_index_is_searched_by_its_doc_values() -> None:
     small = SmallIndex({"n": {"type": "long", "index": False}})
     small.add("a", {"n": 5})
     assert small.ids({"range": {"n": {"gte": 5}}}) == "a"
+
+
+NUMBERS = {
+    "b": {"type": "byte"}, "f": {"type": "float"}, "d": {"type": "date"},
+    "s": {"type": "date", "format": "epoch_second"},
+    "t": {"type": "text"}, "x": {"type": "text", "index": False},
+    "z": {"type": "date", "index": False, "doc_values": False},
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def numbers() -> SmallIndex:
+    small = SmallIndex(NUMBERS)
+    small.add("1", {"b": 1, "f": 0.5, "d": "2024-01-31T00:00:00Z", "s": 1706659200, "t": "one word", "x": "y"})
+    small.add("2", {"b": 5, "f": 1.5, "d": "2024-01-31T00:00:00.123Z", "t": "another word"})
+    return small
+
+
+@pytest.mark.parametrize(
+    ("query", "ids"),
+    [
+        ({"range": {"b": {"gt": 0, "gte": 5}}}, "2"),
+        ({"range": {"b": {"gte": 5, "gt": 0}}}, "12"),
+        ({"range": {"d": {"gt": "2024-01-31T00:00:00Z"}}}, ""),
+        ({"range": {"d": {"gte": "2024-01-31T00:00:00Z"}}}, "12"),
+        ({"range": {"t": {}}}, "12"),
+        ({"range": {"z": {"gt": "2024-01-31"}}}, ""),
+        ({"terms": {"x": []}}, ""),
+        ({"match": {"x": " ' "}}, ""),
+        ({"match": {"s": 1706659200}}, "1"),
+        ({"match": {"t": {"query": "one word", "operator": "and", "minimum_should_match": "50%"}}}, "1"),
+        ({"match": {"t": {"query": "one word", "operator": "and", "minimum_should_match": 1}}}, ""),
+        ({"bool": {"should": [{"match_all": {}}, {"term": {"b": 1}}], "minimum_should_match": "-30%"}}, "1"),
+        ({"simple_query_string": {"query": "-foo*", "fields": ["none"]}}, ""),
+        ({"simple_query_string": {"query": "-foo", "fields": ["none"]}}, "12"),
+    ],
+)
+def test_what_is_told_apart_finely_is_found_as_in_elasticsearch(numbers: SmallIndex, query: Json, ids: str) -> None:
+    assert numbers.ids(query) == ids
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"terms": {"b": [1, 2**40]}},
+        {"terms": {"f": [0.5, 1e300]}},
+        {"range": {"d": {"gt": 1706659200000, "lt": "2024-02-01"}}},
+        {"exists": {"field": "*"}},
+    ],
+)
+def test_query_that_no_field_can_answer_is_refused(numbers: SmallIndex, query: Json) -> None:
+    with pytest.raises(Refusal):
+        numbers.ids(query)
+
+
+def test_prefix_is_lowered_like_the_words() -> None:
+    small = SmallIndex({"t": {"type": "text"}})
+    small.add("a", {"t": "ΣΑΣ"})
+    assert small.ids({"simple_query_string": {"query": "ΣΑΣ*", "fields": ["t"]}}) == "a"
 
 
 def test_bools_in_each_other_are_limited() -> None:

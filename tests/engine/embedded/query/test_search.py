@@ -162,5 +162,48 @@ def test_rows_that_are_replaced_only_later_are_seen_until_then(few: SmallIndex) 
     few.add("2", {"k": "b"})
     k = parse_count({"query": {"term": {"k": "a"}}})
     assert count([then], EVERYTHING) == count([few.view()], EVERYTHING) == 5
-    assert list(matching_rows(few.view(), k)) == [1_006]
-    assert 1_006 not in list(matching_rows(then, k))
+    assert list(matching(few.view(), k)) == [("1", 1_005, 1)]
+    assert ("1", 1_005, 1) not in list(matching(then, k))
+
+
+@pytest.mark.parametrize(
+    ("sort", "values"),
+    [
+        (["i"], [1, 2**31 - 1]),
+        ([{"i": "desc"}], [1, -(2**31)]),
+        (["f"], [0.1, "Infinity"]),
+        (["h"], [0.099975586, "Infinity"]),
+        ([{"f": {"missing": 0.2}}], [0.1, 0.2]),
+        ([{"no": {"unmapped_type": "short"}}], [2**31 - 1, 2**31 - 1]),
+    ],
+)
+def test_sort_values_are_as_wide_as_their_type(sort: list[Json], values: list[object]) -> None:
+    small = SmallIndex({"i": {"type": "integer"}, "f": {"type": "float"}, "h": {"type": "half_float"}})
+    small.add("1", {"i": 1, "f": 0.1, "h": 0.1})
+    small.add("2", {})
+    assert [hit["sort"][0] for hit in small.search(sort=sort)["hits"]] == values
+
+
+def test_float_that_was_shown_is_where_the_next_page_begins() -> None:
+    small = SmallIndex({"f": {"type": "float"}})
+    small.add("1", {"f": 0.1})
+    small.add("2", {"f": 0.3})
+    assert ids(small.search(sort=["f"], search_after=[0.1])) == "2"
+
+
+def test_scores_are_shown_where_they_were_asked_for(few: SmallIndex) -> None:
+    query = {"bool": {"should": [{"term": {"n": 5}}, {"range": {"n": {"gt": 4}}}]}}
+    by_place = few.search(query=query, sort=["_doc"], min_score=1.5)
+    assert [(hit["_id"], hit["_score"]) for hit in by_place["hits"]] == [("1", None), ("2", None)]
+    tracked = few.search(query=query, sort=["_doc"], track_scores=True)
+    assert [hit["_score"] for hit in tracked["hits"]][:1] == [2.0]
+    after = few.search(query=query, sort=["_doc"], track_scores=True, search_after=[100])
+    assert (after["hits"], after["max_score"]) == ([], 2.0)
+    assert few.search(query=query, size=0, **{"from": 3})["max_score"] is None
+
+
+def test_doc_values_are_shown_once(few: SmallIndex) -> None:
+    hits = few.search(query={"term": {"n": 3}}, docvalue_fields=["n", {"field": "n"}])["hits"]
+    assert [hit["fields"] for hit in hits] == [{"n": [3, 30]}]
+    with pytest.raises(Refusal, match="all shards failed"):
+        few.search(docvalue_fields=["*"])

@@ -1,0 +1,1 @@
+"""Random mappings, documents and searches, made from a seed, and how the answers of two engines are compared."""

@@ -149,8 +149,8 @@ def field_clause(scope: Scope, path: str, text: object, how: Matching) -> Clause
             return nothing()
         field = None if path in {"_id", "_seq_no", "_index"} else searchable(scope, path)
         if field is None or field.type.name not in TEXTS:
-            # Read as a text, even where it is a number: of dates that depends on their format.
-            return term_clause(scope, path, said)
+            # Being lenient, it reads even a number as a text: of dates that depends on their format.
+            return term_clause(scope, path, said if how.lenient else text)
         if how.phrase:
             return phrase_clause(scope, field, said, how.slop)
         return words_clause(scope, field, said, Words(how.all_of_them, how.minimum))
@@ -173,7 +173,8 @@ def resolved(scope: Scope, fields: dict[str, float]) -> dict[str, float]:
 def fields_clause(scope: Scope, fields: dict[str, float], text: object, how: Matching, tie: float) -> Clause:
     """Return what has a text in any of several fields; the best of them counts, and of the others this part."""
     found = [
-        boosted(field_clause(scope, path, text, how), weight, scope) for path, weight in resolved(scope, fields).items()
+        boosted(field_clause(scope, path, java_text(text), how), weight, scope)
+        for path, weight in resolved(scope, fields).items()
     ]
     return best_of(scope, found, tie)
 

@@ -16,6 +16,8 @@ from connectors.engine.embedded.query.terms import shard_refusal
 from connectors.engine.embedded.refusal import Refusal, illegal_argument, not_implemented
 
 _WHOLE: Final = frozenset({"long", "integer", "short", "byte", "date", "boolean"})
+EXTREMES: Final = (2**31 - 1, -(2**31), 2**63 - 1, -(2**63), math.inf, -math.inf)
+"""What stands for a value that is missing, and may be one that is there as well."""
 _NARROW: Final = frozenset({"integer", "short", "byte"})
 """Types that are sorted as numbers of 32 bits."""
 _SINGLE: Final = frozenset({"float", "half_float"})

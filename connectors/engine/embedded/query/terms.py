@@ -184,7 +184,7 @@ def term_clause(scope: Scope, path: str, value: object) -> Clause:
     if field is None:
         return nothing()
     if field.type.name in TEXTS:
-        return has_token(scope, number, _text(value))
+        return has_token(scope, field, _text(value))
     bounds = field.type.term_bounds(value)
     wanted = None if bounds else field.type.query_value(value)
     if number is None:
@@ -240,7 +240,7 @@ def _terms_clause(scope: Scope, path: str, values: Sequence[object]) -> Clause:
     if field is None:
         return nothing()
     if field.type.name in TEXTS:
-        return Clause(joined([has_token(scope, number, _text(value)).rows for value in values], "UNION"))
+        return Clause(joined([has_token(scope, field, _text(value)).rows for value in values], "UNION"))
     ranges = [bounds for bounds in map(field.type.term_bounds, values) if bounds]
     read = field.type.terms_value if field.indexed else field.type.query_value
     wanted = [] if ranges else sorted({read(value) for value in values}, key=_order)

@@ -2,19 +2,17 @@
 
 # ruff: noqa: S608 - what is put into statements are other statements and names of parameters
 
-import math
 from collections.abc import Sequence
 from typing import Final
 
 from connectors.engine.embedded.mapping.field_types import Value
 from connectors.engine.embedded.query.clause import Clause, Scope, size
-from connectors.engine.embedded.query.sort import LARGEST, SMALLEST, SortKey
+from connectors.engine.embedded.query.sort import EXTREMES, SortKey
 
 FEW: Final = 5_000
 """So few rows are sorted at once, which takes some milliseconds."""
 MOST_READ: Final = 20_000
 """So many values are read before giving up: where what matches has other values than these."""
-_INSTEAD_OF_MISSING: Final = (LARGEST, SMALLEST, math.inf, -math.inf)
 
 
 def first_by_value(
@@ -45,7 +43,7 @@ def first_by_value(
     last_of = "min" if key.descending else "max"
     query = f"SELECT count(*), {last_of}(value) FROM ({enough})"
     count, last = next(scope.connection.execute(query, scope.parameters))
-    if count < wanted or last in _INSTEAD_OF_MISSING:
+    if count < wanted or last in EXTREMES:
         return every_row
     beyond = f" AND value {ahead}= {start}" if after else ""
     upto = f"SELECT row FROM vals WHERE field = {field} AND {scope.bind(last)} {ahead}= value{beyond}"

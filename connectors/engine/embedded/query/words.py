@@ -11,6 +11,7 @@ from typing import Final
 
 from connectors.engine.embedded.mapping.analysis import cached_tokens
 from connectors.engine.embedded.mapping.field import Field
+from connectors.engine.embedded.mapping.field_types import Text
 from connectors.engine.embedded.query.clause import Clause, Scope, joined, nothing
 from connectors.engine.embedded.refusal import not_implemented
 
@@ -36,16 +37,18 @@ def _matching(scope: Scope, expression: str) -> str:
     return f"SELECT rowid AS row FROM words WHERE words MATCH {scope.bind(expression)}"
 
 
-def has_token(scope: Scope, number: int | None, word: str) -> Clause:
+def has_token(scope: Scope, field: Field, word: str) -> Clause:
     """Return what has a word in a text field."""
+    number = scope.number(field.path)
     if number is None or not is_token(word):
         return nothing()
     rows = _matching(scope, _quoted(_token(number, word)))
+    scored = _Scored.of(field, number)
     return Clause(
         rows,
         1.0,
-        lambda: _word_scores(scope, number, word),
-        scores_among=lambda among: _word_scores(scope, number, word, among),
+        lambda: _word_scores(scope, scored, word),
+        scores_among=lambda among: _word_scores(scope, scored, word, among),
     )
 
 
@@ -86,19 +89,34 @@ def _having(scope: Scope, token: str) -> int:
     return int(found or 0)
 
 
-def _word_scores(scope: Scope, number: int, word: str, rows: str | None = None) -> str:
-    token, statistics = _token(number, word), Statistics.of(scope, number)
+@dataclass(frozen=True)
+class _Scored:
+    """A text field whose matches are scored, by the lengths of its texts unless it has no norms."""
+
+    number: int
+    norms: bool
+
+    @classmethod
+    def of(cls, field: Field, number: int) -> "_Scored":
+        return cls(number, not isinstance(field.type, Text) or field.type.norms)
+
+
+def _word_scores(scope: Scope, field: _Scored, word: str, rows: str | None = None) -> str:
+    token, statistics = _token(field.number, word), Statistics.of(scope, field.number)
     # What is read of a word is sorted by row: other rows are better left out before.
     among = "" if rows is None else f" AND doc IN ({rows})"
     places = f"FROM words_at WHERE term = {scope.bind(token)}{among}"
     often = f"SELECT doc AS row, count(*) AS often {places} GROUP BY doc"
-    return _scores(scope, number, often, statistics.score(scope, statistics.rarity(_having(scope, token))))
+    return _scores(scope, field, often, statistics.score(scope, statistics.rarity(_having(scope, token))))
 
 
-def _scores(scope: Scope, number: int, often: str, score: str) -> str:
+def _scores(scope: Scope, field: _Scored, often: str, score: str) -> str:
+    if not field.norms:
+        # As if each text were one word long; the average length is what it is.
+        return f"SELECT row, {score} AS score FROM (SELECT row, often, 1 AS coarse_length FROM ({often}))"
     return (
         f"SELECT found.row AS row, {score} AS score FROM ({often}) AS found CROSS JOIN texts "
-        f"ON texts.field = {scope.bind(number)} AND texts.row = found.row"
+        f"ON texts.field = {scope.bind(field.number)} AND texts.row = found.row"
     )
 
 
@@ -131,19 +149,20 @@ def words_clause(scope: Scope, field: Field, text: str, how: Words) -> Clause:
     else:
         each = joined([_matching(scope, one) for one in quoted], "UNION ALL")
         rows = f"SELECT row FROM ({each}) GROUP BY row HAVING count(*) >= {scope.bind(needed)}"
+    scored, among = _Scored.of(field, number), None if needed == 1 else rows
     return Clause(
         rows,
         1.0,
-        lambda: _sum_of_scores(scope, number, words, None if needed == 1 else rows),
-        scores_among=lambda among: _sum_of_scores(scope, number, words, among),
+        lambda: _sum_of_scores(scope, scored, words, among),
+        scores_among=lambda others: _sum_of_scores(scope, scored, words, others),
     )
 
 
-def _sum_of_scores(scope: Scope, number: int, words: Sequence[str], rows: str | None) -> str:
+def _sum_of_scores(scope: Scope, field: _Scored, words: Sequence[str], rows: str | None) -> str:
     """Return the sums of what the words score, in all rows or among some."""
     selects = []
     for word, times in Counter(words).items():
-        scores = _word_scores(scope, number, word, rows)
+        scores = _word_scores(scope, field, word, rows)
         selects.append(scores if times == 1 else f"SELECT row, {times} * score AS score FROM ({scores})")
     if len(selects) == 1:
         return selects[0]
@@ -156,12 +175,13 @@ def phrase_clause(scope: Scope, field: Field, text: str, slop: int = 0) -> Claus
     if number is None or not words:
         return nothing()
     if len(words) == 1:
-        return has_token(scope, number, words[0])
+        return has_token(scope, field, words[0])
+    scored = _Scored.of(field, number)
     if slop:
-        return _sloppy(scope, number, words, slop)
+        return _sloppy(scope, scored, words, slop)
     phrase = " + ".join(_quoted(_token(number, word)) for word in words)
     return Clause(
-        _matching(scope, phrase), 1.0, lambda: _phrase_scores(scope, number, words, _exact(scope, number, words))
+        _matching(scope, phrase), 1.0, lambda: _phrase_scores(scope, scored, words, _exact(scope, number, words))
     )
 
 
@@ -177,21 +197,21 @@ def _exact(scope: Scope, number: int, words: Sequence[str]) -> str:
     return f"SELECT doc AS row, count(*) AS often FROM ({joined(places, 'INTERSECT')}) GROUP BY doc"
 
 
-def _phrase_scores(scope: Scope, number: int, words: Sequence[str], often: str) -> str:
-    statistics = Statistics.of(scope, number)
-    weight = sum(statistics.rarity(_having(scope, _token(number, word))) for word in words)
-    return _scores(scope, number, often, statistics.score(scope, weight))
+def _phrase_scores(scope: Scope, field: _Scored, words: Sequence[str], often: str) -> str:
+    statistics = Statistics.of(scope, field.number)
+    weight = sum(statistics.rarity(_having(scope, _token(field.number, word))) for word in words)
+    return _scores(scope, field, often, statistics.score(scope, weight))
 
 
-def _sloppy(scope: Scope, number: int, words: Sequence[str], slop: int) -> Clause:
+def _sloppy(scope: Scope, field: _Scored, words: Sequence[str], slop: int) -> Clause:
     """Find a sloppy phrase at once: its places are compared here, row by row."""
     if len(set(words)) < len(words):
         raise not_implemented("a phrase with slop in which a word is repeated")
-    candidates = _matching(scope, " AND ".join(_quoted(_token(number, word)) for word in set(words)))
+    candidates = _matching(scope, " AND ".join(_quoted(_token(field.number, word)) for word in set(words)))
     places: list[dict[int, list[int]]] = []
     for place, word in enumerate(words):
         by_row: dict[int, list[int]] = {}
-        terms = {**scope.parameters, "term": _token(number, word)}
+        terms = {**scope.parameters, "term": _token(field.number, word)}
         found = scope.connection.execute(
             f"SELECT doc, offset FROM words_at WHERE term = :term AND doc IN ({candidates})", terms
         )
@@ -206,7 +226,7 @@ def _sloppy(scope: Scope, number: int, words: Sequence[str], slop: int) -> Claus
     found_rows = scope.bind(json.dumps(often))
     rows = f"SELECT value ->> 0 AS row FROM json_each({found_rows})"
     counted = f"SELECT value ->> 0 AS row, value ->> 1 AS often FROM json_each({found_rows})"
-    return Clause(rows, 1.0, lambda: _phrase_scores(scope, number, words, counted))
+    return Clause(rows, 1.0, lambda: _phrase_scores(scope, field, words, counted))
 
 
 def sloppy_frequency(places: Sequence[Sequence[int]], slop: int) -> float:

@@ -140,6 +140,8 @@ def _text_options(chance: Chance) -> Json:
     if chance.maybe(0.05):
         # Without anything else: Elasticsearch fails at the existence of one that is stored.
         return {"index": False}
+    if chance.maybe(0.15):
+        options["norms"] = False
     if chance.maybe(0.1):
         options["index_options"] = "offsets"
     if chance.maybe(0.1):

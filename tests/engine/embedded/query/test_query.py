@@ -135,7 +135,9 @@ def numbers() -> SmallIndex:
         ({"range": {"z": {"gt": "2024-01-31"}}}, ""),
         ({"terms": {"x": []}}, ""),
         ({"match": {"x": " ' "}}, ""),
-        ({"match": {"s": 1706659200}}, "1"),
+        ({"match": {"s": 1706659200}}, ""),
+        ({"match": {"s": {"query": 1706659200, "lenient": True}}}, "1"),
+        ({"multi_match": {"query": 1706659200, "fields": ["s"]}}, "1"),
         ({"match": {"t": {"query": "one word", "operator": "and", "minimum_should_match": "50%"}}}, "1"),
         ({"match": {"t": {"query": "one word", "operator": "and", "minimum_should_match": 1}}}, ""),
         ({"bool": {"should": [{"match_all": {}}, {"term": {"b": 1}}], "minimum_should_match": "-30%"}}, "1"),
@@ -159,6 +161,14 @@ def test_what_is_told_apart_finely_is_found_as_in_elasticsearch(numbers: SmallIn
 def test_query_that_no_field_can_answer_is_refused(numbers: SmallIndex, query: Json) -> None:
     with pytest.raises(Refusal):
         numbers.ids(query)
+
+
+def test_text_without_norms_is_scored_without_its_length() -> None:
+    small = SmallIndex({"t": {"type": "text", "norms": False}})
+    small.add("a", {"t": "fox"})
+    small.add("b", {"t": "fox and many other words"})
+    assert small.scores({"match": {"t": "fox"}}) == {"a": 0.250692, "b": 0.250692}
+    assert small.scores({"match_phrase": {"t": "many other"}}) == {"b": 1.906155}
 
 
 def test_prefix_is_lowered_like_the_words() -> None:

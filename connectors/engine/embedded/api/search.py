@@ -148,6 +148,7 @@ class SearchApi:
             upto=upto,
             shards=None if shards is None else shards & known,
             fields=lambda path: connection.execute("SELECT number FROM fields WHERE path = ?", (path,)).get,
+            window=int(index.setting("index.max_result_window")),
         )
 
     # --- points in time ----------------------------------------------------------------------------------------------

@@ -50,6 +50,8 @@ class View:
     upto: int
     shards: frozenset[int] | None
     fields: Callable[[str], int | None]
+    window: int = WINDOW
+    """How far its pages may reach: the setting `index.max_result_window`."""
 
     def scope(self) -> Scope:
         """Return what a query is compiled with."""
@@ -100,13 +102,9 @@ class _Plan:
 def search(views: Sequence[View], request: SearchRequest) -> dict[str, Any]:
     """Return what an answer says under `hits`."""
     window = request.start + request.size
-    if views and window > WINDOW:
-        reason = (
-            f"Result window is too large, from + size must be less than or equal to: [{WINDOW}] but was [{window}]. "
-            "See the scroll api for a more efficient way to request large data sets. This limit can be set by changing "
-            "the [index.max_result_window] index level setting."
-        )
-        raise _failed(views[0], illegal_argument(reason))
+    for view in views:
+        if window > view.window:
+            raise _failed(view, _too_far(view.window, window))
     plans = [_planned(view, request, place) for place, view in enumerate(views)]
     after = _after(plans, request)
     found = _merged([row for place, plan in enumerate(plans) for row in _page(plan, request, place, after)], plans)
@@ -117,6 +115,14 @@ def search(views: Sequence[View], request: SearchRequest) -> dict[str, Any]:
     hits["max_score"] = _max_score(plans, request, found)
     hits["hits"] = _hits(plans, request, page)
     return hits
+
+
+def _too_far(allowed: int, asked: int) -> Refusal:
+    return illegal_argument(
+        f"Result window is too large, from + size must be less than or equal to: [{allowed}] but was [{asked}]. "
+        "See the scroll api for a more efficient way to request large data sets. This limit can be set by changing "
+        "the [index.max_result_window] index level setting."
+    )
 
 
 def count(views: Sequence[View], query: Query) -> int:

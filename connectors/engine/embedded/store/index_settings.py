@@ -72,6 +72,7 @@ CHANGEABLE: Final[Mapping[str, Check]] = {
     "index.blocks.write": _is_flag,
     "index.blocks.read_only": _is_flag,
     "index.blocks.read_only_allow_delete": _is_flag,
+    "index.max_result_window": _is_number(1),
     "index.mapping.total_fields.limit": _is_number(0),
     "index.mapping.depth.limit": _is_number(1),
 }
@@ -80,11 +81,11 @@ DEFAULTS: Final[Settings] = {
     "index.number_of_replicas": "1",
     "index.refresh_interval": "1s",
     "index.gc_deletes": "60s",
+    "index.max_result_window": "10000",
     "index.mapping.total_fields.limit": "1000",
     "index.mapping.depth.limit": "20",
 }
 ELSEWHERE: Final = (
-    "index.max_result_window",
     "index.analysis.",
     "index.default_pipeline",
     "index.final_pipeline",

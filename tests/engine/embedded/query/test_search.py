@@ -2,6 +2,7 @@
 
 import itertools
 import random
+from dataclasses import replace
 
 import pytest
 
@@ -98,6 +99,17 @@ def test_search_that_the_index_cannot_answer_fails_in_its_shards(few: SmallIndex
     with pytest.raises(Refusal) as refused:
         few.search(**body)
     assert (refused.value.status, refused.value.kind) == (400, "search_phase_execution_exception")
+
+
+def test_page_reaches_as_far_as_the_least_window(few: SmallIndex) -> None:
+    narrow = replace(few.view(), window=3)
+    assert len(search([narrow], SearchRequest.parse({"size": 2, "from": 1}))["hits"]) == 2
+    for views in ([narrow], [narrow, few.view()], [few.view(), narrow]):
+        with pytest.raises(Refusal) as refused:
+            search(views, SearchRequest.parse({"size": 3, "from": 1}))
+        assert "equal to: [3] but was [4]" in refused.value.more["caused_by"]["reason"]
+    with pytest.raises(Refusal):
+        search([replace(narrow, window=10_001)], SearchRequest.parse({"size": 10_002}))
 
 
 def test_low_scores_are_left_out_where_asked(few: SmallIndex) -> None:

@@ -32,7 +32,9 @@ class Refusal(Exception):
 
     def body(self) -> dict[str, Any]:
         """Return the body of a whole answer."""
-        return {"error": {"root_cause": [self.error() | {"type": self.root}], **self.error()}, "status": self.status}
+        # What failed in a shard is its own cause, and not that all of them failed.
+        cause = self.more["caused_by"] if "failed_shards" in self.more else self.error() | {"type": self.root}
+        return {"error": {"root_cause": [cause], **self.error()}, "status": self.status}
 
 
 def illegal_argument(reason: str) -> Refusal:

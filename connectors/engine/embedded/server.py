@@ -15,7 +15,7 @@ from typing import Final
 import msgspec
 from aiohttp import web
 
-from connectors.engine.embedded.api.router import MOST_BYTES
+from connectors.engine.embedded.api.router import MOST_BYTES, TEXT, is_table
 from connectors.engine.embedded.desk import Desk
 from connectors.engine.embedded.refusal import Refusal
 from connectors.secret import Secret
@@ -106,7 +106,7 @@ class _Door:
             status, content = refusal.status, msgspec.json.encode(refusal.body())
         compatible = "vnd.elasticsearch" in request.headers.get("accept", "")
         kind = "application/vnd.elasticsearch+json;compatible-with=8" if compatible else "application/json"
-        headers = {"X-elastic-product": "Elasticsearch", "content-type": kind}
+        headers = {"X-elastic-product": "Elasticsearch", "content-type": TEXT if is_table(content) else kind}
         return web.Response(status=status, body=content, headers=headers)
 
     async def _answered(self, request: web.Request) -> tuple[int, bytes]:

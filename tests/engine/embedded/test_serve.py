@@ -76,6 +76,7 @@ def test_the_official_client_works_unmodified(tmp_path: Path) -> None:
         assert found == {str(number): number for number in range(2_500)}
         page = client.search(index="docs", query={"range": {"n": {"gte": 2_498}}}, sort=["n"])
         assert [hit["_source"] for hit in page["hits"]["hits"]] == [{"n": 2_498}, {"n": 2_499}]
+        assert client.cat.indices(index="docs", h="index,docs.count").body == "docs 2500\n"
 
 
 async def test_and_so_does_the_asynchronous_one(tmp_path: Path) -> None:

@@ -4,11 +4,14 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import connectors
+from connectors.engine.embedded.api.cat import PARAMETERS as TABLE
+from connectors.engine.embedded.api.cat import Column, Row, answer_table
 from connectors.engine.embedded.api.indices import NODE, shards
 from connectors.engine.embedded.api.router import Answer, Route, route
 from connectors.engine.embedded.refusal import Refusal, illegal_argument
 from connectors.engine.embedded.request import Call
 from connectors.engine.embedded.store.catalog import Catalog
+from connectors.engine.embedded.store.index import Index
 from connectors.engine.embedded.store.index_file import PRIMARY_TERM
 
 IMITATED: Final = "8.19.8"
@@ -34,8 +37,8 @@ class ClusterApi:
             route("GET", "/_cluster/health/{index}", self.health, health),
             route("GET", "/_cluster/state/{metric}/{index}", self.state, state),
             route("GET", "/_nodes/_local", self.node, "flat_settings timeout"),
-            route("GET", "/_cat/indices", self.list_indices, "expand_wildcards"),
-            route("GET", "/_cat/indices/{index}", self.list_indices, "expand_wildcards"),
+            route("GET", "/_cat/indices", self.list_indices, f"expand_wildcards {TABLE}"),
+            route("GET", "/_cat/indices/{index}", self.list_indices, f"expand_wildcards {TABLE}"),
         ]
 
     def greet(self, _call: Call) -> Answer:
@@ -108,19 +111,37 @@ class ClusterApi:
         return Answer(200, {"_nodes": nodes, "cluster_name": CLUSTER, "nodes": {NODE: told}})
 
     def list_indices(self, call: Call) -> Answer:
-        """List indices, as `format=json` has it."""
-        if call.parameters.text("format") != "json":
-            raise illegal_argument("The embedded engine implements _cat with [format=json] only.")
-        rows = [
-            {
-                "health": "green",
-                "status": "open",
-                "index": index.name,
-                "uuid": index.uuid,
-                "pri": str(len(index.file.max_seq)),
-                "rep": index.setting("index.number_of_replicas"),
-                "docs.count": str(index.file.live_documents()),
-            }
-            for index in self.catalog.expand(call.parts.get("index", "_all"))
-        ]
-        return Answer(200, rows)
+        """List indices in a table."""
+        rows = [_row(index) for index in self.catalog.expand(call.parts.get("index", "_all"))]
+        return answer_table(_COLUMNS, rows, call.parameters)
+
+
+_COLUMNS: Final = (
+    Column("health", ("h",)),
+    Column("status", ("s",)),
+    Column("index", ("i", "idx")),
+    Column("uuid", ("id",)),
+    Column("pri", ("p", "shards.primary", "shardsPrimary"), number=True),
+    Column("rep", ("r", "shards.replica", "shardsReplica"), number=True),
+    Column("docs.count", ("dc", "docsCount"), number=True),
+    Column("docs.deleted", ("dd", "docsDeleted"), number=True),
+    Column("store.size", ("ss", "storeSize"), size=True),
+    Column("pri.store.size", size=True),
+    Column("dataset.size", size=True),
+)
+
+
+def _row(index: Index) -> Row:
+    path = index.file.path
+    sizes = [file.stat().st_size for file in (path, path.with_name(f"{path.name}-wal")) if file.exists()]
+    return {
+        "health": "green",
+        "status": "open",
+        "index": index.name,
+        "uuid": index.uuid,
+        "pri": len(index.file.max_seq),
+        "rep": int(index.setting("index.number_of_replicas")),
+        "docs.count": index.file.live_documents(),
+        "docs.deleted": index.file.gone_rows(),
+        **dict.fromkeys(("store.size", "pri.store.size", "dataset.size"), sum(sizes)),
+    }

@@ -16,12 +16,13 @@ from connectors.engine.embedded.turn import Turn
 log = logger.get(__name__)
 MOST_BYTES: Final = 100 * 2**20
 """A larger body is refused, as Elasticsearch does by default."""
+TEXT: Final = "text/plain; charset=UTF-8"
 JSON: Final = "application/vnd.elasticsearch+json;compatible-with=8"
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What is answered: a body that is encoded as JSON."""
+    """What is answered: a body that is encoded as JSON, but for a text, which is what it is."""
 
     status: int
     body: Any
@@ -80,6 +81,8 @@ class Router:
             answer = Answer(500, failed.body())
         if method == "HEAD" or answer.body is None:
             return answer.status, b""
+        if isinstance(answer.body, str):
+            return answer.status, answer.body.encode()
         wanted = parameters.values.get("filter_path")
         if wanted is None:
             return answer.status, msgspec.json.encode(answer.body)
@@ -109,6 +112,11 @@ class Router:
             return route.handler(call)
         with self._turn.taken():
             return route.handler(call)
+
+
+def is_table(content: bytes) -> bool:
+    """Return whether an encoded answer is a text: what is JSON is an object or an array."""
+    return bool(content) and not content.startswith((b"{", b"["))
 
 
 def route(methods: str, pattern: str, handler: Handler, parameters: str = "", *, takes_turns: bool = False) -> Route:

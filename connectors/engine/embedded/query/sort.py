@@ -141,6 +141,8 @@ def ordering(scope: Scope, key: SortKey, place: int) -> Ordering:
         return Ordering(f"(m.row + {scope.bind(place << 40)})" if place else "m.row", key.descending)
     if key.path == "_seq_no":
         return Ordering("(SELECT seq FROM docs WHERE docs.row = m.row)", key.descending)
+    if key.path == "_index":
+        return Ordering(scope.bind(scope.index), key.descending, kind="keyword")
     if key.path == "_id":
         raise illegal_argument(_NO_IDS)
     if key.path.startswith("_"):

@@ -59,6 +59,16 @@ def test_hits_of_several_indices_are_merged(few: SmallIndex) -> None:
     assert {hit["_index"] for hit in hits["hits"]} == {"small", "other"}
 
 
+def test_indices_are_sorted_by_their_names(few: SmallIndex) -> None:
+    other = SmallIndex(FEW_PROPERTIES, "other")
+    other.add("6", {})
+    views = [few.view(), other.view()]
+    hits = search(views, SearchRequest.parse({"sort": ["_index", "_seq_no"], "size": 2}))["hits"]
+    assert [hit["sort"] for hit in hits] == [["other", 0], ["small", 0]]
+    after = SearchRequest.parse({"sort": [{"_index": "desc"}, "_seq_no"], "search_after": ["small", 3]})
+    assert ids(search(views, after)) == "56"
+
+
 def test_walk_over_several_indices_yields_every_document_once(few: SmallIndex) -> None:
     other = SmallIndex({}, "other")
     other.add("6", {})

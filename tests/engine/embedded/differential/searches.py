@@ -75,7 +75,7 @@ class Searcher:
         if scored and special < 0.15:
             return chance.one(["_score", {"_score": {"order": "asc"}}, {"_score": "desc"}])
         if special < 0.27 and self.querist.shards == 1:
-            path = chance.one(["_doc", "_seq_no", "_seq_no"])
+            path = chance.one(["_doc", "_seq_no", "_seq_no", "_index"])
             return chance.one([path, {path: chance.one(["asc", "desc"])}])
         if special < 0.33:
             return {"no.such.field": {"unmapped_type": chance.one(["long", "keyword", "date", "double", "boolean"])}}

@@ -149,13 +149,13 @@ def words_clause(scope: Scope, field: Field, text: str, how: Words) -> Clause:
     else:
         each = joined([_matching(scope, one) for one in quoted], "UNION ALL")
         rows = f"SELECT row FROM ({each}) GROUP BY row HAVING count(*) >= {scope.bind(needed)}"
-    scored, among = _Scored.of(field, number), None if needed == 1 else rows
-    return Clause(
-        rows,
-        1.0,
-        lambda: _sum_of_scores(scope, scored, words, among),
-        scores_among=lambda others: _sum_of_scores(scope, scored, words, others),
-    )
+    scored, matching = _Scored.of(field, number), None if needed == 1 else rows
+
+    def scores_among(others: str) -> str:
+        both = others if matching is None else f"SELECT row FROM ({matching}) WHERE row IN ({others})"
+        return _sum_of_scores(scope, scored, words, both)
+
+    return Clause(rows, 1.0, lambda: _sum_of_scores(scope, scored, words, matching), scores_among=scores_among)
 
 
 def _sum_of_scores(scope: Scope, field: _Scored, words: Sequence[str], rows: str | None) -> str:

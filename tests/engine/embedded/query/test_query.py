@@ -56,6 +56,17 @@ def test_match_scores_as_in_elasticsearch(index: SmallIndex, query: Json, scores
     assert index.scores(query) == scores
 
 
+def test_a_clause_that_asks_for_all_words_scores_nothing_where_one_is_missing() -> None:
+    small = SmallIndex({"t": {"type": "text"}})
+    for doc_id, text in {"1": "one two", "2": "one", "3": "two three"}.items():
+        small.add(doc_id, {"t": text})
+    one, both = {"match": {"t": "one"}}, {"match": {"t": {"query": "one two", "operator": "and"}}}
+    either = {"should": [one, both], "must_not": {"ids": {"values": ["3"]}}}
+    scores = small.scores({"bool": either})
+    assert scores["1"] == pytest.approx(small.scores(one)["1"] + small.scores(both)["1"], abs=1e-5)
+    assert scores["2"] == small.scores(one)["2"]
+
+
 @pytest.mark.parametrize(
     ("minimum", "ids"),
     [(1, "abcd"), (2, "abc"), ("75%", "ab"), ("-25%", "ab"), ("-1", "ab"), ("3<50%", "abc"), (5, "")],

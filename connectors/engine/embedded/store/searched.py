@@ -9,9 +9,9 @@ from connectors.engine.embedded.mapping.mapping import Entries
 from connectors.engine.embedded.store.index_file import IndexFile
 from connectors.engine.embedded.turn import SLICE_S
 
-MOST_LAG_BYTES: Final = 4 * 2**20
+MOST_LAG_BYTES: Final = 2**20
 """So much may be recorded before a bulk brings the tables up to it, so that a refresh never has much to do."""
-MOST_KEPT_BYTES: Final = 2 * MOST_LAG_BYTES
+MOST_KEPT_BYTES: Final = 8 * MOST_LAG_BYTES
 """What documents of so many bytes hold is kept in memory until it is in the tables; of more it is read again."""
 ROWS_AT_ONCE: Final = 250
 BYTES_AT_ONCE: Final = 256 * 2**10

@@ -5,15 +5,18 @@ from pathlib import Path
 from connectors.engine.embedded.api.aliases import AliasesApi
 from connectors.engine.embedded.api.bulk import BulkApi
 from connectors.engine.embedded.api.cluster import ClusterApi
+from connectors.engine.embedded.api.delete_by_query import DeleteByQueryApi
 from connectors.engine.embedded.api.documents import DocumentsApi
 from connectors.engine.embedded.api.indices import IndicesApi
 from connectors.engine.embedded.api.router import Router
 from connectors.engine.embedded.api.search import SearchApi
+from connectors.engine.embedded.api.views import Views
 from connectors.engine.embedded.store.catalog import Catalog
 from connectors.engine.embedded.store.folder_lock import FolderLock
 from connectors.engine.embedded.store.housekeeping import Housekeeping
 from connectors.engine.embedded.store.indexer import TableIndexer
 from connectors.engine.embedded.store.points_in_time import PointsInTime
+from connectors.engine.embedded.store.readers import LONGEST_S
 from connectors.engine.embedded.store.refreshing import Refreshing
 from connectors.engine.embedded.turn import SLICE_S, Turn
 
@@ -25,20 +28,22 @@ class EmbeddedEngine:
     the folder.
     """
 
-    def __init__(self, folder: Path, slice_s: float = SLICE_S) -> None:
+    def __init__(self, folder: Path, slice_s: float = SLICE_S, longest_search_s: float = LONGEST_S) -> None:
         self._lock = FolderLock(folder)
         self._turn = Turn(slice_s=slice_s)
         points = PointsInTime()
         self._housekeeping = Housekeeping(self._turn, points)
-        self._catalog = Catalog(folder, lambda file: TableIndexer(file.connection), slice_s)
+        self._catalog = Catalog(folder, lambda file: TableIndexer(file.connection), slice_s, longest_search_s)
         refreshing = Refreshing(self._turn, self._housekeeping)
+        views = Views(self._catalog, self._turn, refreshing, points)
         apis = (
             ClusterApi(self._catalog, self._catalog.cluster_uuid),
             IndicesApi(self._catalog, self._turn, refreshing),
             AliasesApi(self._catalog),
             BulkApi(self._catalog, self._turn, refreshing),
-            DocumentsApi(self._catalog, self._turn, refreshing),
-            SearchApi(self._catalog, self._turn, refreshing, points),
+            DocumentsApi(self._catalog, self._turn, refreshing, views),
+            SearchApi(points, views),
+            DeleteByQueryApi(self._turn, refreshing, views),
         )
         self._router = Router([route for api in apis for route in api.routes()], self._turn)
 

@@ -28,7 +28,8 @@ class Refusal(Exception):
 
     def error(self) -> dict[str, Any]:
         """Return what stands under `error`, in a whole answer or in one item of a bulk."""
-        return {"type": self.kind, "reason": self.reason, **self.more}
+        reason = None if self.reason is None else self.reason.encode(errors="replace").decode()  # of bytes as they came
+        return {"type": self.kind, "reason": reason, **self.more}
 
     def body(self) -> dict[str, Any]:
         """Return the body of a whole answer."""

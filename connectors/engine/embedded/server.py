@@ -131,7 +131,7 @@ class _Door:
             raise Refusal(403, "security_exception", told)
         if self._expected is not None:
             given = request.headers.get("authorization", "")
-            if not hmac.compare_digest(given.encode(), self._expected.encode()):
+            if not hmac.compare_digest(given.encode(errors="replace"), self._expected.encode()):
                 told = "missing or wrong API key: send [Authorization: ApiKey <key>]"
                 raise Refusal(401, "security_exception", told)
         if request.body_exists and request.content_length != 0 and request.content_type not in MEDIA_TYPES:

@@ -13,6 +13,8 @@ from connectors.engine.embedded.engine import EmbeddedEngine
 
 Json = dict[str, Any]
 DOCUMENTS = 6_000
+LONG: Json = {"bool": {"should": [{"match": {"text": "two"}}] * 60, "minimum_should_match": 59}}
+"""A query that takes its time."""
 
 
 @pytest.fixture
@@ -151,3 +153,34 @@ def test_many_kinds_of_requests_at_once_end_in_order(engine: EmbeddedEngine, thr
 
     list(threads.map(work, ["a", "b", "c"]))
     assert failures == []
+
+
+def test_a_search_ends_when_its_own_time_is_over(engine: EmbeddedEngine) -> None:
+    ask(engine, "POST", "/docs/_bulk?refresh=true", bulk())
+    search: Json = {"query": LONG, "sort": ["round", "_seq_no"]}
+    for target, body in (("/docs/_search", {"timeout": 0}), ("/docs/_search?timeout=0", {})):
+        status, answer = ask(engine, "POST", target, search | body)
+        assert (status, answer["timed_out"], answer["hits"]["hits"]) == (200, True, [])
+        assert answer["hits"]["total"] == {"value": 0, "relation": "gte"}
+    for limit in ("-1", "10m"):
+        status, answer = ask(engine, "POST", "/docs/_search", search | {"timeout": limit})
+        assert (status, answer["timed_out"], len(answer["hits"]["hits"])) == (200, False, 10)
+    assert ask(engine, "POST", "/docs/_search", search | {"timeout": "soon"})[0] == 400
+
+
+def test_no_search_goes_on_for_ever(tmp_path: Path) -> None:
+    engine = EmbeddedEngine(tmp_path, longest_search_s=0.0)
+    ask(engine, "POST", "/docs/_bulk?refresh=true", bulk())
+    search: Json = {"query": LONG}
+    point = ask(engine, "POST", "/docs/_pit?keep_alive=1m")[1]["id"]
+    requests: list[tuple[str, Json]] = [
+        ("/docs/_search", search),
+        ("/docs/_search?scroll=1m", search),
+        ("/_search", search | {"pit": {"id": point}}),
+        ("/docs/_count", {"query": {"bool": {"must_not": search["query"]}}}),
+        ("/docs/_delete_by_query", search),
+    ]
+    for target, body in requests:
+        status, answer = ask(engine, "POST", target, body)
+        assert (status, answer["error"]["type"]) == (503, "timeout_exception")
+    engine.close()

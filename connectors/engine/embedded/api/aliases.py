@@ -6,7 +6,8 @@ from typing import Any
 from connectors.engine.embedded.api.router import Answer, Route, route
 from connectors.engine.embedded.refusal import Refusal, illegal_argument
 from connectors.engine.embedded.request import Call
-from connectors.engine.embedded.store.catalog import Catalog, index_not_found
+from connectors.engine.embedded.store.catalog import Catalog
+from connectors.engine.embedded.store.names import index_not_found
 
 WAIT = "timeout master_timeout"
 CHOICE = "ignore_unavailable allow_no_indices expand_wildcards local master_timeout"
@@ -34,12 +35,12 @@ class AliasesApi:
         """Show the aliases of indices, all or those whose names match."""
         expression, wanted = call.parts.get("index"), call.parts.get("name")
         ignore = call.parameters.flag("ignore_unavailable")
-        indices = self._catalog.expand(expression or "_all", ignore_unavailable=ignore)
+        indices = self._catalog.names.expand(expression or "_all", ignore_unavailable=ignore)
         names = wanted.split(",") if wanted not in {None, "_all", "*"} and wanted is not None else ["*"]
         shown: dict[str, Any] = {}
         found: set[str] = set()
         for index in indices:
-            aliases = self._catalog.aliases_of(index.name)
+            aliases = self._catalog.names.aliases_of(index.name)
             kept = {alias: more for alias, more in aliases.items() if any(fnmatchcase(alias, one) for one in names)}
             found |= kept.keys()
             if kept or (wanted is None and expression is not None):
@@ -54,7 +55,9 @@ class AliasesApi:
     def add(self, call: Call) -> Answer:
         """Give indices another name."""
         properties = call.json() or {}
-        added = [(call.parts["name"], index.name, properties) for index in self._catalog.expand(call.parts["index"])]
+        added = [
+            (call.parts["name"], index.name, properties) for index in self._catalog.names.expand(call.parts["index"])
+        ]
         self._catalog.change_aliases(add=added, remove=[], drop=[])
         return Answer(200, {"acknowledged": True})
 
@@ -76,7 +79,7 @@ class AliasesApi:
             more = {k: v for k, v in given.items() if k not in {"index", "indices", "alias", "aliases", "must_exist"}}
             match kind:
                 case "add":
-                    add += [(a, i.name, more) for a in aliases for n in names for i in self._catalog.expand(n)]
+                    add += [(a, i.name, more) for a in aliases for n in names for i in self._catalog.names.expand(n)]
                 case "remove":
                     remove += [pair for a in aliases for n in names for pair in self._removed(n, a)]
                 case "remove_index":
@@ -87,11 +90,11 @@ class AliasesApi:
         return Answer(200, {"acknowledged": True, "errors": False})
 
     def _removed(self, expression: str, alias: str) -> list[tuple[str, str]]:
-        indices = self._catalog.expand(expression)
+        indices = self._catalog.names.expand(expression)
         found = [
             (own, index.name)
             for index in indices
-            for own in self._catalog.aliases_of(index.name)
+            for own in self._catalog.names.aliases_of(index.name)
             if fnmatchcase(own, alias)
         ]
         if not found:

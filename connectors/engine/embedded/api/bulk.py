@@ -19,8 +19,9 @@ from connectors.engine.embedded.api.documents import (
 from connectors.engine.embedded.api.router import Answer, Route, route
 from connectors.engine.embedded.refusal import Refusal, illegal_argument
 from connectors.engine.embedded.request import Call, decode
-from connectors.engine.embedded.store.catalog import Catalog, index_not_found
+from connectors.engine.embedded.store.catalog import Catalog
 from connectors.engine.embedded.store.index import Index, new_id
+from connectors.engine.embedded.store.names import index_not_found
 from connectors.engine.embedded.store.refreshing import Refreshing
 from connectors.engine.embedded.store.searched import MOST_LAG_BYTES
 from connectors.engine.embedded.store.versioning import Condition

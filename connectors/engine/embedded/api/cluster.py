@@ -64,7 +64,7 @@ class ClusterApi:
         if level not in {None, "cluster"}:
             raise illegal_argument(f"The embedded engine does not implement [level={level}].")
         try:
-            indices = self.catalog.expand(call.parts.get("index", "_all"))
+            indices = self.catalog.names.expand(call.parts.get("index", "_all"))
             status = "green"
         except Refusal:
             indices, status = [], "red"
@@ -94,7 +94,7 @@ class ClusterApi:
         if call.parts["metric"] != "metadata":
             raise illegal_argument(f"The embedded engine does not implement the metric [{call.parts['metric']}].")
         try:
-            indices = self.catalog.expand(call.parts["index"])
+            indices = self.catalog.names.expand(call.parts["index"])
         except Refusal:
             indices = []
         terms = {
@@ -112,7 +112,7 @@ class ClusterApi:
 
     def list_indices(self, call: Call) -> Answer:
         """List indices in a table."""
-        rows = [_row(index) for index in self.catalog.expand(call.parts.get("index", "_all"))]
+        rows = [_row(index) for index in self.catalog.names.expand(call.parts.get("index", "_all"))]
         return answer_table(_COLUMNS, rows, call.parameters)
 
 

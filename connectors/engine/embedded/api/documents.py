@@ -4,12 +4,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from connectors.engine.embedded.api.router import Answer, Route, route
+from connectors.engine.embedded.api.views import Views
 from connectors.engine.embedded.query.source_filter import SourceFilter
 from connectors.engine.embedded.refusal import Refusal, illegal_argument
 from connectors.engine.embedded.request import Call, Parameters
-from connectors.engine.embedded.store.catalog import Catalog, index_not_found
+from connectors.engine.embedded.store.catalog import Catalog
 from connectors.engine.embedded.store.index import MOST_ID_BYTES, Index, new_id
-from connectors.engine.embedded.store.index_file import PRIMARY_TERM, Recorded, Stored
+from connectors.engine.embedded.store.index_file import PRIMARY_TERM, Recorded, Stored, standing_in, stood_in
+from connectors.engine.embedded.store.names import index_not_found
 from connectors.engine.embedded.store.refreshing import Refreshing
 from connectors.engine.embedded.store.versioning import Condition
 from connectors.engine.embedded.turn import Turn
@@ -23,10 +25,11 @@ STATUS = {"created": 201, "updated": 200, "deleted": 200, "not_found": 404, "noo
 class DocumentsApi:
     """Answers requests for single documents."""
 
-    def __init__(self, catalog: Catalog, turn: Turn, refreshing: Refreshing) -> None:
+    def __init__(self, catalog: Catalog, turn: Turn, refreshing: Refreshing, views: Views) -> None:
         self._catalog = catalog
         self._turn = turn
         self._refresh = refreshing
+        self._views = views
 
     def routes(self) -> list[Route]:
         """Return what this answers."""
@@ -42,8 +45,8 @@ class DocumentsApi:
             route("GET", "/{index}/_source/{id}", self.source, read, takes_turns=True),
             route("DELETE", "/{index}/_doc/{id}", self.delete, WRITE, takes_turns=True),
             route("POST", "/{index}/_update/{id}", self.update, update, takes_turns=True),
-            route("GET POST", "/_mget", self.get_many, many),
-            route("GET POST", "/{index}/_mget", self.get_many, many),
+            route("GET POST", "/_mget", self.get_many, many, takes_turns=True),
+            route("GET POST", "/{index}/_mget", self.get_many, many, takes_turns=True),
         ]
 
     def put(self, call: Call) -> Answer:
@@ -137,16 +140,17 @@ class DocumentsApi:
         return Answer(200, SourceFilter.of_parameters(call.parameters).apply(found.source))
 
     def _read(self, call: Call) -> tuple[Index, Stored | None]:
-        refresh, realtime = call.parameters.flag("refresh"), call.parameters.flag("realtime", default=True)
-        with self._turn.taken():
-            index = self._catalog.one(call.parts["index"])
-            if not refresh:
-                return index, index.get(call.parts["id"], realtime=realtime)
-        self._refresh(index)
-        with self._turn.taken():
-            if index.closed:
-                raise index_not_found(index.name)
-            return index, index.get(call.parts["id"], realtime=realtime)
+        index = self._catalog.names.one(call.parts["index"])
+        if call.parameters.flag("refresh"):
+            self._refresh(index)
+        return index, self._stored(index, call.parts["id"], realtime=call.parameters.flag("realtime", default=True))
+
+    def _stored(self, index: Index, doc_id: str, *, realtime: bool) -> Stored | None:
+        """Return a document as it is now, or as searches see it."""
+        with self._views.of(index) as view:
+            if realtime:
+                return standing_in(view.connection, doc_id)
+            return stood_in(view.connection, doc_id, view.upto)
 
     def get_many(self, call: Call) -> Answer:
         """Read documents by id, in the order in which they are asked for."""
@@ -170,11 +174,11 @@ class DocumentsApi:
         if name is None:
             raise invalid_request(["index is missing for doc 0"])
         try:
-            index = self._catalog.one(name)
+            index = self._catalog.names.one(name)
         except Refusal as refusal:
             return {"_index": name, "_id": doc_id, "error": refusal.body()["error"]}
         part = SourceFilter.of_body(one["_source"]) if "_source" in one else asked
-        return shown(index, doc_id, index.get(doc_id, realtime=realtime), part)
+        return shown(index, doc_id, self._stored(index, doc_id, realtime=realtime), part)
 
 
 def shown(index: Index, doc_id: str, found: Stored | None, asked: SourceFilter) -> dict[str, Any]:

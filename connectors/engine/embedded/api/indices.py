@@ -8,9 +8,10 @@ from connectors.engine.embedded.mapping.mapping import Mapping
 from connectors.engine.embedded.refusal import illegal_argument
 from connectors.engine.embedded.request import Call
 from connectors.engine.embedded.store import index_settings
-from connectors.engine.embedded.store.catalog import Catalog, index_not_found
+from connectors.engine.embedded.store.catalog import Catalog
 from connectors.engine.embedded.store.index import Index
 from connectors.engine.embedded.store.index_file import PRIMARY_TERM
+from connectors.engine.embedded.store.names import index_not_found
 from connectors.engine.embedded.store.refreshing import Refreshing
 from connectors.engine.embedded.turn import Turn
 
@@ -60,7 +61,7 @@ class IndicesApi:
         """Describe indices."""
         described = {
             index.name: {
-                "aliases": self._catalog.aliases_of(index.name),
+                "aliases": self._catalog.names.aliases_of(index.name),
                 "mappings": index.mapping.body(),
                 "settings": shown_settings(index, flat=call.parameters.flag("flat_settings")),
             }
@@ -143,7 +144,7 @@ class IndicesApi:
 
 def chosen(catalog: Catalog, call: Call) -> list[Index]:
     """Return the indices that a request is about."""
-    return catalog.expand(
+    return catalog.names.expand(
         call.parts.get("index", "_all"),
         ignore_unavailable=call.parameters.flag("ignore_unavailable"),
         allow_no_indices=call.parameters.flag("allow_no_indices", default=True),

@@ -10,7 +10,7 @@ from connectors import logger
 from connectors.engine.embedded.api.filter_path import filtered, reached
 from connectors.engine.embedded.refusal import Refusal
 from connectors.engine.embedded.request import Call, Parameters, split_target
-from connectors.engine.embedded.store.catalog import invalid_index_name
+from connectors.engine.embedded.store.names import invalid_index_name
 from connectors.engine.embedded.turn import Turn
 
 log = logger.get(__name__)

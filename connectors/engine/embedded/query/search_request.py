@@ -9,6 +9,7 @@ from connectors.engine.embedded.query.sort import SortKey, parse_sort, parse_sor
 from connectors.engine.embedded.query.source_filter import SourceFilter
 from connectors.engine.embedded.refusal import Refusal, illegal_argument, not_implemented, unparsable
 from connectors.engine.embedded.request import Parameters
+from connectors.engine.embedded.time_value import time_ms
 
 TRACKED: Final = 10_000
 """How far hits are counted unless a search asks for more."""
@@ -16,12 +17,13 @@ WINDOW: Final = 10_000
 PARAMETERS: Final = frozenset({
     "from", "size", "sort", "version", "seq_no_primary_term", "track_total_hits", "track_scores", "_source",
     "_source_includes", "_source_excludes", "docvalue_fields", "q", "terminate_after", "explain", "stored_fields",
+    "timeout",
 })  # fmt: skip
 """The parameters that are read here; others belong to the route."""
 _NOT_IMPLEMENTED: Final = frozenset({
     "aggregations", "aggs", "collapse", "ext", "fields", "highlight", "indices_boost", "knn", "post_filter", "rank",
     "rescore", "retriever", "runtime_mappings", "script_fields", "slice", "stats", "stored_fields", "sub_searches",
-    "suggest", "timeout",
+    "suggest",
 })  # fmt: skip
 
 
@@ -50,6 +52,8 @@ class SearchRequest:
     """How far hits are counted; None for all, a negative number for not at all."""
     track_scores: bool = False
     min_score: float | None = None
+    timeout_s: float | None = None
+    """After this the search ends with what it has, which is nothing."""
 
     @classmethod
     def parse(cls, body: object, parameters: Parameters | None = None) -> "SearchRequest":
@@ -215,6 +219,16 @@ def _unlimited(value: object) -> dict[str, Any]:
     return {}
 
 
+def _timeout(value: object) -> dict[str, Any]:
+    try:
+        limit_ms = time_ms(str(value))
+    except ValueError:
+        raise illegal_argument(
+            f"failed to parse setting [timeout] with value [{value}] as a time value: unit is missing or unrecognized"
+        ) from None
+    return {"timeout_s": None if limit_ms < 0 else limit_ms / 1000}
+
+
 _READERS: Final[dict[str, Callable[[object], dict[str, Any]]]] = {
     "query": _query,
     "from": _start,
@@ -231,7 +245,7 @@ _READERS: Final[dict[str, Callable[[object], dict[str, Any]]]] = {
     "explain": _off("explain"),
     "profile": _off("profile"),
     "terminate_after": _unlimited,
-    # A time limit may always be kept by being faster.
+    "timeout": _timeout,
     "pit": lambda _: {},
 }
 
@@ -243,7 +257,7 @@ def _of_parameters(parameters: Parameters) -> dict[str, Any]:
             raise not_implemented(f"the parameter [{name}] of a search")
         if name in {"from", "size"}:
             said |= _READERS[name](parameters.number(name))
-        elif name in {"track_total_hits", "terminate_after"}:
+        elif name in {"track_total_hits", "terminate_after", "timeout"}:
             said |= _READERS[name](text)
         elif name in {"version", "seq_no_primary_term", "track_scores", "explain"}:
             said |= _READERS[name](parameters.flag(name))

@@ -1,8 +1,7 @@
-"""The catalog: which indices and aliases there are, and what the names in a request stand for."""
+"""The catalog: which indices and aliases there are, and the files they are in."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from fnmatch import fnmatchcase
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -10,16 +9,15 @@ import apsw
 import msgspec
 
 from connectors.engine.embedded.mapping.mapping import Mapping as IndexMapping
-from connectors.engine.embedded.refusal import Refusal, illegal_argument
+from connectors.engine.embedded.refusal import Refusal
 from connectors.engine.embedded.store import index_settings
 from connectors.engine.embedded.store.index import Index
 from connectors.engine.embedded.store.index_file import IndexFile, unique_name
-from connectors.engine.embedded.store.readers import Readers
+from connectors.engine.embedded.store.names import Aliases, Names, index_not_found, invalid_index_name, name_problem
+from connectors.engine.embedded.store.readers import LONGEST_S, Readers
 from connectors.engine.embedded.store.searched import Indexer
 from connectors.engine.embedded.turn import SLICE_S
 
-MOST_NAME_BYTES: Final = 255
-_FORBIDDEN: Final = frozenset('\\/*?"<>| ,#:')
 _TABLES: Final = """
 CREATE TABLE IF NOT EXISTS cluster(uuid TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS indices(name TEXT PRIMARY KEY, uuid TEXT NOT NULL UNIQUE, created_ms INTEGER NOT NULL);
@@ -29,31 +27,42 @@ CREATE TABLE IF NOT EXISTS aliases(
 );
 """
 IndexerOf = Callable[[IndexFile], Indexer]
-Aliases = dict[str, dict[str, dict[str, Any]]]
 
 
 class Catalog:
     """Owns the files of a data folder: `catalog.db`, and one file an index under the index' UUID.
 
-    A file that the catalog does not name was left by a process that died between two steps, and is removed.
+    A file that the catalog does not name was left by a process that died between two steps, and is removed. Whoever
+    changes something has the turn; `names` may be read by anybody, because it is replaced and never changed.
     """
 
-    def __init__(self, folder: Path, indexer_of: IndexerOf, slice_s: float = SLICE_S) -> None:
+    def __init__(
+        self, folder: Path, indexer_of: IndexerOf, slice_s: float = SLICE_S, longest_search_s: float = LONGEST_S
+    ) -> None:
         self._folder = folder
         self._slice_s = slice_s
         self._indexer_of = indexer_of
-        self.readers = Readers()
+        self.readers = Readers(longest_search_s)
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._connection = apsw.Connection(str(folder / "catalog.db"))
         self._connection.execute("PRAGMA journal_mode = wal")
         self._connection.execute("PRAGMA foreign_keys = on")
         self._connection.execute(_TABLES)
         self.cluster_uuid = self._named()
-        self.indices: dict[str, Index] = {}
-        for name, uuid, created_ms in list(self._connection.execute("SELECT name, uuid, created_ms FROM indices")):
-            self.indices[name] = self._opened(name, uuid, created_ms)
-        self.aliases: Aliases = self._read_aliases()
+        known = list(self._connection.execute("SELECT name, uuid, created_ms FROM indices"))
+        opened = {name: self._opened(name, uuid, created_ms) for name, uuid, created_ms in known}
+        self.names = Names(opened, self._read_aliases())
         self._remove_strays()
+
+    @property
+    def indices(self) -> Mapping[str, Index]:
+        """The indices by name."""
+        return self.names.indices
+
+    @property
+    def aliases(self) -> Aliases:
+        """The indices of each alias, with what the alias is to them."""
+        return self.names.aliases
 
     def _named(self) -> str:
         """Return the cluster's UUID, which it gets when it is made."""
@@ -91,7 +100,7 @@ class Catalog:
                 path.unlink()
 
     def _read_aliases(self) -> Aliases:
-        found: Aliases = {}
+        found: dict[str, dict[str, dict[str, Any]]] = {}
         for alias, name, properties in self._connection.execute("SELECT alias, name, properties FROM aliases"):
             found.setdefault(alias, {})[name] = msgspec.json.decode(properties)
         return found
@@ -122,8 +131,7 @@ class Catalog:
             self._connection.execute("INSERT INTO indices VALUES(?, ?, ?)", (name, uuid, created_ms))
             for alias, properties in aliases.items():
                 self._write_alias(alias, name, properties)
-        self.indices[name] = index
-        self.aliases = self._read_aliases()
+        self.names = Names({**self.indices, name: index}, self._read_aliases())
         return index
 
     def delete(self, names: list[str]) -> None:
@@ -133,12 +141,13 @@ class Catalog:
         self._forget(names)
 
     def _forget(self, names: list[str]) -> None:
-        for name in names:
-            index = self.indices.pop(name)
+        gone = [self.indices[name] for name in names]
+        rest = {name: index for name, index in self.indices.items() if name not in names}
+        self.names = Names(rest, self._read_aliases())
+        for index in gone:
             self._close(index)
             for suffix in ("", "-wal", "-shm"):
                 self._path(index.uuid).with_name(f"{index.uuid}.db{suffix}").unlink(missing_ok=True)
-        self.aliases = self._read_aliases()
 
     def check_name(self, name: str) -> None:
         """Raise a `Refusal` for a name that no index can have."""
@@ -181,104 +190,16 @@ class Catalog:
                 self._write_alias(alias, name, properties)
         self._forget(drop)
 
-    def aliases_of(self, name: str) -> dict[str, dict[str, Any]]:
-        """Return the aliases of a concrete index, with their properties."""
-        return {alias: names[name] for alias, names in sorted(self.aliases.items()) if name in names}
-
     # --- names -------------------------------------------------------------------------------------------------------
-
-    def expand(
-        self, expression: str, *, ignore_unavailable: bool = False, allow_no_indices: bool = True, aliases: bool = True
-    ) -> list[Index]:
-        """Return the indices that a list of names, aliases and patterns stands for, in the order of their names."""
-        chosen: dict[str, None] = {}
-        patterned = expression in {"_all", "*", ""}
-        for part in ["*"] if patterned else expression.split(","):
-            if part.startswith("-") and patterned:
-                for name in list(self._matching(part[1:], aliases=aliases)):
-                    chosen.pop(name, None)
-                continue
-            found = list(self._matching(part, aliases=aliases))
-            patterned |= "*" in part
-            if not found and "*" not in part and not ignore_unavailable:
-                raise index_not_found(part) if name_problem(part) is None else self._unnamed(part)
-            chosen.update(dict.fromkeys(found))
-        if not chosen and not allow_no_indices:
-            raise index_not_found(expression)
-        return [self.indices[name] for name in sorted(chosen)]
-
-    def _unnamed(self, name: str) -> Refusal:
-        return invalid_index_name(name, name_problem(name) or "") if name.startswith("_") else index_not_found(name)
-
-    def _matching(self, pattern: str, *, aliases: bool) -> Iterator[str]:
-        if pattern in self.indices:
-            yield pattern
-        elif "*" in pattern:
-            yield from (name for name in self.indices if fnmatchcase(name, pattern))
-        if aliases:
-            for alias, names in self.aliases.items():
-                if alias == pattern or ("*" in pattern and fnmatchcase(alias, pattern)):
-                    yield from names
-
-    def one(self, name: str) -> Index:
-        """Return the only index that a name stands for."""
-        found = self.expand(name)
-        if len(found) != 1:
-            listed = ", ".join(index.name for index in found)
-            raise illegal_argument(
-                f"alias [{name}] has more than one index associated with it [{listed}], can't execute a single index op"
-            )
-        return found[0]
 
     def for_writing(self, name: str, *, require_alias: bool = False) -> Index:
         """Return the index that a write to a name goes to, made when there is none of that name."""
-        names = self.aliases.get(name)
-        if names is None:
+        if name not in self.aliases:
             if require_alias:
                 told = f"no such index [{name}] and [require_alias] request flag is [true] and [{name}] is not an alias"
                 raise index_not_found(name, told)
             index = self.indices.get(name) or self.create(name, {})
         else:
-            index = self.indices[self._write_index(name, names)]
+            index = self.names.write_index(name)
         index.check_writable()
         return index
-
-    def _write_index(self, alias: str, names: Mapping[str, Mapping[str, Any]]) -> str:
-        marked = [name for name, properties in names.items() if properties.get("is_write_index")]
-        alone = [name for name, own in names.items() if len(names) == 1 and own.get("is_write_index", True)]
-        if len(marked or alone) != 1:
-            raise illegal_argument(
-                f"no write index is defined for alias [{alias}]. The write index may be explicitly disabled using "
-                "is_write_index=false or the alias points to multiple indices without one being designated as a "
-                "write index"
-            )
-        return (marked or alone)[0]
-
-
-def name_problem(name: str) -> str | None:
-    """Return why nothing can have this name, in Elasticsearch's words."""
-    if name in {".", ".."}:
-        return "must not be '.' or '..'"
-    if not name:
-        return "must not be empty"
-    if name[0] in "_-+":
-        return "must not start with '_', '-', or '+'"
-    if set(name) & _FORBIDDEN:
-        return "must not contain the following characters ['\\\\','/','*','?','\"','<','>','|',' ',',','#',':']"
-    if name != name.lower():
-        return "must be lowercase"
-    if len(name.encode("utf-8", "surrogatepass")) > MOST_NAME_BYTES:
-        return f"index name is too long, ({len(name.encode())} > {MOST_NAME_BYTES})"
-    return None
-
-
-def invalid_index_name(name: str, why: str) -> Refusal:
-    """Return the refusal of a name that no index can have."""
-    more = {"index_uuid": "_na_", "index": name}
-    return Refusal(400, "invalid_index_name_exception", f"Invalid index name [{name}], {why}", more=more)
-
-
-def index_not_found(name: str, told: str | None = None) -> Refusal:
-    """Return the refusal of a name that no index has."""
-    more = {"resource.type": "index_or_alias", "resource.id": name, "index_uuid": "_na_", "index": name}
-    return Refusal(404, "index_not_found_exception", told or f"no such index [{name}]", more=more)

@@ -15,9 +15,10 @@ from connectors.engine.embedded.mapping.mapping import Entries, Limits, Mapping
 from connectors.engine.embedded.refusal import Refusal
 from connectors.engine.embedded.store import index_settings
 from connectors.engine.embedded.store.document import parse_document
-from connectors.engine.embedded.store.index_file import PRIMARY_TERM, IndexFile, Recorded, Stored
+from connectors.engine.embedded.store.index_file import PRIMARY_TERM, IndexFile, Recorded
 from connectors.engine.embedded.store.searched import Indexer, Searched
 from connectors.engine.embedded.store.versioning import CONFLICT, Condition
+from connectors.engine.embedded.time_value import time_ms
 
 T = TypeVar("T")
 MOST_ID_BYTES: Final = 512
@@ -60,7 +61,7 @@ class Index:
                 self.settings[name] = value
         with self.file.transaction():
             self.file.keep("settings", msgspec.json.encode(self.settings).decode())
-        self.file.gc_deletes_ms = index_settings.time_ms(self.setting("index.gc_deletes"))
+        self.file.gc_deletes_ms = time_ms(self.setting("index.gc_deletes"))
         self.mapping = Mapping.parse(self.mapping.body(), limits=self.limits)
 
     @property
@@ -127,10 +128,6 @@ class Index:
         raw = msgspec.json.encode(source)
         return self.put(doc_id, raw, Condition()), raw
 
-    def get(self, doc_id: str, *, realtime: bool = True) -> Stored | None:
-        """Return a document as it is now, or as searches see it."""
-        return self.file.get(doc_id) if realtime else self.file.get_as_of(doc_id, self.searched.refreshed)
-
     def refresh_step(self, wanted: int) -> bool:
         """Do a slice of a refresh; return whether searches see every row up to `wanted` now."""
         done = self.searched.refresh_step(wanted)
@@ -141,7 +138,7 @@ class Index:
     @property
     def is_due(self) -> bool:
         """Whether there is something new and the last refresh was longer ago than the index' own interval."""
-        interval_ms = index_settings.time_ms(self.setting("index.refresh_interval"))
+        interval_ms = time_ms(self.setting("index.refresh_interval"))
         if interval_ms < 0 or self.searched.refreshed == self.file.last_row:
             return False
         return time.monotonic() - self._refreshed_at_s >= interval_ms / 1000

@@ -122,16 +122,7 @@ class IndexFile:
 
     def get(self, doc_id: str) -> Stored | None:
         """Return the document as it stands."""
-        return self._stored(_DOCUMENT, (doc_id,))
-
-    def get_as_of(self, doc_id: str, row: int) -> Stored | None:
-        """Return the document as it stood when a row was the last one."""
-        return self._stored(_AS_OF, (doc_id, row, row))
-
-    def _stored(self, query: str, parameters: tuple[str | int, ...]) -> Stored | None:
-        for version, seq, term, source, deleted in self.connection.execute(query, parameters):
-            return None if deleted else Stored(version, seq, term, source)
-        return None
+        return standing_in(self.connection, doc_id)
 
     def standing(self, doc_id: str) -> Standing | None:
         """Return the last operation on an id, unless it is a delete that is forgotten by now."""
@@ -207,6 +198,22 @@ class IndexFile:
         for row in rows:
             size = self.connection.execute("DELETE FROM docs WHERE row = ? RETURNING length(source)", (row,)).get
             self.gone_bytes -= size or 0
+
+
+def standing_in(connection: apsw.Connection, doc_id: str) -> Stored | None:
+    """Return the document as it stands for a connection to the file."""
+    return _stored(connection, _DOCUMENT, (doc_id,))
+
+
+def stood_in(connection: apsw.Connection, doc_id: str, row: int) -> Stored | None:
+    """Return the document as it stood when a row was the last one."""
+    return _stored(connection, _AS_OF, (doc_id, row, row))
+
+
+def _stored(connection: apsw.Connection, query: str, parameters: tuple[str | int, ...]) -> Stored | None:
+    for version, seq, term, source, deleted in connection.execute(query, parameters):
+        return None if deleted else Stored(version, seq, term, source)
+    return None
 
 
 def unique_name() -> str:

@@ -1,25 +1,13 @@
 """The settings of an index: which there are, what they may say, and which can be changed later."""
 
-import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from connectors.engine.embedded.refusal import Refusal, illegal_argument, not_implemented
+from connectors.engine.embedded.time_value import time_ms
 
-_TIME: Final = re.compile(r"(?P<count>\d+)(?P<unit>nanos|micros|ms|s|m|h|d)")
-_MS: Final = {"nanos": 1e-6, "micros": 1e-3, "ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 Check = Callable[[str, str], None]
 Settings = Mapping[str, str]
-
-
-def time_ms(value: str) -> int:
-    """Return the milliseconds of a time such as `30s`; -1 for `-1`. Raises ValueError."""
-    if value in {"-1", "0"}:
-        return int(value)
-    match = _TIME.fullmatch(value)
-    if match is None:
-        raise ValueError(value)
-    return int(int(match["count"]) * _MS[match["unit"]])
 
 
 def _is_time(name: str, value: str) -> None:

@@ -1,6 +1,7 @@
 """Readers: connections that searches read a file through, while others write to it."""
 
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,26 +12,38 @@ import apsw
 MOST_IDLE: Final = 16
 """So many connections are kept for the next searches, of all files together."""
 CACHE_KB: Final = 8_000
+LONGEST_S: Final = 60.0
+"""After this a search is given up, so that a few mad ones do not take the place of all others for ever."""
+_STEPS: Final = 1_000_000
+"""So many steps of SQLite, some 10 ms, are between two looks at the clock, each of which waits for the interpreter."""
 
 
 class Readers:
     """Lends each search a connection of its own, from any thread."""
 
-    def __init__(self) -> None:
+    def __init__(self, longest_s: float = LONGEST_S) -> None:
+        self.longest_s = longest_s
         self._guard = threading.Lock()
         self._idle: list[tuple[Path, apsw.Connection]] = []
         self._closed: set[Path] = set()
 
     @contextmanager
-    def snapshot(self, path: Path) -> Iterator[apsw.Connection]:
-        """Lend a connection to a file that sees it as it is now, whatever is written during the block."""
+    def snapshot(self, path: Path, limit_s: float | None = None) -> Iterator[apsw.Connection]:
+        """Lend a connection to a file that sees it as it is now, whatever is written during the block.
+
+        A statement that is still running after `limit_s`, or after `longest_s`, is ended by an `apsw.InterruptError`.
+        Raises `apsw.CantOpenError` when there is no such file any more.
+        """
         connection = self._take(path)
+        until_s = time.monotonic() + min(self.longest_s, self.longest_s if limit_s is None else limit_s)
         try:
+            connection.set_progress_handler(lambda: time.monotonic() > until_s, _STEPS)
             connection.execute("BEGIN")
             connection.execute("SELECT 1 FROM meta").get  # noqa: B018 - the first read begins what is seen
             try:
                 yield connection
             finally:
+                connection.set_progress_handler(None)
                 connection.execute("ROLLBACK")
         except BaseException:
             connection.close()
@@ -42,7 +55,7 @@ class Readers:
             for place in range(len(self._idle) - 1, -1, -1):
                 if self._idle[place][0] == path:
                     return self._idle.pop(place)[1]
-        connection = apsw.Connection(str(path))
+        connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
         connection.execute("PRAGMA query_only = on")
         connection.execute(f"PRAGMA cache_size = -{CACHE_KB}")
         return connection

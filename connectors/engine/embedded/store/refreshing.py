@@ -14,10 +14,12 @@ class Refreshing:
 
     def __call__(self, index: Index) -> None:
         """Make everything searchable that was written to an index so far, unless it goes away meanwhile."""
-        wanted = index.file.last_row
+        wanted: int | None = None
         done = untidy = False
         while not done:
             with self._turn.taken():
+                if wanted is None:  # what is being written by somebody else may come to nothing
+                    wanted = index.file.last_row
                 done = index.closed or index.refresh_step(wanted)
                 untidy = not index.closed and index.file.gone_rows() > 0
         if untidy:

@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final, Protocol
 
+import apsw
+
 from connectors.engine.embedded.mapping.mapping import Entries
 from connectors.engine.embedded.store.index_file import IndexFile
 from connectors.engine.embedded.turn import SLICE_S
@@ -32,6 +34,12 @@ class Indexer(Protocol):
     def remove(self, rows: Sequence[int]) -> None:
         """Take out whatever these rows added."""
         ...
+
+
+def searchable(connection: apsw.Connection) -> int:
+    """Return the row up to which searches see, as a connection to the file sees it."""
+    found = connection.execute("SELECT value FROM meta WHERE key = 'refreshed'").get
+    return 0 if found is None else int(found)
 
 
 class Searched:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from connectors.engine.embedded.refusal import Refusal
-from connectors.engine.embedded.store.index_file import IndexFile, Recorded
+from connectors.engine.embedded.store.index_file import IndexFile, Recorded, stood_in
 from connectors.engine.embedded.store.versioning import Condition
 
 ROOT = Path(__file__).parent.parent.parent.parent
@@ -75,11 +75,11 @@ def test_a_transaction_that_fails_leaves_nothing_of_what_it_did_before(file: Ind
 def test_a_document_can_be_read_as_it_stood_before(file: IndexFile) -> None:
     put(file, "a", b'{"n":1}')
     put(file, "a", b'{"n":2}')
-    then, stands = file.get_as_of("a", 1), file.get("a")
+    then, stands = stood_in(file.connection, "a", 1), file.get("a")
     assert then is not None
     assert stands is not None
     assert (then.source, stands.source) == (b'{"n":1}', b'{"n":2}')
-    assert file.get_as_of("a", 0) is None
+    assert stood_in(file.connection, "a", 0) is None
 
 
 def test_a_tombstone_is_forgotten_after_its_time(file: IndexFile, now: Now) -> None:

@@ -1,6 +1,7 @@
 """The desk and the door before it: so much may wait and no more, and whoever leaves gives the room back."""
 
 import asyncio
+import random
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
@@ -130,3 +131,47 @@ async def test_a_body_that_never_ends_is_given_up(desk: Desk) -> None:
 
 async def test_a_larger_body_than_any_is_refused_unread(url: str) -> None:
     assert (await first_line(url, MOST_BYTES + 1)).startswith("HTTP/1.1 413 ")
+
+
+REQUEST = (
+    b"POST /docs/_search?size=1 HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+    b'Content-Length: 19\r\nConnection: close\r\n\r\n{"query":{"ids":1}}'
+)
+
+
+def damaged(chance: random.Random) -> bytes:
+    """Return a request of which something was changed, left out or repeated."""
+    raw = bytearray(REQUEST)
+    for _ in range(chance.randrange(1, 6)):
+        place = chance.randrange(len(raw))
+        match chance.randrange(3):
+            case 0:
+                raw[place] = chance.randrange(256)
+            case 1:
+                del raw[place : place + chance.randrange(1, 9)]
+            case _:
+                raw[place:place] = raw[place : place + chance.randrange(1, 40)]
+    return bytes(raw)
+
+
+async def status_of(url: str, request: bytes) -> bytes:
+    """Return the status that bytes are answered with; of what is no whole request nothing comes back."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", int(url.rpartition(":")[2]))
+    writer.write(request)
+    try:
+        async with asyncio.timeout(0.2):
+            answer = await reader.read()
+    except TimeoutError:
+        answer = b""
+    writer.close()
+    assert b"Traceback" not in answer
+    return answer[9:12]
+
+
+async def test_whatever_bytes_come_the_server_goes_on(desk: Desk) -> None:
+    chance = random.Random(1)
+    async with serving(desk, host="127.0.0.1", port=0, key=None, slowest_body_s=0.05) as running:
+        statuses = {await status_of(running.url, damaged(chance)) for _ in range(200)}
+        assert statuses <= {b"", b"200", b"400", b"403", b"404", b"405", b"406", b"408", b"411", b"413"}
+        assert {b"400", b"406"} <= statuses
+        assert await status_of(running.url, b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n") == b"200"

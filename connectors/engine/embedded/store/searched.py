@@ -15,9 +15,10 @@ MOST_LAG_BYTES: Final = 2**20
 """So much may be recorded before a bulk brings the tables up to it, so that a refresh never has much to do."""
 MOST_KEPT_BYTES: Final = 8 * MOST_LAG_BYTES
 """What documents of so many bytes hold is kept in memory until it is in the tables; of more it is read again."""
-ROWS_AT_ONCE: Final = 250
-BYTES_AT_ONCE: Final = 256 * 2**10
-PURGED_AT_ONCE: Final = 1_000
+ROWS_AT_ONCE: Final = 100
+BYTES_AT_ONCE: Final = 128 * 2**10
+PURGED_AT_ONCE: Final = 100
+"""Taken out of the words, more rows would make SQLite merge so much at once that it takes half a second."""
 _COMING: Final = (
     "SELECT row, source FROM docs WHERE row > :indexed AND row <= :goal AND deleted = 0 "
     "AND (until IS NULL OR until > :goal) ORDER BY row"

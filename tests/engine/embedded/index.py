@@ -6,7 +6,9 @@ from typing import Any
 import apsw
 
 from connectors.engine.embedded.mapping.mapping import Mapping
-from connectors.engine.embedded.query.search import SearchRequest, View, search
+from connectors.engine.embedded.query.plan import View
+from connectors.engine.embedded.query.search import search
+from connectors.engine.embedded.query.search_request import SearchRequest
 from connectors.engine.embedded.store.indexer import TableIndexer
 from connectors.engine.embedded.store.schema import TABLES
 

@@ -17,8 +17,8 @@ from connectors.engine.embedded.api.views import (
     told_shards,
 )
 from connectors.engine.embedded.query import search as searching
-from connectors.engine.embedded.query.search import SearchRequest, View
-from connectors.engine.embedded.query.search_request import PARAMETERS
+from connectors.engine.embedded.query.plan import View
+from connectors.engine.embedded.query.search_request import PARAMETERS, SearchRequest, parse_count
 from connectors.engine.embedded.query.sort import SortKey
 from connectors.engine.embedded.refusal import unparsable
 from connectors.engine.embedded.request import Call, decode
@@ -98,7 +98,7 @@ class SearchApi:
     def count(self, call: Call) -> Answer:
         """Count what matches."""
         refuse_routing(call)
-        query = searching.parse_count(decode(call.body) if call.body.strip() else None)
+        query = parse_count(decode(call.body) if call.body.strip() else None)
         with self._views.current(call, preferred_shards(call)) as views:
             return Answer(200, {"count": searching.count(views, query), "_shards": shards_of(views)})
 

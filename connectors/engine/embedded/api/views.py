@@ -7,7 +7,7 @@ from typing import Any, Final
 import apsw
 
 from connectors.engine.embedded.api.indices import chosen
-from connectors.engine.embedded.query.search import View
+from connectors.engine.embedded.query.plan import View
 from connectors.engine.embedded.refusal import Refusal, illegal_argument, not_implemented
 from connectors.engine.embedded.request import Call
 from connectors.engine.embedded.store.catalog import Catalog

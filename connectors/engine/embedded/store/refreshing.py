@@ -21,7 +21,7 @@ class Refreshing:
                 if wanted is None:  # what is being written by somebody else may come to nothing
                     wanted = index.file.last_row
                 done = index.closed or index.refresh_step(wanted)
-                untidy = not index.closed and index.file.gone_rows() > 0
+                untidy = done and not index.closed and index.file.gone_rows() > 0
         if untidy:
             self._housekeeping.tidy(index)
 

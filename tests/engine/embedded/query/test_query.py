@@ -3,7 +3,7 @@
 import pytest
 
 from connectors.engine.embedded.query.query import parse_query
-from connectors.engine.embedded.query.search import parse_count
+from connectors.engine.embedded.query.search_request import parse_count
 from connectors.engine.embedded.refusal import Refusal
 from tests.contracts.engine.queries import COMPOUND, DOCUMENTS, MALFORMED, PROPERTIES, RANGES, TERMS, WORDS
 from tests.engine.embedded.index import Json, SmallIndex

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from connectors.engine.embedded.query.search import SearchRequest, count, matching, parse_count, search
+from connectors.engine.embedded.query.search import count, matching, search
+from connectors.engine.embedded.query.search_request import SearchRequest, parse_count
 from connectors.engine.embedded.refusal import Refusal
 from tests.contracts.engine.corpus import FEW, FEW_PROPERTIES
 from tests.engine.embedded.index import Json, SmallIndex

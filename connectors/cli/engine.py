@@ -2,8 +2,10 @@
 
 import asyncio
 import json
+import os
 import time
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -56,7 +58,13 @@ def check(invocation: Invocation, *, write: bool, as_json: bool) -> None:
 @engine.command()
 @click.option("--data", type=click.Path(path_type=Path, file_okay=False), help="Folder of the data, else engine.data.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on; keep it a loopback one.")
-@click.option("--port", default=9200, show_default=True, help="Port to listen on; 0 is a free one.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65_535),
+    default=9200,
+    show_default=True,
+    help="Port to listen on; 0 is a free one.",
+)
 @click.option("--no-auth", is_flag=True, help="Let everybody on this machine in, without a key.")
 @click.pass_obj
 def serve(invocation: Invocation, data: Path | None, host: str, port: int, *, no_auth: bool) -> None:
@@ -68,13 +76,17 @@ async def _serve(data: Path, host: str, port: int, *, no_auth: bool) -> None:
     from connectors.engine.embedded.access import owning  # noqa: PLC0415 - loaded only where it is wanted
     from connectors.engine.embedded.server import key_of, serving  # noqa: PLC0415
 
-    async with interruption() as interrupted, owning(data) as desk:
+    async with interruption() as interrupted, owning(data) as desk, AsyncExitStack() as stack:
         key = None if no_auth else key_of(data)
-        async with serving(desk, host=host, port=port, key=key) as server:
-            click.echo(f"The embedded engine serves {data} at {server.url}")
-            if key is not None:
-                click.echo(f"API key: {key.reveal()}")
-            await interrupted.wait()
+        try:
+            server = await stack.enter_async_context(serving(desk, host=host, port=port, key=key))
+        except OSError as error:
+            reason = os.strerror(error.errno or 0).lower()
+            raise click.ClickException(f"Nothing can be served at {host}, port {port}: {reason}.") from None
+        click.echo(f"The embedded engine serves {data} at {server.url}")
+        if key is not None:
+            click.echo(f"API key: {key.reveal()}")
+        await interrupted.wait()
 
 
 async def _steps(settings: EngineSettings, *, write: bool) -> AsyncIterator[Step]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from connectors.engine.embedded.api.router import MOST_BYTES, too_large
 from connectors.engine.embedded.engine import EmbeddedEngine
 from connectors.engine.embedded.refusal import Refusal
 
@@ -55,8 +56,10 @@ class Desk:
     def place(self, target: str, size: int) -> Iterator["Place"]:
         """Take a place for a request whose body is at most so large, before the body is read.
 
-        Raises a `Refusal` with status 429 when its lane is full.
+        Raises a `Refusal` with status 413 for a body that is larger than any may be, and 429 when its lane is full.
         """
+        if size > MOST_BYTES:
+            raise too_large()
         place = self._lanes[lane_of(target, size)].place(size)
         try:
             yield place

@@ -25,7 +25,7 @@ class EmbeddedEngine:
     """Answers requests over the data of one folder, which it owns. Requests may come from any thread.
 
     Writes take turns, a slice at a time; searches read beside them. Raises `EngineBlocked` when another process owns
-    the folder.
+    the folder, and `ConfigurationError` when it can't be used.
     """
 
     def __init__(self, folder: Path, slice_s: float = SLICE_S, longest_search_s: float = LONGEST_S) -> None:
@@ -33,7 +33,11 @@ class EmbeddedEngine:
         self._turn = Turn(slice_s=slice_s)
         points = PointsInTime()
         self._housekeeping = Housekeeping(self._turn, points)
-        self._catalog = Catalog(folder, lambda file: TableIndexer(file.connection), slice_s, longest_search_s)
+        try:
+            self._catalog = Catalog(folder, lambda file: TableIndexer(file.connection), slice_s, longest_search_s)
+        except BaseException:
+            self._lock.release()
+            raise
         refreshing = Refreshing(self._turn, self._housekeeping)
         views = Views(self._catalog, self._turn, refreshing, points)
         apis = (

@@ -51,3 +51,9 @@ def unparsable(reason: str) -> Refusal:
 def not_implemented(what: str) -> Refusal:
     """Return the refusal of what Elasticsearch knows and this engine does not: it never answers wrongly instead."""
     return Refusal(400, "illegal_argument_exception", f"The embedded engine does not implement {what}.")
+
+
+def disk_full() -> Refusal:
+    """Return the refusal of a write for which there is no room."""
+    told = "The disk of the embedded engine is full: nothing was written, and nothing is until there is room again."
+    return Refusal(429, "cluster_block_exception", told)

@@ -15,7 +15,7 @@ from typing import Final
 import msgspec
 from aiohttp import web
 
-from connectors.engine.embedded.api.router import MOST_BYTES, TEXT, is_table
+from connectors.engine.embedded.api.router import MOST_BYTES, TEXT, is_table, too_large
 from connectors.engine.embedded.desk import Desk
 from connectors.engine.embedded.refusal import Refusal
 from connectors.secret import Secret
@@ -116,7 +116,7 @@ class _Door:
                 async with asyncio.timeout(self._slowest_body_s):
                     body = await request.read()
             except web.HTTPRequestEntityTooLarge:
-                raise _too_large() from None
+                raise too_large() from None
             except TimeoutError:
                 told = f"The body did not arrive within {self._slowest_body_s:g} s."
                 raise Refusal(408, "request_timeout_exception", told) from None
@@ -140,18 +140,12 @@ class _Door:
 
 
 def _announced(request: web.Request) -> int:
-    """Return how large the body of a request can be. Raises a `Refusal` of one that is too large."""
+    """Return how large the body of a request can be."""
     if not request.body_exists:
         return 0
     if request.content_length is None or "content-encoding" in request.headers:
         return MOST_BYTES
-    if request.content_length > MOST_BYTES:
-        raise _too_large()
     return request.content_length
-
-
-def _too_large() -> Refusal:
-    return Refusal(413, "content_too_long_exception", f"A body may have {MOST_BYTES} bytes at the most.")
 
 
 def key_of(folder: Path) -> Secret:

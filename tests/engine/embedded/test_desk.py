@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections.abc import AsyncIterator, Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 import aiohttp
@@ -70,6 +71,12 @@ async def test_a_full_lane_refuses_and_the_others_go_on(desk: Desk) -> None:
     assert await ask(desk, "POST", "/_bulk", b"x" * MOST_BYTES) == 400
 
 
+async def test_a_larger_body_than_any_may_be_finds_no_place(desk: Desk) -> None:
+    with pytest.raises(Refusal, match="at the most") as refused:
+        await ask(desk, "POST", "/_bulk", b"x" * (MOST_BYTES + 1))
+    assert refused.value.status == 413
+
+
 async def test_only_so_many_requests_wait(desk: Desk) -> None:
     most = ROOMS["search"].requests
     waiting = [asyncio.create_task(ask(desk, "GET", "/_search")) for _ in range(most + 1)]
@@ -92,7 +99,9 @@ async def test_who_gives_up_leaves_its_room_to_others(desk: Desk) -> None:
 async def test_over_http_a_full_lane_is_told_before_the_body_is_read(desk: Desk, url: str) -> None:
     headers = {"content-type": "application/json"}
     async with aiohttp.ClientSession(headers=headers) as session:
-        with desk.place("/_bulk", ROOMS["large"].bytes):
+        with ExitStack() as full:
+            for _ in range(ROOMS["large"].requests):
+                full.enter_context(desk.place("/_bulk", 0))
             async with session.post(f"{url}/_bulk", data=b"{}\n") as answer:
                 assert answer.status == 429
                 assert (await answer.json())["error"]["type"] == "es_rejected_execution_exception"

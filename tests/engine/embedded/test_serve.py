@@ -4,6 +4,7 @@ import asyncio
 import json
 import random
 import signal
+import socket
 import subprocess
 import sys
 import urllib.error
@@ -120,6 +121,15 @@ def test_two_processes_do_not_share_a_folder(tmp_path: Path) -> None:
         assert second.returncode == 1
         assert f"is in use by the process {server.process.pid}." in second.stderr
         assert "Traceback" not in second.stderr
+
+
+def test_an_address_that_is_taken_is_named(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        command = [sys.executable, "-m", "connectors", "engine", "serve", "--data", str(tmp_path), "--port", port]
+        done = subprocess.run(command, check=False, capture_output=True, text=True, cwd=ROOT, timeout=30)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == f"Error: Nothing can be served at 127.0.0.1, port {port}: address already in use.\n"
 
 
 @pytest.mark.parametrize("seed", range(3))

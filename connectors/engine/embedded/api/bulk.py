@@ -2,10 +2,11 @@
 
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
+import apsw
 import msgspec
 
 from connectors.engine.embedded.api.documents import (
@@ -17,7 +18,7 @@ from connectors.engine.embedded.api.documents import (
     update_body,
 )
 from connectors.engine.embedded.api.router import Answer, Route, route
-from connectors.engine.embedded.refusal import Refusal, illegal_argument
+from connectors.engine.embedded.refusal import Refusal, disk_full, illegal_argument
 from connectors.engine.embedded.request import Call, decode
 from connectors.engine.embedded.store.catalog import Catalog
 from connectors.engine.embedded.store.index import Index, new_id
@@ -73,7 +74,7 @@ class BulkApi:
         items = run.carry_out(operations)
         if refresh:
             for index in run.touched.values():
-                self._refresh(index)
+                self._refresh.after_write(index)
         errors = any("error" in item for line in items for item in line.values())
         return Answer(200, {"errors": errors, "took": int((time.monotonic() - started) * 1000), "items": items})
 
@@ -90,11 +91,24 @@ class _Run:
     def carry_out(self, operations: list[Operation]) -> list[dict[str, Any]]:
         items: list[dict[str, Any]] = []
         while len(items) < len(operations):
-            with self._turn.taken(large=True):
-                self._slice(operations, items)
+            done = len(items)
+            try:
+                with self._turn.taken(large=True):
+                    self._slice(operations, items)
+            except apsw.FullError:
+                return items[:done] + self._refused(operations[done:], disk_full(), done)
+            except Refusal as refusal:  # there was no turn
+                return items[:done] + self._refused(operations[done:], refusal, done)
             for index in self.touched.values():
                 self._catch_up(index)
         return items
+
+    def _refused(self, rest: list[Operation], refusal: Refusal, done: int) -> list[dict[str, Any]]:
+        """Return the items of operations that there was no time or room for; where that were all, raise it instead."""
+        if not done:
+            raise refusal
+        refused = {"status": refusal.status, "error": refusal.error()}
+        return [{one.action: {"_index": one.index, "_id": one.doc_id, **refused}} for one in rest]
 
     def _slice(self, operations: list[Operation], items: list[dict[str, Any]]) -> None:
         """Carry out the next operations, and commit them."""
@@ -108,12 +122,13 @@ class _Run:
                     break
 
     def _catch_up(self, index: Index) -> None:
-        """Pay for the next refresh in advance, when it would be a long one."""
-        while index.searched.lag_bytes > MOST_LAG_BYTES:
-            with self._turn.taken(large=True):
-                if index.closed:
-                    return
-                index.searched.catch_up_step()
+        """Pay for the next refresh in advance, when it would be a long one; without success, it pays for itself."""
+        with suppress(Refusal, apsw.FullError):
+            while index.searched.lag_bytes > MOST_LAG_BYTES:
+                with self._turn.taken(large=True):
+                    if index.closed:
+                        return
+                    index.searched.catch_up_step()
 
     def _item(self, operation: Operation, stack: ExitStack, opened: set[str]) -> dict[str, Any]:
         doc_id = operation.doc_id if operation.doc_id is not None else new_id()

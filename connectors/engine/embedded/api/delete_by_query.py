@@ -1,7 +1,10 @@
 """The route of deletes by query: delete what matches, if it has not changed since it was found."""
 
 import time
+from itertools import islice
 from typing import Any, Final
+
+import apsw
 
 from connectors.engine.embedded.api.documents import invalid_request, refresh_of
 from connectors.engine.embedded.api.indices import CHOICE
@@ -9,7 +12,7 @@ from connectors.engine.embedded.api.router import Answer, Route, route
 from connectors.engine.embedded.api.views import Views
 from connectors.engine.embedded.query import search as searching
 from connectors.engine.embedded.query.query import parse_query
-from connectors.engine.embedded.refusal import Refusal, illegal_argument, not_implemented
+from connectors.engine.embedded.refusal import Refusal, disk_full, illegal_argument, not_implemented
 from connectors.engine.embedded.request import Call
 from connectors.engine.embedded.store.index import Index
 from connectors.engine.embedded.store.names import index_not_found
@@ -56,7 +59,7 @@ class DeleteByQueryApi:
             deleted += len(wanted) - len(failed)
             failures += failed
             if refresh:
-                self._refresh(index)
+                self._refresh.after_write(index)
         answer = {
             "took": int((time.monotonic() - started) * 1000),
             "timed_out": False,
@@ -78,23 +81,44 @@ class DeleteByQueryApi:
         failures: list[dict[str, Any]] = []
         done = 0
         while done < len(wanted):
-            with self._turn.taken(large=True):
-                if index.closed:
-                    raise index_not_found(index.name)
-                until_s = time.monotonic() + self._turn.slice_s
-                with index.transaction():
-                    while done < len(wanted) and time.monotonic() < until_s:
-                        failures += _deleted(index, *wanted[done])
-                        done += 1
+            try:
+                with self._turn.taken(large=True):
+                    failed = self._slice(index, wanted, done)
+            except apsw.FullError:
+                raise _broken_off(disk_full(), done, len(wanted)) from None
+            except Refusal as refusal:
+                raise _broken_off(refusal, done, len(wanted)) from refusal
+            failures += [one for one in failed if one is not None]
+            done += len(failed)
         return failures
 
+    def _slice(self, index: Index, wanted: list[tuple[str, Condition]], first: int) -> list[dict[str, Any] | None]:
+        """Delete some documents and commit that; return for each what stood in its way, None for nothing."""
+        if index.closed:
+            raise index_not_found(index.name)
+        until_s = time.monotonic() + self._turn.slice_s
+        done: list[dict[str, Any] | None] = []
+        with index.transaction():
+            for doc_id, condition in islice(wanted, first, None):
+                done.append(_deleted(index, doc_id, condition))
+                if time.monotonic() > until_s:
+                    break
+        return done
 
-def _deleted(index: Index, doc_id: str, condition: Condition) -> list[dict[str, Any]]:
-    """Delete a document; return what stood in the way."""
+
+def _broken_off(refusal: Refusal, done: int, wanted: int) -> Refusal:
+    """Return the refusal of a delete by query that got somewhere, with a status that does not deny that."""
+    if not done:
+        return refusal
+    return Refusal(500, "exception", f"{done} of {wanted} documents were seen to, then: {refusal.reason}")
+
+
+def _deleted(index: Index, doc_id: str, condition: Condition) -> dict[str, Any] | None:
+    """Delete a document; return what stood in the way, if anything did."""
     try:
         index.delete(doc_id, condition)
     except Refusal as refusal:
         if refusal.kind != CONFLICT:
             raise
-        return [{"index": index.name, "id": doc_id, "cause": refusal.error(), "status": 409}]
-    return []
+        return {"index": index.name, "id": doc_id, "cause": refusal.error(), "status": 409}
+    return None

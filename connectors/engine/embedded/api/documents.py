@@ -121,7 +121,7 @@ class DocumentsApi:
     def _written(self, index: Index, recorded: Recorded, answer: dict[str, Any], *, refresh: bool) -> Answer:
         """Answer a write, after the refresh that it asked for."""
         if refresh:
-            self._refresh(index)
+            self._refresh.after_write(index)
             answer["forced_refresh"] = True
         return Answer(STATUS[recorded.result], answer)
 

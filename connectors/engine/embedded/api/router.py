@@ -4,11 +4,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+import apsw
 import msgspec
 
 from connectors import logger
 from connectors.engine.embedded.api.filter_path import filtered, reached
-from connectors.engine.embedded.refusal import Refusal
+from connectors.engine.embedded.refusal import Refusal, disk_full
 from connectors.engine.embedded.request import Call, Parameters, split_target
 from connectors.engine.embedded.store.names import invalid_index_name
 from connectors.engine.embedded.turn import Turn
@@ -75,6 +76,9 @@ class Router:
             answer = self._answer(method, path, parts, parameters, body)
         except Refusal as refusal:
             answer = Answer(refusal.status, refusal.body())
+        except apsw.FullError:
+            log.error("The embedded engine can't write: the disk is full.", method=method, path=path)
+            answer = Answer(429, disk_full().body())
         except Exception:
             log.exception("The embedded engine failed at a request.", method=method, path=path)
             failed = Refusal(500, "exception", "The embedded engine failed at this request; its log says why.")
@@ -93,7 +97,7 @@ class Router:
 
     def _answer(self, method: str, path: str, parts: list[str], parameters: Parameters, body: bytes) -> Answer:
         if len(body) > MOST_BYTES:
-            raise Refusal(413, "content_too_long_exception", f"A body may have {MOST_BYTES} bytes at the most.")
+            raise too_large()
         fitting = [(route, found) for route in self._routes if (found := route.match(parts)) is not None]
         for route, found in fitting:
             if method in route.methods or (method == "HEAD" and "GET" in route.methods):
@@ -112,6 +116,11 @@ class Router:
             return route.handler(call)
         with self._turn.taken():
             return route.handler(call)
+
+
+def too_large() -> Refusal:
+    """Return the refusal of a body that is larger than any may be."""
+    return Refusal(413, "content_too_long_exception", f"A body may have {MOST_BYTES} bytes at the most.")
 
 
 def is_table(content: bytes) -> bool:

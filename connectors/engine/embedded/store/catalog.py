@@ -1,7 +1,8 @@
 """The catalog: which indices and aliases there are, and the files they are in."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,6 +18,7 @@ from connectors.engine.embedded.store.names import Aliases, Names, index_not_fou
 from connectors.engine.embedded.store.readers import LONGEST_S, Readers
 from connectors.engine.embedded.store.searched import Indexer
 from connectors.engine.embedded.turn import SLICE_S
+from connectors.errors import ConfigurationError
 
 _TABLES: Final = """
 CREATE TABLE IF NOT EXISTS cluster(uuid TEXT NOT NULL);
@@ -44,14 +46,19 @@ class Catalog:
         self._indexer_of = indexer_of
         self.readers = Readers(longest_search_s)
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._connection = apsw.Connection(str(folder / "catalog.db"))
-        self._connection.execute("PRAGMA journal_mode = wal")
-        self._connection.execute("PRAGMA foreign_keys = on")
-        self._connection.execute(_TABLES)
-        self.cluster_uuid = self._named()
-        known = list(self._connection.execute("SELECT name, uuid, created_ms FROM indices"))
-        opened = {name: self._opened(name, uuid, created_ms) for name, uuid, created_ms in known}
-        self.names = Names(opened, self._read_aliases())
+        with _sound(folder / "catalog.db") as path:
+            self._connection = apsw.Connection(str(path))
+            self._connection.execute("PRAGMA journal_mode = wal")
+            self._connection.execute("PRAGMA foreign_keys = on")
+            self._connection.execute(_TABLES)
+            self.cluster_uuid = self._named()
+            known = list(self._connection.execute("SELECT name, uuid, created_ms FROM indices"))
+            aliases = self._read_aliases()
+        opened = {}
+        for name, uuid, created_ms in known:
+            with _sound(self._path(uuid)):
+                opened[name] = self._opened(name, uuid, created_ms)
+        self.names = Names(opened, aliases)
         self._remove_strays()
 
     @property
@@ -203,3 +210,16 @@ class Catalog:
             index = self.names.write_index(name)
         index.check_writable()
         return index
+
+
+@contextmanager
+def _sound(path: Path) -> Iterator[Path]:
+    """Open a file in the block. Raises a `ConfigurationError` that names it when it is damaged or can't be read."""
+    try:
+        yield path
+    except apsw.Error as error:
+        raise ConfigurationError(
+            f"The file {path} of the embedded engine can't be used: {error}.",
+            field="engine.data",
+            hint="Put a copy of it in its place, or move the folder away and begin anew.",
+        ) from error

@@ -4,15 +4,26 @@ import fcntl
 import os
 from pathlib import Path
 
-from connectors.errors import EngineBlocked
+from connectors.errors import ConfigurationError, EngineBlocked
 
 
 class FolderLock:
-    """Held from its making until `release` or the end of the process, however that comes about."""
+    """Held from its making until `release` or the end of the process, however that comes about.
+
+    Raises `EngineBlocked` when another process has it, and `ConfigurationError` when there can be no such folder.
+    """
 
     def __init__(self, folder: Path) -> None:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+        except (OSError, ValueError) as error:
+            reason = (getattr(error, "strerror", None) or str(error)).lower()
+            raise ConfigurationError(
+                f"The data folder {folder} can't be used: {reason}.",
+                field="engine.data",
+                hint="It has to be a folder, or the name for a new one, that this user can write to.",
+            ) from None
         try:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

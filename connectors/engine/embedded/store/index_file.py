@@ -110,12 +110,16 @@ class IndexFile:
     def transaction(self) -> Iterator[None]:
         """Do what the block does wholly or not at all."""
         gone_bytes = self.gone_bytes
+        run = self.connection.execute
+        run("BEGIN IMMEDIATE")
         try:
-            with self.connection:
-                yield
-                counters = [(seq, shard) for shard, seq in self.max_seq.items()]
-                self.connection.executemany("UPDATE shards SET max_seq = ? WHERE shard = ?", counters)
+            yield
+            counters = [(seq, shard) for shard, seq in self.max_seq.items()]
+            self.connection.executemany("UPDATE shards SET max_seq = ? WHERE shard = ?", counters)
+            run("COMMIT")
         except BaseException:
+            if self.connection.in_transaction:  # SQLite ends it by itself where the disk is full
+                run("ROLLBACK")
             self._load()
             self.gone_bytes = gone_bytes
             raise

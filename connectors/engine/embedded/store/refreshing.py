@@ -1,5 +1,8 @@
 """Refreshes: what was written becomes searchable in slices, between which others get their turn."""
 
+import apsw
+
+from connectors.engine.embedded.refusal import Refusal, disk_full
 from connectors.engine.embedded.store.housekeeping import Housekeeping
 from connectors.engine.embedded.store.index import Index
 from connectors.engine.embedded.turn import Turn
@@ -25,7 +28,23 @@ class Refreshing:
         if untidy:
             self._housekeeping.tidy(index)
 
+    def after_write(self, index: Index) -> None:
+        """Refresh an index for somebody whose write is done, whatever becomes of the refresh.
+
+        Raises a `Refusal` that says so, with a status that does not mean that nothing was written.
+        """
+        try:
+            self(index)
+        except apsw.FullError:
+            raise _written_all_the_same(disk_full()) from None
+        except Refusal as refusal:
+            raise _written_all_the_same(refusal) from refusal
+
     def if_due(self, index: Index) -> None:
         """Refresh an index when its own interval is over."""
         if index.is_due:
             self(index)
+
+
+def _written_all_the_same(refusal: Refusal) -> Refusal:
+    return Refusal(500, "exception", f"It was written, but can't be searched yet: {refusal.reason}")

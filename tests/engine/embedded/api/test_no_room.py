@@ -1,0 +1,117 @@
+"""A disk that is full, or an engine too busy: what was written is not denied, and what was not is not claimed."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from connectors.engine.embedded.api.bulk import BulkApi
+from connectors.engine.embedded.api.delete_by_query import DeleteByQueryApi
+from connectors.engine.embedded.api.documents import DocumentsApi
+from connectors.engine.embedded.api.router import Router
+from connectors.engine.embedded.api.views import Views
+from connectors.engine.embedded.store.catalog import Catalog
+from connectors.engine.embedded.store.housekeeping import Housekeeping
+from connectors.engine.embedded.store.indexer import TableIndexer
+from connectors.engine.embedded.store.points_in_time import PointsInTime
+from connectors.engine.embedded.store.refreshing import Refreshing
+from connectors.engine.embedded.turn import Turn
+
+Json = dict[str, Any]
+DOCUMENTS = 2_000
+BULK = b"".join(
+    b'{"index":{"_id":"%d"}}\n{"text":"%s"}\n' % (number, b"some words " * 20) for number in range(DOCUMENTS)
+)
+
+
+class Small:
+    """An engine whose slices are a few documents, and whose disk has room for so many pages."""
+
+    def __init__(self, folder: Path) -> None:
+        self.turn = Turn(slice_s=0.002, longest_wait_s=0.05)
+        points = PointsInTime()
+        self.keeping = Housekeeping(self.turn, points)
+        self.catalog = Catalog(folder, lambda file: TableIndexer(file.connection), 0.002)
+        refreshing = Refreshing(self.turn, self.keeping)
+        views = Views(self.catalog, self.turn, refreshing, points)
+        apis = (
+            BulkApi(self.catalog, self.turn, refreshing),
+            DocumentsApi(self.catalog, self.turn, refreshing, views),
+            DeleteByQueryApi(self.turn, refreshing, views),
+        )
+        self.router = Router([route for api in apis for route in api.routes()], self.turn)
+        self.index = self.catalog.create("docs", {"settings": {"refresh_interval": "-1"}})
+
+    def ask(self, method: str, target: str, body: bytes = b"") -> tuple[int, Json]:
+        status, content = self.router.handle(method, target, body)
+        return status, msgspec.json.decode(content)
+
+    def leave_room(self, pages: int) -> None:
+        run = self.index.file.connection.execute
+        run(f"PRAGMA max_page_count = {run('PRAGMA page_count').get + pages}")
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Iterator[Small]:
+    one = Small(tmp_path)
+    yield one
+    one.keeping.close()
+    one.catalog.close()
+
+
+def test_a_bulk_says_of_each_document_whether_there_was_room_for_it(small: Small) -> None:
+    small.leave_room(60)
+    status, answer = small.ask("POST", "/docs/_bulk", BULK)
+    statuses = [item["index"]["status"] for item in answer["items"]]
+    written = statuses.count(201)
+    assert (status, statuses) == (200, [201] * written + [429] * (DOCUMENTS - written))
+    assert 0 < written < DOCUMENTS
+    assert answer["items"][-1]["index"]["error"]["type"] == "cluster_block_exception"
+    assert small.index.file.live_documents() == written
+    small.leave_room(100_000)
+    assert small.ask("POST", "/docs/_bulk?refresh=true", BULK)[1]["errors"] is False
+    assert (small.index.file.live_documents(), small.index.searched.lag_bytes) == (DOCUMENTS, 0)
+
+
+def test_a_write_without_room_is_refused_and_the_next_one_with_room_is_not(small: Small) -> None:
+    small.leave_room(0)
+    large = b'{"text": "%s"}' % (b"x" * 100_000)
+    status, answer = small.ask("PUT", "/docs/_doc/1", large)
+    assert (status, answer["error"]["type"]) == (429, "cluster_block_exception")
+    assert small.ask("GET", "/docs/_doc/1")[0] == 404
+    small.leave_room(100)
+    assert small.ask("PUT", "/docs/_doc/1", large)[0] == 201
+
+
+def test_a_write_that_can_not_be_refreshed_is_not_denied(small: Small) -> None:
+    assert small.ask("POST", "/docs/_bulk", BULK)[1]["errors"] is False
+    small.leave_room(8)
+    for target in ("/docs/_doc/new?refresh=true", "/docs/_doc/newer?refresh=wait_for"):
+        status, answer = small.ask("PUT", target, b"{}")
+        assert (status, answer["error"]["type"]) == (500, "exception")
+        assert answer["error"]["reason"].startswith("It was written, but can't be searched yet: The disk")
+    assert small.ask("GET", "/docs/_doc/new")[0] == 200
+
+
+def test_a_delete_by_query_that_breaks_off_says_how_far_it_came(small: Small) -> None:
+    assert small.ask("POST", "/docs/_bulk?refresh=true", BULK)[1]["errors"] is False
+    small.keeping.settle()
+    small.leave_room(10)
+    status, answer = small.ask("POST", "/docs/_delete_by_query", b'{"query":{"match_all":{}}}')
+    left = small.index.file.live_documents()
+    assert (status, 0 < left < DOCUMENTS) == (500, True)
+    assert answer["error"]["reason"].startswith(f"{DOCUMENTS - left} of {DOCUMENTS} documents were seen to, then: ")
+
+
+def test_without_a_turn_nothing_is_written_and_that_is_said(small: Small) -> None:
+    with small.turn.taken():
+        for method, target, body in (
+            ("POST", "/docs/_bulk", BULK),
+            ("PUT", "/docs/_doc/1", b"{}"),
+            ("DELETE", "/docs/_doc/1", b""),
+        ):
+            status, answer = small.ask(method, target, body)
+            assert (status, answer["error"]["type"]) == (429, "es_rejected_execution_exception")
+    assert small.index.file.live_documents() == 0

@@ -16,7 +16,7 @@ from benchmarks.embedded_servers import Elasticsearch, Embedded, Server, running
 from benchmarks.embedded_tables import Table, line
 
 SMALL_COUNT: Final = 100_000
-LARGE_COUNT: Final = 20_000
+LARGE_COUNT: Final = 100_000
 SMALL_BATCH: Final = 1_000
 LARGE_BATCH: Final = 100
 CONNECTIONS: Final = (1, 4)

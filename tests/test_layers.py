@@ -14,6 +14,7 @@ ROWS: list[set[str]] = [
     {"errors", "logger", "secret"},
     {"aio"},
     {"binding", "config"},
+    {"literal", "predicate"},
     {"engine"},
     {"testing"},
     {"cli", "__main__"},

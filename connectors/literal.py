@@ -1,0 +1,217 @@
+"""Literals: what a person wrote into a rule, and how a value of a document compares with it."""
+
+import math
+import operator
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time
+from decimal import Decimal, InvalidOperation
+from enum import StrEnum
+from functools import cached_property
+from typing import Any, Final
+from uuid import UUID
+
+Check = Callable[[Any], bool]
+"""Whether a value of a document compares as wanted. Never raises: what can't be compared does not match."""
+MOST_DIGITS: Final = 400
+_TRUE: Final = frozenset({"true", "t", "yes", "y", "on", "1"})
+_FALSE: Final = frozenset({"false", "f", "no", "n", "off", "0", ""})
+
+
+class Operator(StrEnum):
+    """How a value is compared with a literal."""
+
+    EQUALS = "equals"
+    CONTAINS = "contains"
+    STARTS_WITH = "starts_with"
+    ENDS_WITH = "ends_with"
+    GREATER = ">"
+    GREATER_OR_EQUAL = ">="
+    LESS = "<"
+    LESS_OR_EQUAL = "<="
+
+
+_ORDERED: Final[Mapping[Operator, Callable[[Any, Any], bool]]] = {
+    Operator.EQUALS: operator.eq,
+    Operator.GREATER: operator.gt,
+    Operator.GREATER_OR_EQUAL: operator.ge,
+    Operator.LESS: operator.lt,
+    Operator.LESS_OR_EQUAL: operator.le,
+}
+_WITHIN: Final[Mapping[Operator, Callable[[str, str], bool]]] = {
+    Operator.CONTAINS: operator.contains,
+    Operator.STARTS_WITH: str.startswith,
+    Operator.ENDS_WITH: str.endswith,
+}
+
+
+_SEVERAL: Final = (list, tuple, set, frozenset)
+
+
+@dataclass(frozen=True)
+class Literal:
+    """A text, and what it is beside that: a number, a flag, an instant; None where it is no such thing."""
+
+    text: str
+
+    @cached_property
+    def number(self) -> Decimal | None:
+        """The number that it is, exact however long."""
+        try:
+            number = Decimal(self.text.strip())
+        except InvalidOperation:
+            return None
+        return number if number.is_finite() else None
+
+    @cached_property
+    def flag(self) -> bool | None:
+        """Whether it says yes or no."""
+        word = self.text.strip().casefold()
+        return True if word in _TRUE else False if word in _FALSE else None
+
+    @cached_property
+    def instant(self) -> datetime | None:
+        """The instant that it is."""
+        return instant_of(self.text)
+
+
+def instant_of(value: object) -> datetime | None:
+    """Return the instant of a date, a time or a text of one; without a zone it is one in UTC. None for what is none."""
+    if isinstance(value, str):
+        try:
+            value = datetime.fromisoformat(value.strip())
+        except ValueError:
+            return None
+    if isinstance(value, date) and not isinstance(value, datetime):
+        value = datetime.combine(value, time())
+    if not isinstance(value, datetime):
+        return None
+    return value.replace(tzinfo=UTC) if value.tzinfo is None else value
+
+
+def text_of(value: object) -> str | None:
+    """Return a value as a person would write it; None for what has parts of its own, and for nothing."""
+    match value:
+        case str():
+            return value
+        case bool():
+            return "true" if value else "false"
+        case int():
+            return str(Decimal(value))  # which has no limit of digits
+        case float() | Decimal() | UUID():
+            return str(value)
+        case date():
+            return value.isoformat()
+        case None | bytes() | bytearray() | memoryview() | Mapping():
+            return None
+    return str(value)
+
+
+def check_of(how: Operator, literal: Literal) -> Check:
+    """Return the function that compares values with a literal; several values match when one of them does."""
+    if how in _WITHIN:
+        within = _within(_WITHIN[how], literal.text)
+        return _by_type({str: within}, within)
+    compare = _ORDERED[how]
+    common: dict[type, Check] = {
+        bool: _flag_check(how, literal.flag),
+        int: _never if literal.number is None else _whole_check(compare, literal.number),
+        float: _never if literal.number is None else _float_check(compare, literal.number),
+        str: _text_check(how, literal),
+        datetime: _never if literal.instant is None else _instant_check(compare, literal.instant),
+    }
+    return _by_type(common, _other_check(compare, literal))
+
+
+def _by_type(common: Mapping[type, Check], others: Check) -> Check:
+    """Return a check that has one for each type: types are few, and are looked up faster than they are told apart."""
+    known: dict[type, Check] = {**common, type(None): _never}
+
+    def single(value: Any) -> bool:  # noqa: ANN401 - whatever a document holds
+        return False if isinstance(value, _SEVERAL) else check(value)
+
+    def several(values: Any) -> bool:  # noqa: ANN401
+        return any(single(value) for value in values)
+
+    def check(value: Any) -> bool:  # noqa: ANN401
+        found = known.get(type(value))
+        if found is None:
+            kinds: dict[type, Check] = {**common, **dict.fromkeys(_SEVERAL, several)}
+            found = next((one for kind, one in kinds.items() if isinstance(value, kind)), others)
+            known[type(value)] = found
+        return found(value)
+
+    return check
+
+
+def _never(_: object) -> bool:
+    return False
+
+
+def _within(compare: Callable[[str, str], bool], wanted: str) -> Check:
+    def check(value: object) -> bool:
+        text = value if isinstance(value, str) else text_of(value)
+        return text is not None and compare(text, wanted)
+
+    return check
+
+
+def _text_check(how: Operator, literal: Literal) -> Check:
+    """Compare texts: for equality as they are, in order as numbers or instants where both are such."""
+    compare, wanted = _ORDERED[how], literal.text
+    if how is Operator.EQUALS:
+        return lambda value: value == wanted
+    number, instant = literal.number, literal.instant
+    if number is None and instant is None:
+        return lambda value: compare(value, wanted)
+
+    def check(value: str) -> bool:
+        other = Literal(value)
+        if number is not None and other.number is not None:
+            return compare(other.number, number)
+        if instant is not None and other.instant is not None:
+            return compare(other.instant, instant)
+        return compare(value, wanted)
+
+    return check
+
+
+def _flag_check(how: Operator, flag: bool | None) -> Check:  # noqa: FBT001 - it is the value
+    return (lambda value: value is flag) if how is Operator.EQUALS and flag is not None else _never
+
+
+def _whole_check(compare: Callable[[Any, Any], bool], number: Decimal) -> Check:
+    # As a whole number where it is one of a sensible size: that is exact as well, and faster.
+    if number.adjusted() < MOST_DIGITS and number == number.to_integral_value():
+        whole = int(number)
+        return lambda value: compare(value, whole)
+    return lambda value: compare(value, number)
+
+
+def _float_check(compare: Callable[[Any, Any], bool], number: Decimal) -> Check:
+    # As a float 0.1 is 0.1, and not the number next to it that a float stands for.
+    near = float(number)
+    return lambda value: not math.isnan(value) and compare(value, near)
+
+
+def _instant_check(compare: Callable[[Any, Any], bool], instant: datetime) -> Check:
+    def check(value: datetime) -> bool:
+        return compare(value if value.tzinfo is not None else value.replace(tzinfo=UTC), instant)
+
+    return check
+
+
+def _other_check(compare: Callable[[Any, Any], bool], literal: Literal) -> Check:
+    """Compare values of rarer types: as numbers, as instants, or as the text that a person would write."""
+
+    def check(value: object) -> bool:
+        match value:
+            case Decimal():
+                return literal.number is not None and value.is_finite() and compare(value, literal.number)
+            case date():
+                instant = instant_of(value)
+                return literal.instant is not None and instant is not None and compare(instant, literal.instant)
+        text = text_of(value)
+        return text is not None and compare(text, literal.text)
+
+    return check

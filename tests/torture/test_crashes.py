@@ -18,7 +18,7 @@ from tests.torture.life import CREATE, WORDS, Documents, Json, Life, all_searche
 
 ROOT = Path(__file__).parent.parent.parent
 STEPS, LIVES, MOST_WRITES = 40, 2, 1_500
-SHORT = range(6)
+SHORT = range(3)
 PROMISE = (
     "An embedded engine dies at a random write or sync of a file, during bulks, refreshes, deletes by query and the "
     "removal of old documents: killed, or without power, which takes along what was not synced, sector by sector. "

@@ -53,7 +53,9 @@ def not_implemented(what: str) -> Refusal:
     return Refusal(400, "illegal_argument_exception", f"The embedded engine does not implement {what}.")
 
 
-def disk_full() -> Refusal:
-    """Return the refusal of a write for which there is no room."""
+def disk_full(*, unsure: bool = False) -> Refusal:
+    """Return the refusal of a write for which there is no room; `unsure` where a part of it may have found some."""
+    if unsure:
+        return Refusal(500, "exception", "The disk of the embedded engine is full, and this may be written or not.")
     told = "The disk of the embedded engine is full: nothing was written, and nothing is until there is room again."
     return Refusal(429, "cluster_block_exception", told)

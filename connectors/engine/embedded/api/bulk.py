@@ -96,7 +96,9 @@ class _Run:
                 with self._turn.taken(large=True):
                     self._slice(operations, items)
             except apsw.FullError:
-                return items[:done] + self._refused(operations[done:], disk_full(), done)
+                # Of several indices, some may have been committed before the one that found no room.
+                full = disk_full() if len(self.touched) == 1 else disk_full(unsure=True)
+                return items[:done] + self._refused(operations[done:], full, done)
             except Refusal as refusal:  # there was no turn
                 return items[:done] + self._refused(operations[done:], refusal, done)
             for index in self.touched.values():

@@ -75,6 +75,17 @@ def test_a_bulk_says_of_each_document_whether_there_was_room_for_it(small: Small
     assert (small.index.file.live_documents(), small.index.searched.lag_bytes) == (DOCUMENTS, 0)
 
 
+def test_what_may_have_been_written_beside_an_index_without_room_is_not_denied(small: Small) -> None:
+    small.catalog.create("other", {})
+    small.leave_room(1)
+    large = b'{"text": "%s"}' % (b"x" * 100_000)
+    body = b'{"index":{"_index":"docs","_id":"1"}}\n%s\n{"index":{"_index":"other","_id":"1"}}\n{}\n' % large
+    assert small.ask("POST", "/_bulk", body)[0] in {429, 500}
+    assert small.ask("GET", "/docs/_doc/1")[0] == 404
+    swapped = b'{"index":{"_index":"other","_id":"1"}}\n{}\n{"index":{"_index":"docs","_id":"1"}}\n%s\n' % large
+    assert small.ask("POST", "/_bulk", swapped)[0] == 500
+
+
 def test_a_write_without_room_is_refused_and_the_next_one_with_room_is_not(small: Small) -> None:
     small.leave_room(0)
     large = b'{"text": "%s"}' % (b"x" * 100_000)

@@ -49,13 +49,17 @@ class DeleteByQueryApi:
         refresh = refresh_of(call.parameters)
         query = parse_query(body["query"])
         deleted, failures, total = 0, list[dict[str, Any]](), 0
-        for index in self._views.refreshed(call):
+        indices = self._views.refreshed(call)
+        for index in indices:
             index.check_writable()
-            with self._views.of(index) as view:
-                found = searching.matching(view, query)
-                wanted = [(doc_id, Condition(if_seq_no=seq, if_primary_term=term)) for doc_id, seq, term in found]
-            total += len(wanted)
-            failed = self._delete(index, wanted)
+        for index in indices:
+            try:
+                with self._views.of(index) as view:
+                    wanted = list(searching.matching(view, query))
+                total += len(wanted)
+                failed = self._delete(index, wanted)
+            except Refusal as refusal:
+                raise _broken_off(refusal, deleted) from refusal
             deleted += len(wanted) - len(failed)
             failures += failed
             if refresh:
@@ -76,7 +80,7 @@ class DeleteByQueryApi:
         }
         return Answer(409 if failures and not proceed else 200, answer)
 
-    def _delete(self, index: Index, wanted: list[tuple[str, Condition]]) -> list[dict[str, Any]]:
+    def _delete(self, index: Index, wanted: list[tuple[str, int, int]]) -> list[dict[str, Any]]:
         """Delete documents that still stand as they were found; return what stood in the way of the others."""
         failures: list[dict[str, Any]] = []
         done = 0
@@ -85,32 +89,32 @@ class DeleteByQueryApi:
                 with self._turn.taken(large=True):
                     failed = self._slice(index, wanted, done)
             except apsw.FullError:
-                raise _broken_off(disk_full(), done, len(wanted)) from None
+                raise _broken_off(disk_full(), done - len(failures)) from None
             except Refusal as refusal:
-                raise _broken_off(refusal, done, len(wanted)) from refusal
+                raise _broken_off(refusal, done - len(failures)) from refusal
             failures += [one for one in failed if one is not None]
             done += len(failed)
         return failures
 
-    def _slice(self, index: Index, wanted: list[tuple[str, Condition]], first: int) -> list[dict[str, Any] | None]:
+    def _slice(self, index: Index, wanted: list[tuple[str, int, int]], first: int) -> list[dict[str, Any] | None]:
         """Delete some documents and commit that; return for each what stood in its way, None for nothing."""
         if index.closed:
             raise index_not_found(index.name)
         until_s = time.monotonic() + self._turn.slice_s
         done: list[dict[str, Any] | None] = []
         with index.transaction():
-            for doc_id, condition in islice(wanted, first, None):
-                done.append(_deleted(index, doc_id, condition))
+            for doc_id, seq, term in islice(wanted, first, None):
+                done.append(_deleted(index, doc_id, Condition(if_seq_no=seq, if_primary_term=term)))
                 if time.monotonic() > until_s:
                     break
         return done
 
 
-def _broken_off(refusal: Refusal, done: int, wanted: int) -> Refusal:
+def _broken_off(refusal: Refusal, deleted: int) -> Refusal:
     """Return the refusal of a delete by query that got somewhere, with a status that does not deny that."""
-    if not done:
+    if not deleted:
         return refusal
-    return Refusal(500, "exception", f"{done} of {wanted} documents were seen to, then: {refusal.reason}")
+    return Refusal(500, "exception", f"{deleted} documents were deleted before this: {refusal.reason}")
 
 
 def _deleted(index: Index, doc_id: str, condition: Condition) -> dict[str, Any] | None:

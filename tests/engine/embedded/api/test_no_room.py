@@ -1,6 +1,7 @@
 """A disk that is full, or an engine too busy: what was written is not denied, and what was not is not claimed."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,11 @@ from connectors.engine.embedded.api.delete_by_query import DeleteByQueryApi
 from connectors.engine.embedded.api.documents import DocumentsApi
 from connectors.engine.embedded.api.router import Router
 from connectors.engine.embedded.api.views import Views
+from connectors.engine.embedded.query.plan import View
+from connectors.engine.embedded.refusal import Refusal
 from connectors.engine.embedded.store.catalog import Catalog
 from connectors.engine.embedded.store.housekeeping import Housekeeping
+from connectors.engine.embedded.store.index import Index
 from connectors.engine.embedded.store.indexer import TableIndexer
 from connectors.engine.embedded.store.points_in_time import PointsInTime
 from connectors.engine.embedded.store.refreshing import Refreshing
@@ -26,6 +30,19 @@ BULK = b"".join(
 )
 
 
+class PoorViews(Views):
+    """Views that one index is refused to."""
+
+    blind_to = ""
+
+    @contextmanager
+    def of(self, index: Index) -> Iterator[View]:
+        if index.name == self.blind_to:
+            raise Refusal(429, "es_rejected_execution_exception", "too late")
+        with super().of(index) as view:
+            yield view
+
+
 class Small:
     """An engine whose slices are a few documents, and whose disk has room for so many pages."""
 
@@ -35,11 +52,11 @@ class Small:
         self.keeping = Housekeeping(self.turn, points)
         self.catalog = Catalog(folder, lambda file: TableIndexer(file.connection), 0.002)
         refreshing = Refreshing(self.turn, self.keeping)
-        views = Views(self.catalog, self.turn, refreshing, points)
+        self.views = PoorViews(self.catalog, self.turn, refreshing, points)
         apis = (
             BulkApi(self.catalog, self.turn, refreshing),
-            DocumentsApi(self.catalog, self.turn, refreshing, views),
-            DeleteByQueryApi(self.turn, refreshing, views),
+            DocumentsApi(self.catalog, self.turn, refreshing, self.views),
+            DeleteByQueryApi(self.turn, refreshing, self.views),
         )
         self.router = Router([route for api in apis for route in api.routes()], self.turn)
         self.index = self.catalog.create("docs", {"settings": {"refresh_interval": "-1"}})
@@ -113,7 +130,19 @@ def test_a_delete_by_query_that_breaks_off_says_how_far_it_came(small: Small) ->
     status, answer = small.ask("POST", "/docs/_delete_by_query", b'{"query":{"match_all":{}}}')
     left = small.index.file.live_documents()
     assert (status, 0 < left < DOCUMENTS) == (500, True)
-    assert answer["error"]["reason"].startswith(f"{DOCUMENTS - left} of {DOCUMENTS} documents were seen to, then: ")
+    assert answer["error"]["reason"].startswith(f"{DOCUMENTS - left} documents were deleted before this: The disk")
+
+
+def test_a_delete_by_query_that_breaks_off_at_another_index_does_not_deny_the_first(small: Small) -> None:
+    small.catalog.create("zoo", {})
+    for name in ("docs", "zoo"):
+        assert small.ask("PUT", f"/{name}/_doc/1?refresh=true", b"{}")[0] == 201
+    small.views.blind_to = "zoo"
+    status, answer = small.ask("POST", "/docs,zoo/_delete_by_query", b'{"query":{"match_all":{}}}')
+    assert (status, answer["error"]["reason"]) == (500, "1 documents were deleted before this: too late")
+    assert small.ask("GET", "/docs/_doc/1")[0] == 404
+    status, answer = small.ask("POST", "/docs,zoo/_delete_by_query", b'{"query":{"match_all":{}}}')
+    assert (status, answer["error"]["reason"]) == (429, "too late")
 
 
 def test_without_a_turn_nothing_is_written_and_that_is_said(small: Small) -> None:

@@ -88,7 +88,7 @@ class Searched:
 
     def refresh_step(self, wanted: int) -> bool:
         """Do a slice of a refresh; return whether searches see the record up to the row `wanted` now."""
-        if self.refreshed < wanted or self.indexed < self._goal:
+        if self.refreshed < wanted:
             with self._transaction():
                 if self._catch_up():
                     self.refreshed = self._goal

@@ -11,6 +11,8 @@ from functools import cached_property
 from typing import Any, Final
 from uuid import UUID
 
+from connectors.pattern import InvalidPattern, Pattern
+
 Check = Callable[[Any], bool]
 """Whether a value of a document compares as wanted. Never raises: what can't be compared does not match."""
 MOST_DIGITS: Final = 400
@@ -25,6 +27,7 @@ class Operator(StrEnum):
     CONTAINS = "contains"
     STARTS_WITH = "starts_with"
     ENDS_WITH = "ends_with"
+    REGEX = "regex"
     GREATER = ">"
     GREATER_OR_EQUAL = ">="
     LESS = "<"
@@ -50,7 +53,7 @@ _SEVERAL: Final = (list, tuple, set, frozenset)
 
 @dataclass(frozen=True)
 class Literal:
-    """A text, and what it is beside that: a number, a flag, an instant; None where it is no such thing."""
+    """A text, and what it is beside that: a number, a flag, an instant, a pattern; None where it is no such thing."""
 
     text: str
 
@@ -73,6 +76,14 @@ class Literal:
     def instant(self) -> datetime | None:
         """The instant that it is."""
         return instant_of(self.text)
+
+    @cached_property
+    def pattern(self) -> Pattern | None:
+        """The regular expression that it is."""
+        try:
+            return Pattern(self.text)
+        except InvalidPattern:
+            return None
 
 
 def instant_of(value: object) -> datetime | None:
@@ -112,6 +123,9 @@ def check_of(how: Operator, literal: Literal) -> Check:
     if how in _WITHIN:
         within = _within(_WITHIN[how], literal.text)
         return _by_type({str: within}, within)
+    if how is Operator.REGEX:
+        pattern = literal.pattern
+        return _never if pattern is None else _by_type({str: pattern.matches}, _text_matching(pattern))
     compare = _ORDERED[how]
     common: dict[type, Check] = {
         bool: _flag_check(how, literal.flag),
@@ -152,6 +166,14 @@ def _within(compare: Callable[[str, str], bool], wanted: str) -> Check:
     def check(value: object) -> bool:
         text = value if isinstance(value, str) else text_of(value)
         return text is not None and compare(text, wanted)
+
+    return check
+
+
+def _text_matching(pattern: Pattern) -> Check:
+    def check(value: object) -> bool:
+        text = text_of(value)
+        return text is not None and pattern.matches(text)
 
     return check
 

@@ -1,13 +1,11 @@
 """Binding: makes typed settings of plain values, finding every problem and naming where it is."""
 
 import difflib
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from typing import (
     Any,
     ClassVar,
-    Final,
     Literal,
     Protocol,
     TypeVar,
@@ -19,8 +17,9 @@ from typing import (
 
 import msgspec
 
+from connectors.references import resolved
+
 T = TypeVar("T")
-_REFERENCE: Final = re.compile(r"\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>[^}]*))?\}")
 
 
 @dataclass(frozen=True)
@@ -45,7 +44,10 @@ class Checked(Protocol):
 
 def setting(*, default: object, text: str, example: str | None = None) -> Any:  # noqa: ANN401 - as dataclasses.field
     """Declare one setting: its default, the help shown in config.yml and the docs, an example where it is empty."""
-    return field(default=default, metadata={"text": text, "example": example})
+    metadata = {"text": text, "example": example}
+    if isinstance(default, dict):
+        return field(default_factory=lambda: dict(default), metadata=metadata)
+    return field(default=default, metadata=metadata)
 
 
 @dataclass
@@ -92,20 +94,22 @@ class Binder:
     def _value(self, hint: object, value: object, at: str) -> Iterator[object]:
         """Yield the typed value, or nothing when there is a problem with it."""
         try:
-            yield msgspec.convert(self._resolved(value), hint, strict=False, dec_hook=_from_text)
+            given = value.split(",") if isinstance(value, str) and get_origin(hint) is tuple else value
+            yield msgspec.convert(self._resolved(given), hint, strict=False, dec_hook=_from_text)
         except msgspec.ValidationError as error:
             self._add(at, _explained(str(error), hint, value))
         except LookupError as error:
             self._add(at, f"The environment variable {error.args[0]} is not set.")
 
     def _resolved(self, value: object) -> object:
-        if not isinstance(value, str):
-            return value
-        return _REFERENCE.sub(self._referenced, value)
-
-    def _referenced(self, match: re.Match[str]) -> str:
-        default: str | None = match["default"]
-        return self.environ[match["name"]] if default is None else self.environ.get(match["name"], default)
+        match value:
+            case str():
+                return resolved(value, self.environ.get)
+            case list():
+                return [self._resolved(one) for one in value]
+            case dict():
+                return {key: self._resolved(one) for key, one in value.items()}
+        return value
 
     def _add(self, name: str, text: str) -> None:
         self.problems.append(Problem(name, text))

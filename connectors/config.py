@@ -1,8 +1,9 @@
 """The settings of the service: config.yml and the environment; every default stands here, once."""
 
 import os
+import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Annotated, Final, Literal
 from urllib.parse import urlsplit
@@ -12,11 +13,14 @@ import yaml
 
 from connectors.binding import Binder, Problem, setting
 from connectors.errors import ConfigurationError
+from connectors.grants import Grants
 from connectors.secret import Secret
 
 ENVIRONMENT_PREFIX: Final = "CONNECTORS__"
 Seconds = Annotated[float, msgspec.Meta(gt=0)]
 Count = Annotated[int, msgspec.Meta(ge=1)]
+ExposedSecret = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z_][A-Za-z0-9_]*(=.+)?$")]
+_PLACE: Final = re.compile(r"\w+(\.\w+)*:\w+(\.\w+)*")
 
 
 @dataclass(frozen=True)
@@ -118,6 +122,35 @@ class Settings:
 
     engine: EngineSettings = field(default_factory=EngineSettings)
     log: LogSettings = field(default_factory=LogSettings)
+    sources: Mapping[str, str] = setting(
+        default={},
+        text="Sources of yours, and others in the place of ours: the service type, and the class that reads it. What "
+        "is in connectors/sources/, or in an installed package that says so, is found by itself.",
+        example="letters: my_package.letters:LettersDataSource",
+    )
+    allowed_paths: tuple[Path, ...] = setting(
+        default=(),
+        text="Folders that sources of local files may read, with all that is in them. Without any, connectors that are "
+        "written into the engine read nothing on this machine.",
+        example="/srv/documents",
+    )
+    exposed_secrets: tuple[ExposedSecret, ...] = setting(
+        default=(),
+        text="Names that ${NAME} may stand for in the settings of connectors: NAME is a variable of the environment, "
+        "NAME=/path a file that holds the secret.",
+        example="MAIL_PASSWORD=/run/secrets/mail",
+    )
+
+    def problems(self) -> Iterator[Problem]:
+        """Yield what is wrong with the settings together."""
+        for service_type, place in self.sources.items():
+            if not _PLACE.fullmatch(place):
+                yield Problem(f"sources.{service_type}", "A class is named as package.module:Class.")
+
+    @property
+    def grants(self) -> Grants:
+        """What the settings of connectors may refer to."""
+        return Grants(self.allowed_paths, self.exposed_secrets)
 
 
 def load_settings(path: Path | None = None, environ: Mapping[str, str] = os.environ) -> Settings:
@@ -151,12 +184,15 @@ def _read(path: Path, *, required: bool) -> dict[str, object]:
 
 def _overridden(given: dict[str, object], environ: Mapping[str, str]) -> dict[str, object]:
     """Return what was given with what `CONNECTORS__SECTION__NAME` variables say in its place."""
+    lists = {one.name for one in fields(Settings) if isinstance(one.default, tuple)}
     merged = dict(given)
     for variable in sorted(environ):
         if variable.startswith(ENVIRONMENT_PREFIX):
             section, _, name = variable.removeprefix(ENVIRONMENT_PREFIX).lower().partition("__")
             values = merged.get(section) or {}
-            if isinstance(values, dict) and name:
+            if section in lists and not name:
+                merged[section] = environ[variable]
+            elif isinstance(values, dict) and name:
                 merged[section] = {**values, name: environ[variable]}
     return merged
 

@@ -27,43 +27,62 @@ This page is written by `make docs` from what `connectors/config.py` declares.
 
 
 def sections() -> Iterator[tuple[str, str, list["dataclasses.Field[Any]"]]]:
-    """Yield the name, the description and the settings of each section."""
+    """Yield the name, the description and the settings of each section; what is in none comes last, without a name."""
     hints = get_type_hints(Settings)
-    for section in dataclasses.fields(Settings):
-        kind = hints[section.name]
-        yield section.name, (kind.__doc__ or "").strip(), list(dataclasses.fields(kind))
+    alone = []
+    for one in dataclasses.fields(Settings):
+        kind = hints[one.name]
+        if dataclasses.is_dataclass(kind):
+            yield one.name, (kind.__doc__ or "").strip(), list(dataclasses.fields(kind))
+        else:
+            alone.append(one)
+    yield "", "What connectors may use.", alone
 
 
 def config_yml() -> str:
     """Return the settings file with every setting explained in place."""
     lines = [CONFIG_HEAD]
     for name, about, settings in sections():
-        lines += [f"# {about}", f"{name}:"]
+        lines += [f"# {about}", ""] if not name else [f"# {about}", f"{name}:"]
         for setting in settings:
-            choices = _choices(setting)
-            text = setting.metadata["text"] + (f" One of: {choices}." if choices else "")
-            lines += textwrap.wrap(text, 110, initial_indent="  # ", subsequent_indent="  # ")
-            unset = setting.default is None
-            shown = setting.metadata["example"] if unset else _yaml(setting.default)
-            lines.append(f"  {'# ' if unset else ''}{setting.name}: {shown}")
+            lines += _setting_lines(setting, "  " if name else "")
         lines.append("")
     return "\n".join(lines).rstrip() + "\n"
+
+
+def _setting_lines(setting: "dataclasses.Field[Any]", indent: str) -> Iterator[str]:
+    yield from textwrap.wrap(_text(setting), 110, initial_indent=f"{indent}# ", subsequent_indent=f"{indent}# ")
+    default, example = _default(setting), setting.metadata["example"]
+    if default is None:
+        yield f"{indent}# {setting.name}: {example}"
+    else:
+        yield f"{indent}{setting.name}: {_yaml(default)}"
+    if default in ((), {}):
+        yield f"{indent}#   {'- ' if default == () else ''}{example}"
 
 
 def settings_page() -> str:
     """Return the page of the docs that lists every setting."""
     lines = [PAGE_HEAD]
     for name, about, settings in sections():
-        lines += [f"## {name}", "", about, "", "| setting | default | meaning | environment |"]
+        lines += [f"## {name or 'Outside of sections'}", "", about, "", "| setting | default | meaning | environment |"]
         lines.append("| --- | --- | --- | --- |")
         for setting in settings:
-            choices = _choices(setting)
-            text = setting.metadata["text"] + (f" One of: {choices}." if choices else "")
-            default = "" if setting.default is None else f"`{_yaml(setting.default)}`"
-            variable = f"`{ENVIRONMENT_PREFIX}{name.upper()}__{setting.name.upper()}`"
-            lines.append(f"| `{setting.name}` | {default} | {text} | {variable} |")
+            default = "" if _default(setting) is None else f"`{_yaml(_default(setting))}`"
+            variable = ENVIRONMENT_PREFIX + (f"{name}__" if name else "").upper() + setting.name.upper()
+            variable = f"`{variable}__…`" if _default(setting) == {} else f"`{variable}`"
+            lines.append(f"| `{setting.name}` | {default} | {_text(setting)} | {variable} |")
         lines.append("")
     return "\n".join(lines).rstrip() + "\n"
+
+
+def _text(setting: "dataclasses.Field[Any]") -> str:
+    choices = _choices(setting)
+    return str(setting.metadata["text"]) + (f" One of: {choices}." if choices else "")
+
+
+def _default(setting: "dataclasses.Field[Any]") -> object:
+    return setting.default if setting.default_factory is dataclasses.MISSING else setting.default_factory()
 
 
 def _choices(setting: "dataclasses.Field[Any]") -> str:
@@ -72,7 +91,14 @@ def _choices(setting: "dataclasses.Field[Any]") -> str:
 
 
 def _yaml(value: object) -> str:
-    return str(value).lower() if isinstance(value, bool) else f"{value:g}" if isinstance(value, float) else str(value)
+    match value:
+        case bool():
+            return str(value).lower()
+        case float():
+            return f"{value:g}"
+        case ():
+            return "[]"
+    return str(value)
 
 
 def main() -> int:

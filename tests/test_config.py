@@ -6,6 +6,7 @@ import pytest
 from connectors.binding import Binder, Problem, setting
 from connectors.config import EngineSettings, LogSettings, Settings, load_settings
 from connectors.errors import ConfigurationError
+from connectors.grants import Grants
 from connectors.secret import Secret
 
 
@@ -57,6 +58,30 @@ def test_the_environment_comes_before_the_file(tmp_path: Path) -> None:
     assert loaded == Settings(EngineSettings(attempts=3, verify_certs=False), LogSettings(level="debug"))
 
 
+def test_what_connectors_may_use_is_named_in_the_file_or_the_environment(tmp_path: Path) -> None:
+    text = "sources: {letters: 'mine:Letters'}\nallowed_paths: ['${ROOT}/a', /b]\nexposed_secrets: [ONE]\n"
+    loaded = load(tmp_path, text, ROOT="/r", CONNECTORS__SOURCES__MAIL="a.b:C.D")
+    assert loaded.sources == {"letters": "mine:Letters", "mail": "a.b:C.D"}
+    assert loaded.allowed_paths == (Path("/r/a"), Path("/b"))
+    assert loaded.exposed_secrets == ("ONE",)
+    variables = {"CONNECTORS__ALLOWED_PATHS": "/c,/d", "CONNECTORS__EXPOSED_SECRETS": "ONE,TWO=/run/two"}
+    loaded = load(tmp_path, text, ROOT="/r", **variables)
+    assert loaded.grants == Grants((Path("/c"), Path("/d")), ("ONE", "TWO=/run/two"))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("sources: {letters: Letters}", ["sources.letters: A class is named as package.module:Class."]),
+        ("sources: [a]", ["sources: Expected `object`, got `array`, not ['a']."]),
+        ("exposed_secrets: ['A B']", ["exposed_secrets: "]),
+        ("allowed_paths: {a: b}", ["allowed_paths: Expected `array`, got `object`, not {'a': 'b'}."]),
+    ],
+)
+def test_what_connectors_may_use_is_checked(tmp_path: Path, text: str, expected: list[str]) -> None:
+    assert [line[: len(start)] for line, start in zip(problems(tmp_path, text), expected, strict=True)] == expected
+
+
 @pytest.mark.parametrize("text", ["", "# nothing\n", "engine:\n", "engine: {api_key: , ca_certs: ''}"])
 def test_what_is_empty_is_the_default(tmp_path: Path, text: str) -> None:
     assert load(tmp_path, text) == Settings()
@@ -66,7 +91,10 @@ def test_what_is_empty_is_the_default(tmp_path: Path, text: str) -> None:
     ("text", "expected"),
     [
         ("engin: {}", ["engin: There is no such setting. Did you mean engine?"]),
-        ("zzz: 1", ["zzz: There is no such setting. Known here: engine, log."]),
+        (
+            "zzz: 1",
+            ["zzz: There is no such setting. Known here: engine, log, sources, allowed_paths, exposed_secrets."],
+        ),
         ("engine: {hots: x}", ["engine.hots: There is no such setting. Did you mean host?"]),
         ("engine: http://e", ["engine: This is a section: its settings stand below it, indented."]),
         ("engine: {verify_certs: maybe}", ["engine.verify_certs: Expected `bool`, got `str`, not 'maybe'."]),

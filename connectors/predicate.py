@@ -4,10 +4,12 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from connectors.literal import Literal, Operator, check_of
+from connectors.literal import Check, Literal, Operator, check_of
 
 Document = Mapping[str, Any]
 Test = Callable[[Document], bool]
+Names = dict[str, Any]
+"""What a text that is compiled refers to."""
 DEEPEST: Final = 50
 """How deep a predicate may be nested: each level is one of Python's own when it is compiled."""
 
@@ -80,38 +82,55 @@ def matches(predicate: Predicate, document: Document) -> bool:
             return any(check(value) for value in values_at(document, field))
 
 
+def conjunction(*parts: Predicate) -> Predicate:
+    """Return one predicate that every part is true of, as flat as can be."""
+    flat: list[Predicate] = []
+    for part in parts:
+        flat += part.parts if isinstance(part, And) else (part,)
+    return flat[0] if len(flat) == 1 else And(tuple(flat))
+
+
 def compiled(predicate: Predicate) -> Test:
     """Return one function that tells whether a document matches. Raises a `ValueError` for what is nested too deep."""
-    checks: list[Test] = []
-    condition = _condition(predicate, checks, 0)
-    names = {f"t{place}": check for place, check in enumerate(checks)}
+    names: Names = {}
     # The text has nothing in it but `and`, `or`, `not`, parentheses and names that were made here.
-    found: Test = eval(f"lambda document: {condition}", names)  # noqa: S307
+    exec(f"def matches(document):\n get = document.get\n return {_condition(predicate, names, 0)}", names)  # noqa: S102
+    found: Test = names["matches"]
     return found
 
 
-def _condition(predicate: Predicate, checks: list[Test], depth: int) -> str:
+def call_of(comparison: Comparison, names: Names) -> str:
+    """Return the text of a call that tells whether a document matches, and add what it calls to the names.
+
+    It stands in a function that has the `document` and its `get`.
+    """
+    number = len(names)
+    check = check_of(comparison.operator, comparison.literal)
+    if "." in comparison.field:
+        names[f"v{number}"] = _within(comparison.field, check)
+        return f"v{number}(document)"
+    # None is what is not there as well: it matches nothing.
+    names |= {f"c{number}": check, f"f{number}": comparison.field}
+    return f"c{number}(get(f{number}))"
+
+
+def _condition(predicate: Predicate, names: Names, depth: int) -> str:
     if depth > DEEPEST:
         raise ValueError(f"A predicate may be nested {DEEPEST} levels deep at the most.")
     match predicate:
         case And(parts):
-            return _joined(" and ", [_condition(part, checks, depth + 1) for part in parts]) or "True"
+            return _joined(" and ", [_condition(part, names, depth + 1) for part in parts]) or "True"
         case Or(parts):
-            return _joined(" or ", [_condition(part, checks, depth + 1) for part in parts]) or "False"
+            return _joined(" or ", [_condition(part, names, depth + 1) for part in parts]) or "False"
         case Not(part):
-            return f"(not {_condition(part, checks, depth + 1)})"
+            return f"(not {_condition(part, names, depth + 1)})"
         case Comparison():
-            checks.append(_test_of(predicate))
-            return f"t{len(checks) - 1}(document)"
+            return call_of(predicate, names)
 
 
 def _joined(word: str, conditions: list[str]) -> str:
     return f"({word.join(conditions)})" if conditions else ""
 
 
-def _test_of(comparison: Comparison) -> Test:
-    field, check = comparison.field, check_of(comparison.operator, comparison.literal)
-    if "." not in field:
-        # None is what is not there as well: it matches nothing.
-        return lambda document: check(document.get(field))
+def _within(field: str, check: Check) -> Test:
     return lambda document: any(check(value) for value in values_at(document, field))

@@ -1,0 +1,47 @@
+"""The filter: the sync rules of a connector, as a source sees them."""
+
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Any
+
+from connectors.errors import ConfigurationError
+from connectors.filtering.rules import Rules
+from connectors.filtering.validation import AdvancedRules
+from connectors.predicate import Predicate
+
+
+class Filter:
+    """What `get_docs` is given: advanced rules for the source, and basic rules that the framework applies itself.
+
+    It is made of what a job document holds as its filtering: `{"rules": [...], "advanced_snippet": {"value": ...}}`.
+    """
+
+    def __init__(self, wire: Mapping[str, Any] | None = None) -> None:
+        self._wire = wire or {}
+
+    def has_advanced_rules(self) -> bool:
+        """Return whether there are advanced rules."""
+        return bool(self.get_advanced_rules())
+
+    def get_advanced_rules(self) -> AdvancedRules:
+        """Return the advanced rules, an object or a list as their source has it; an empty object without any."""
+        snippet = self._wire.get("advanced_snippet")
+        rules = snippet.get("value") if isinstance(snippet, Mapping) else None
+        if rules is None:
+            return {}
+        if not isinstance(rules, Mapping | list):
+            raise ConfigurationError("Advanced rules are an object or a list.", field="filtering")
+        return rules
+
+    @cached_property
+    def basic_rules(self) -> Rules:
+        """The basic rules. Raises a `ConfigurationError` for what validation refuses."""
+        return Rules.of(self._wire.get("rules") or ())
+
+    @property
+    def where(self) -> Predicate:
+        """What documents have to match to be kept. A source may fetch less by it; the framework checks it again."""
+        return self.basic_rules.predicate
+
+    def __repr__(self) -> str:
+        return f"Filter({len(self.basic_rules.rules)} basic rules, advanced rules: {self.has_advanced_rules()})"

@@ -1,0 +1,61 @@
+"""The basic rules of a connector: one function that keeps or drops, and a predicate that sources can push down."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import groupby
+from typing import Any, Final
+
+from connectors.filtering.rule import Policy, Rule, is_default
+from connectors.predicate import ALWAYS, Names, Not, Or, Predicate, Test, call_of, conjunction
+
+MOST_TURNS: Final = 20
+"""How often the policy may change before the rest of the rules is left out of what is pushed down."""
+
+
+@dataclass(frozen=True)
+class Rules:
+    """Basic rules in their order: the first that matches a document decides, and what none matches is kept."""
+
+    rules: tuple[Rule, ...] = ()
+
+    @classmethod
+    def of(cls, wire: Iterable[Mapping[str, Any]]) -> "Rules":
+        """Return the rules of a connector document. Raises a `ConfigurationError` for what validation refuses."""
+        rules = (Rule.of(one) for one in wire if not is_default(one))
+        return cls(tuple(sorted(rules, key=lambda rule: rule.order)))
+
+    def __bool__(self) -> bool:
+        return bool(self.rules)
+
+    @cached_property
+    def keeps(self) -> Test:
+        """The function that tells whether a document is kept. It never raises."""
+        # A statement a rule, as expressions nested one in the other are limited by Python's own parser. The text has
+        # nothing in it but names that were made here.
+        names: Names = {}
+        lines = [
+            f" if {call_of(rule.comparison, names)}: return {rule.policy is Policy.INCLUDE}" for rule in self._deciding
+        ]
+        exec("\n".join(["def keeps(document):", " get = document.get", *lines, " return True"]), names)  # noqa: S102
+        function: Test = names["keeps"]
+        return function
+
+    @cached_property
+    def predicate(self) -> Predicate:
+        """What every kept document matches, and in most cases no other: as much as a source may push down."""
+        turns = [(policy, list(rules)) for policy, rules in groupby(self._deciding, key=lambda rule: rule.policy)]
+        found: Predicate = ALWAYS
+        for policy, rules in reversed(turns[:MOST_TURNS]):
+            comparisons = [rule.comparison for rule in rules]
+            if policy is Policy.INCLUDE:
+                found = Or((*comparisons, found)) if found != ALWAYS else ALWAYS
+            else:
+                found = conjunction(*(Not(one) for one in comparisons), found)
+        return found
+
+    @cached_property
+    def _deciding(self) -> tuple[Rule, ...]:
+        """The rules without those at the end that include what would be included anyway."""
+        last = max((place for place, rule in enumerate(self.rules) if rule.policy is Policy.EXCLUDE), default=-1)
+        return self.rules[: last + 1]

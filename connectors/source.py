@@ -1,0 +1,255 @@
+"""The contract of a source: what the author of a connector writes, and what the framework makes of it."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from types import TracebackType
+from typing import Any, ClassVar, Self
+
+from connectors.byoc import Filter
+from connectors.changes import Change, Cursor, Failed
+from connectors.configuration import Configuration
+from connectors.dataset import Dataset, Key, Row, document_id
+from connectors.download import Download, Fetch
+from connectors.fields import Fields
+from connectors.filtering.basic import DEFAULT_VALIDATORS
+from connectors.literal import instant_of
+from connectors.predicate import ALWAYS, Predicate
+
+Document = dict[str, Any]
+Yielded = Document | Failed | tuple[Document, Download | Fetch | None]
+Token = Mapping[str, Any]
+"""What a source remembers of the moment of a walk: JSON that only the source understands."""
+
+
+class BaseDataSource:
+    """Reads one kind of remote system.
+
+    A source declares `fields` and writes `ping` and either `get_docs` or, where it has rows, `datasets` and `read`.
+    Everything else has a default or is optional; a class with the same methods works without this one as its base.
+
+    One object reads for one job: it is made, entered (`async with`), checked, pinged and read, all in one event loop,
+    and nothing of it is kept for the next. Making it connects to nothing. Blocking calls go into threads.
+
+    Errors come from `connectors.errors` and steer what happens:
+
+    - `SourceUnreachable` and `Throttled(retry_after_s)`: the same call is made again after a pause, a few times, unless
+      it is a generator that has yielded something; then the job ends in error and keeps its checkpoint.
+    - `AccessDenied` and `ConfigurationError(field)`: the job ends in error at once, and a person has to help.
+    - `DocumentSkipped(reason)` in a download: the document is indexed without its content, and reported.
+    - Anything else: the job ends in error. Whatever happens in a walk, nothing is deleted then.
+
+    So a source contains no retry loop and no sleep, and never swallows an error: a generator that ends says that it has
+    seen everything, and what it has not yielded is deleted from the index.
+    """
+
+    name: ClassVar[str] = ""
+    """What people call it: `MySQL`."""
+    service_type: ClassVar[str] = ""
+    """What connector documents call it: the name of its file, its fixture and its page too."""
+    fields: ClassVar[Fields] = Fields()
+    """Its settings. A class may override `get_default_configuration` instead."""
+    drivers: ClassVar[Mapping[str, str]] = {}
+    """The modules it can't do without, each with the name by which it is installed: imported where they are used."""
+
+    basic_rules_enabled: ClassVar[bool] = True
+    advanced_rules_enabled: ClassVar[bool] = False
+    dls_enabled: ClassVar[bool] = False
+    incremental_sync_enabled: ClassVar[bool] = False
+    native_connector_api_keys_enabled: ClassVar[bool] = True
+
+    def __init__(self, configuration: Configuration) -> None:
+        self.configuration = configuration
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.configuration})"
+
+    @classmethod
+    def get_default_configuration(cls) -> dict[str, Any]:
+        """Return the configuration of a new connector, as a connector document has it. Made of `fields`."""
+        return cls.fields.configuration()
+
+    @classmethod
+    def features(cls) -> dict[str, Any]:
+        """Return what a connector document says of the features of its source."""
+        rules = {"basic": {"enabled": cls.basic_rules_enabled}, "advanced": {"enabled": cls.advanced_rules_enabled}}
+        return {
+            "sync_rules": rules,
+            "document_level_security": {"enabled": cls.dls_enabled},
+            "incremental_sync": {"enabled": cls.incremental_sync_enabled},
+            "native_connector_api_keys": {"enabled": cls.native_connector_api_keys_enabled},
+        }
+
+    # The life of a source.
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Give back connections, threads and files. Called once at the end, in the middle of a walk too."""
+
+    async def validate_config(self) -> None:
+        """Check what no field can check alone. Called after the checks of the fields, before `ping`, once a job.
+
+        Raises `ConfigurationError(field)`.
+        """
+
+    async def ping(self) -> None:
+        """Reach the source with the least that shows that its address and credentials are right.
+
+        Called once a job before anything is read, and when a connector is new or its configuration changed. Raises
+        `SourceUnreachable`, `AccessDenied` or `ConfigurationError(field)`.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no ping().")
+
+    async def health(self) -> Mapping[str, Any]:
+        """Return what a person should know of the source's state (versions, quotas). Called when somebody asks."""
+        await self.ping()
+        return {}
+
+    async def changed(self, token: Token | None, filtering: Filter | None = None) -> tuple[bool, Token | None]:
+        """Return whether a walk could yield anything else than at the token's moment, and the token of this moment.
+
+        Called before each full sync with the token that was taken before the last completed one, by any process. It
+        may say yes too often, and never no wrongly: then the sync is skipped. Without a token the answer is yes.
+        """
+        del token, filtering  # a source that can tell has a use for them
+        return True, None
+
+    # Reading documents.
+
+    async def get_docs(self, filtering: Filter | None = None) -> AsyncIterator[Yielded]:
+        """Yield every document, alone or with a download, to the end or until an error.
+
+        Called once in a full sync. A document is a dict with an `_id`, unique in the walk, and best a `_timestamp`; one
+        that is there and can't be read is a `Failed(id, reason)`. Advanced rules are for the source to obey; basic ones
+        may be used to fetch less. Made of `datasets` and `read` where a source has these.
+        """
+        where = filtering.where if filtering is not None else ALWAYS
+        for dataset in await self.datasets():
+            async for row in self.read(dataset, where=where):
+                yield row if isinstance(row, Failed) else (self.document_of(dataset, row), None)
+
+    def get_docs_incrementally(
+        self, sync_cursor: Cursor | None, filtering: Filter | None = None
+    ) -> AsyncIterator[Change]:
+        """Yield what changed since a cursor: `Upsert`, `Delete` and, best often, `Checkpoint(cursor)`.
+
+        Called once in an incremental sync. Without a cursor everything is yielded. A change may be yielded twice, and
+        none may be left out. The cursor is saved when all that came before it has been written.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no get_docs_incrementally().")
+
+    def get_access_control(self) -> AsyncIterator[Document]:
+        """Yield a document for each identity that may read something, to the end or until an error.
+
+        Called once in an access-control sync, which there is for a source with `dls_enabled`.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no get_access_control().")
+
+    async def get_doc(self, document_id: str) -> Yielded | None:
+        """Return one document as the walk would yield it now, or None when it is gone.
+
+        Called for single documents that have to be read again. A source that can't leaves it out, and they are picked
+        from another walk.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no get_doc().")
+
+    # Reading rows: the second tier, from which everything else can be made.
+
+    async def datasets(self) -> Sequence[Dataset]:
+        """Return what the source has, in an order that stays. Called once a walk, and whenever somebody looks."""
+        raise NotImplementedError(f"{type(self).__name__} has no get_docs(), and no datasets() to make it of.")
+
+    def read(
+        self,
+        dataset: Dataset,
+        columns: Sequence[str] | None = None,
+        where: Predicate = ALWAYS,
+        after: Key | None = None,
+        limit: int | None = None,
+    ) -> AsyncIterator[Row | Failed]:
+        """Yield the rows of a dataset in the order of its key.
+
+        `columns` are all that is wanted beside the key; `after` is the key behind which to begin. `where` may be used
+        to fetch less, in part or not at all: rows that do not match may be yielded, none that matches may be missing.
+        With a limit, a source may stop after so many rows that match, and not before.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no read().")
+
+    def document_of(self, dataset: Dataset, row: Row) -> Document:
+        """Return a row as a document: its columns, the id made of its key, and the name of the dataset it is from.
+
+        A column of the name `dataset` is kept and stands for itself.
+        """
+        document: Document = {"dataset": dataset.name, **row, "_id": document_id(dataset.name, dataset.key_of(row))}
+        moment = instant_of(row.get(dataset.cursor_field or ""))
+        if moment is not None:
+            document.setdefault("_timestamp", moment)
+        return document
+
+    # Writing, erasing, asking: for exports, privacy requests and queries.
+
+    async def write(self, dataset: Dataset, documents: AsyncIterator[Document]) -> int:
+        """Write documents into the source and return how many. Called by exports."""
+        raise NotImplementedError(f"{type(self).__name__} has no write().")
+
+    async def erase(self, dataset: Dataset, where: Predicate) -> int:
+        """Erase the rows that match, exactly these, and return how many. Called by privacy requests."""
+        raise NotImplementedError(f"{type(self).__name__} has no erase().")
+
+    def native_query(self, text: str) -> AsyncIterator[Row]:
+        """Yield the rows that a query in the source's own language finds. Called by people who write such queries."""
+        raise NotImplementedError(f"{type(self).__name__} has no native_query().")
+
+    # Checking rules.
+
+    def advanced_rules_validators(self) -> Sequence[Any]:
+        """Return the validators of advanced rules, classes or instances, in the order in which they are called."""
+        return []
+
+    @classmethod
+    def basic_rules_validators(cls) -> Sequence[Any]:
+        """Return the validators of basic rules, classes or instances: extend what this returns, don't replace it."""
+        return list(DEFAULT_VALIDATORS)
+
+    @classmethod
+    def basic_rule_validators(cls) -> Sequence[Any]:
+        """Return the same: the name that older sources know."""
+        return cls.basic_rules_validators()
+
+
+def fields_of(source: type) -> Fields:
+    """Return the fields of a source class: those it declares, or those that its plain configuration describes."""
+    declared = getattr(source, "fields", None)
+    return declared if isinstance(declared, Fields) and declared else Fields.of_configuration(_default_of(source))
+
+
+def _default_of(source: Any) -> Mapping[str, object]:  # noqa: ANN401 - any class with that method
+    configuration: Mapping[str, object] = source.get_default_configuration()
+    return configuration
+
+
+def has(source: object, method: str) -> bool:
+    """Return whether a source, or its class, has a method of its own beyond what the base does."""
+    kind = source if isinstance(source, type) else type(source)
+    found = getattr(kind, method, None)
+    return found is not None and found is not getattr(BaseDataSource, method, None)
+
+
+@asynccontextmanager
+async def opened(source: Any) -> AsyncIterator[Any]:  # noqa: ANN401 - of any class that has the methods
+    """Provide a source while it is used: entered where it can be, else closed at the end where that can be."""
+    if hasattr(source, "__aenter__"):
+        async with source as entered:
+            yield entered
+        return
+    try:
+        yield source
+    finally:
+        if hasattr(source, "close"):
+            await source.close()

@@ -11,7 +11,7 @@ from connectors.aio.threads import drawn
 
 
 class Numbers:
-    """Counts, and remembers which threads it ran in and whether it was closed."""
+    """Counts by steps of one, and remembers which threads it ran in and where it was closed."""
 
     def __init__(self, end: int) -> None:
         self.end = end
@@ -19,12 +19,12 @@ class Numbers:
         self.closed_in: str | None = None
         self.threads: set[str] = set()
 
-    def __iter__(self) -> Iterator[int]:
+    def __iter__(self) -> Iterator[list[int]]:
         try:
             for number in range(self.end):
                 self.reached = number
                 self.threads.add(threading.current_thread().name)
-                yield number
+                yield [number]
         finally:
             self.closed_in = threading.current_thread().name
 
@@ -50,10 +50,10 @@ async def test_no_more_than_a_batch_is_drawn_ahead() -> None:
 async def test_a_slow_iterator_is_not_waited_for_longer_than_a_slice() -> None:
     gate = threading.Event()
 
-    def slow() -> Iterator[int]:
-        yield 1
+    def slow() -> Iterator[list[int]]:
+        yield [1]
         gate.wait(10)
-        yield 2
+        yield [2]
 
     async with aclosing(drawn(slow(), slice_s=0)) as drawing:
         assert await anext(drawing) == 1
@@ -75,10 +75,10 @@ async def test_closing_in_the_middle_closes_the_iterator_in_its_thread_and_ends_
 async def test_cancelling_ends_a_batch_that_is_being_drawn() -> None:
     going = threading.Event()
 
-    def endless() -> Iterator[int]:
+    def endless() -> Iterator[list[int]]:
         while True:
             going.set()
-            yield 1
+            yield []
 
     async def draw() -> None:
         async for _ in drawn(endless(), most=1_000_000_000, slice_s=1_000):
@@ -93,8 +93,10 @@ async def test_cancelling_ends_a_batch_that_is_being_drawn() -> None:
 
 @pytest.mark.parametrize("most", [1, 2, 3, 1_000])
 async def test_what_the_iterator_raises_is_raised_after_what_it_yielded(most: int) -> None:
-    def failing() -> Iterator[int]:
-        yield from range(3)
+    def failing() -> Iterator[list[int]]:
+        yield [0, 1]
+        yield []
+        yield [2]
         raise LookupError("the fourth")
 
     async with aclosing(drawn(failing(), most=most)) as drawing:

@@ -41,14 +41,13 @@ _ORDERED: Final[Mapping[Operator, Callable[[Any, Any], bool]]] = {
     Operator.LESS: operator.lt,
     Operator.LESS_OR_EQUAL: operator.le,
 }
-_WITHIN: Final[Mapping[Operator, Callable[[str, str], bool]]] = {
-    Operator.CONTAINS: operator.contains,
-    Operator.STARTS_WITH: str.startswith,
-    Operator.ENDS_WITH: str.endswith,
+_WITHIN: Final[Mapping[Operator, Callable[[str], Callable[[str], bool]]]] = {
+    Operator.CONTAINS: lambda wanted: lambda text: wanted in text,
+    Operator.STARTS_WITH: lambda wanted: lambda text: text.startswith(wanted),
+    Operator.ENDS_WITH: lambda wanted: lambda text: text.endswith(wanted),
 }
-
-
-_SEVERAL: Final = (list, tuple, set, frozenset)
+SEVERAL: Final = (list, tuple, set, frozenset)
+"""What counts as several values."""
 
 
 @dataclass(frozen=True)
@@ -60,11 +59,7 @@ class Literal:
     @cached_property
     def number(self) -> Decimal | None:
         """The number that it is, exact however long."""
-        try:
-            number = Decimal(self.text.strip())
-        except InvalidOperation:
-            return None
-        return number if number.is_finite() else None
+        return number_of(self.text)
 
     @cached_property
     def flag(self) -> bool | None:
@@ -84,6 +79,15 @@ class Literal:
             return Pattern(self.text)
         except InvalidPattern:
             return None
+
+
+def number_of(text: str) -> Decimal | None:
+    """Return the number that a text is. None for what is none."""
+    try:
+        number = Decimal(text.strip())
+    except InvalidOperation:
+        return None
+    return number if number.is_finite() else None
 
 
 def instant_of(value: object) -> datetime | None:
@@ -118,64 +122,62 @@ def text_of(value: object) -> str | None:
     return str(value)
 
 
+class Checks(dict[type, Check]):
+    """The checks of one comparison by the type of a value: types are few, and are looked up faster than told apart.
+
+    `checks[type(value)](value)` is whether a value compares as wanted, and for several values whether one of them does.
+    """
+
+    def __init__(self, common: Mapping[type, Check], others: Check) -> None:
+        super().__init__({**common, type(None): _never})
+        self._kinds: dict[type, Check] = {**common, **dict.fromkeys(SEVERAL, self._several)}
+        self._others = others
+
+    def __missing__(self, kind: type) -> Check:
+        found = next((check for known, check in self._kinds.items() if issubclass(kind, known)), self._others)
+        self[kind] = found
+        return found
+
+    def _several(self, values: Any) -> bool:  # noqa: ANN401 - one of these types
+        return any(self[type(value)](value) for value in values if not isinstance(value, SEVERAL))
+
+
 def check_of(how: Operator, literal: Literal) -> Check:
     """Return the function that compares values with a literal; several values match when one of them does."""
+    checks = checks_of(how, literal)
+    return lambda value: checks[type(value)](value)
+
+
+def checks_of(how: Operator, literal: Literal) -> Checks:
+    """Return the same as a check for each type of value, for whoever compares often."""
     if how in _WITHIN:
-        within = _within(_WITHIN[how], literal.text)
-        return _by_type({str: within}, within)
+        return _text_checks(_WITHIN[how](literal.text))
     if how is Operator.REGEX:
-        pattern = literal.pattern
-        return _never if pattern is None else _by_type({str: pattern.matches}, _text_matching(pattern))
+        return _text_checks(_never if literal.pattern is None else literal.pattern.matches)
     compare = _ORDERED[how]
+    text = _text_check(how, literal)
     common: dict[type, Check] = {
         bool: _flag_check(how, literal.flag),
         int: _never if literal.number is None else _whole_check(compare, literal.number),
         float: _never if literal.number is None else _float_check(compare, literal.number),
-        str: _text_check(how, literal),
+        str: text,
         datetime: _never if literal.instant is None else _instant_check(compare, literal.instant),
     }
-    return _by_type(common, _other_check(compare, literal))
-
-
-def _by_type(common: Mapping[type, Check], others: Check) -> Check:
-    """Return a check that has one for each type: types are few, and are looked up faster than they are told apart."""
-    known: dict[type, Check] = {**common, type(None): _never}
-
-    def single(value: Any) -> bool:  # noqa: ANN401 - whatever a document holds
-        return False if isinstance(value, _SEVERAL) else check(value)
-
-    def several(values: Any) -> bool:  # noqa: ANN401
-        return any(single(value) for value in values)
-
-    def check(value: Any) -> bool:  # noqa: ANN401
-        found = known.get(type(value))
-        if found is None:
-            kinds: dict[type, Check] = {**common, **dict.fromkeys(_SEVERAL, several)}
-            found = next((one for kind, one in kinds.items() if isinstance(value, kind)), others)
-            known[type(value)] = found
-        return found(value)
-
-    return check
+    return Checks(common, _other_check(compare, literal, text))
 
 
 def _never(_: object) -> bool:
     return False
 
 
-def _within(compare: Callable[[str, str], bool], wanted: str) -> Check:
-    def check(value: object) -> bool:
-        text = value if isinstance(value, str) else text_of(value)
-        return text is not None and compare(text, wanted)
+def _text_checks(compare: Callable[[str], bool]) -> Checks:
+    """Compare every value as the text that a person would write."""
 
-    return check
-
-
-def _text_matching(pattern: Pattern) -> Check:
     def check(value: object) -> bool:
         text = text_of(value)
-        return text is not None and pattern.matches(text)
+        return text is not None and compare(text)
 
-    return check
+    return Checks({str: compare}, check)
 
 
 def _text_check(how: Operator, literal: Literal) -> Check:
@@ -188,12 +190,11 @@ def _text_check(how: Operator, literal: Literal) -> Check:
         return lambda value: compare(value, wanted)
 
     def check(value: str) -> bool:
-        other = Literal(value)
-        if number is not None and other.number is not None:
-            return compare(other.number, number)
-        if instant is not None and other.instant is not None:
-            return compare(other.instant, instant)
-        return compare(value, wanted)
+        other_number = number_of(value) if number is not None else None
+        if other_number is not None:
+            return compare(other_number, number)
+        other_instant = instant_of(value) if instant is not None else None
+        return compare(value, wanted) if other_instant is None else compare(other_instant, instant)
 
     return check
 
@@ -223,7 +224,7 @@ def _instant_check(compare: Callable[[Any, Any], bool], instant: datetime) -> Ch
     return check
 
 
-def _other_check(compare: Callable[[Any, Any], bool], literal: Literal) -> Check:
+def _other_check(compare: Callable[[Any, Any], bool], literal: Literal, text_check: Check) -> Check:
     """Compare values of rarer types: as numbers, as instants, or as the text that a person would write."""
 
     def check(value: object) -> bool:
@@ -234,6 +235,6 @@ def _other_check(compare: Callable[[Any, Any], bool], literal: Literal) -> Check
                 instant = instant_of(value)
                 return literal.instant is not None and instant is not None and compare(instant, literal.instant)
         text = text_of(value)
-        return text is not None and compare(text, literal.text)
+        return text is not None and text_check(text)
 
     return check

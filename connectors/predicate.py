@@ -1,15 +1,13 @@
 """Predicates: the one expression tree that rules, cursors, queries and privacy requests compile to."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from connectors.literal import Check, Literal, Operator, check_of
+from connectors.literal import SEVERAL, Literal, Operator, check_of, checks_of
 
 Document = Mapping[str, Any]
 Test = Callable[[Document], bool]
-Names = dict[str, Any]
-"""What a text that is compiled refers to."""
 DEEPEST: Final = 50
 """How deep a predicate may be nested: each level is one of Python's own when it is compiled."""
 
@@ -92,45 +90,87 @@ def conjunction(*parts: Predicate) -> Predicate:
 
 def compiled(predicate: Predicate) -> Test:
     """Return one function that tells whether a document matches. Raises a `ValueError` for what is nested too deep."""
-    names: Names = {}
-    # The text has nothing in it but `and`, `or`, `not`, parentheses and names that were made here.
-    exec(f"def matches(document):\n get = document.get\n return {_condition(predicate, names, 0)}", names)  # noqa: S102
-    found: Test = names["matches"]
-    return found
+    code = Code()
+    condition = _condition(predicate, code, 0)
+    code.lines.append(f"return {condition}")
+    return code.function()
 
 
-def call_of(comparison: Comparison, names: Names) -> str:
-    """Return the text of a call that tells whether a document matches, and add what it calls to the names.
+class Code:
+    """The lines of a function of a `document`: nothing is in them but Python's own words and names made here."""
 
-    It stands in a function that has the `document` and its `get`.
-    """
-    number = len(names)
-    check = check_of(comparison.operator, comparison.literal)
-    if "." in comparison.field:
-        names[f"v{number}"] = _within(comparison.field, check)
-        return f"v{number}(document)"
-    # None is what is not there as well: it matches nothing.
-    names |= {f"c{number}": check, f"f{number}": comparison.field}
-    return f"c{number}(get(f{number}))"
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self._names: dict[str, Any] = {}
+        self._read: dict[str, str] = {}
+
+    def condition(self, comparison: Comparison) -> str:
+        """Return the text of a condition, and add a line that reads its field unless there is one.
+
+        As all comparisons with a field share what was read, a long list of rules looks each field up once.
+        """
+        number = self._read.get(comparison.field) or self._reading(comparison.field)
+        checks = f"c{len(self._names)}"
+        self._names[checks] = checks_of(comparison.operator, comparison.literal)
+        # None is what is not there as well: it matches nothing.
+        return f"(v{number} is not None and {checks}[t{number}](v{number}))"
+
+    def function(self) -> Test:
+        """Return the function that has these lines."""
+        lines = ["def function(document):", "get = document.get", *self.lines]
+        exec("\n ".join(lines), self._names)  # noqa: S102 - see above
+        function: Test = self._names["function"]
+        return function
+
+    def _reading(self, field: str) -> str:
+        number = self._read[field] = str(len(self._read))
+        if "." in field:
+            self._names[f"r{number}"] = _reader(field)
+            self.lines.append(f"v{number} = r{number}(document)")
+        else:
+            self._names[f"f{number}"] = field
+            self.lines.append(f"v{number} = get(f{number})")
+        self.lines.append(f"t{number} = v{number}.__class__")
+        return number
 
 
-def _condition(predicate: Predicate, names: Names, depth: int) -> str:
+def _reader(field: str) -> Callable[[Document], Any]:
+    """Return what reads the value of a field with dots: several as one flat list, and None where there is none."""
+    path = field.split(".")
+
+    def read(document: Document) -> object:
+        value: Any = document
+        if field in document:
+            return document[field]
+        for name in path:
+            if type(value) is not dict:
+                return _flat(values_at(document, field))
+            if name not in value:
+                return None
+            value = value[name]
+        return value
+
+    return read
+
+
+def _flat(values: Iterable[object]) -> list[object]:
+    """Return values and the parts of those that are several; what is nested deeper matches nothing anyway."""
+    return [part for value in values for part in (value if isinstance(value, SEVERAL) else (value,))]
+
+
+def _condition(predicate: Predicate, code: Code, depth: int) -> str:
     if depth > DEEPEST:
         raise ValueError(f"A predicate may be nested {DEEPEST} levels deep at the most.")
     match predicate:
         case And(parts):
-            return _joined(" and ", [_condition(part, names, depth + 1) for part in parts]) or "True"
+            return _joined(" and ", [_condition(part, code, depth + 1) for part in parts]) or "True"
         case Or(parts):
-            return _joined(" or ", [_condition(part, names, depth + 1) for part in parts]) or "False"
+            return _joined(" or ", [_condition(part, code, depth + 1) for part in parts]) or "False"
         case Not(part):
-            return f"(not {_condition(part, names, depth + 1)})"
+            return f"(not {_condition(part, code, depth + 1)})"
         case Comparison():
-            return call_of(predicate, names)
+            return code.condition(predicate)
 
 
 def _joined(word: str, conditions: list[str]) -> str:
     return f"({word.join(conditions)})" if conditions else ""
-
-
-def _within(field: str, check: Check) -> Test:
-    return lambda document: any(check(value) for value in values_at(document, field))

@@ -7,7 +7,7 @@ from itertools import groupby
 from typing import Any, Final
 
 from connectors.filtering.rule import Policy, Rule, is_default
-from connectors.predicate import ALWAYS, Names, Not, Or, Predicate, Test, call_of, conjunction
+from connectors.predicate import ALWAYS, Code, Not, Or, Predicate, Test, conjunction
 
 MOST_TURNS: Final = 20
 """How often the policy may change before the rest of the rules is left out of what is pushed down."""
@@ -31,15 +31,13 @@ class Rules:
     @cached_property
     def keeps(self) -> Test:
         """The function that tells whether a document is kept. It never raises."""
-        # A statement a rule, as expressions nested one in the other are limited by Python's own parser. The text has
-        # nothing in it but names that were made here.
-        names: Names = {}
-        lines = [
-            f" if {call_of(rule.comparison, names)}: return {rule.policy is Policy.INCLUDE}" for rule in self._deciding
-        ]
-        exec("\n".join(["def keeps(document):", " get = document.get", *lines, " return True"]), names)  # noqa: S102
-        function: Test = names["keeps"]
-        return function
+        # A statement a rule, as expressions nested one in the other are limited by Python's own parser.
+        code = Code()
+        for rule in self._deciding:
+            condition = code.condition(rule.comparison)
+            code.lines.append(f"if {condition}: return {rule.policy is Policy.INCLUDE}")
+        code.lines.append("return True")
+        return code.function()
 
     @cached_property
     def predicate(self) -> Predicate:

@@ -219,8 +219,8 @@ class BaseDataSource:
 
     @classmethod
     def basic_rule_validators(cls) -> Sequence[Any]:
-        """Return the same: the name that older sources know."""
-        return cls.basic_rules_validators()
+        """Return the validators that every source has: the name that older sources know and extend."""
+        return list(DEFAULT_VALIDATORS)
 
 
 def fields_of(source: type) -> Fields:

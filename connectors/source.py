@@ -213,12 +213,12 @@ class BaseDataSource:
         return []
 
     @classmethod
-    def basic_rules_validators(cls) -> Sequence[Any]:
+    def basic_rules_validators(cls) -> list[Any]:
         """Return the validators of basic rules, classes or instances: extend what this returns, don't replace it."""
         return list(DEFAULT_VALIDATORS)
 
     @classmethod
-    def basic_rule_validators(cls) -> Sequence[Any]:
+    def basic_rule_validators(cls) -> list[Any]:
         """Return the validators that every source has: the name that older sources know and extend."""
         return list(DEFAULT_VALIDATORS)
 

@@ -7,6 +7,7 @@ from typing import Any
 from connectors.errors import ConfigurationError
 from connectors.filtering.rules import Rules
 from connectors.filtering.validation import AdvancedRules
+from connectors.filtering.wording import shown
 from connectors.predicate import Predicate
 
 
@@ -17,6 +18,8 @@ class Filter:
     """
 
     def __init__(self, wire: Mapping[str, Any] | None = None) -> None:
+        if wire is not None and not isinstance(wire, Mapping):
+            raise ConfigurationError(f"The filtering is {shown(wire)}, not an object.", field="filtering")
         self._wire = wire or {}
 
     def has_advanced_rules(self) -> bool:
@@ -24,19 +27,28 @@ class Filter:
         return bool(self.get_advanced_rules())
 
     def get_advanced_rules(self) -> AdvancedRules:
-        """Return the advanced rules, an object or a list as their source has it; an empty object without any."""
+        """Return the advanced rules, an object or a list as their source has it; an empty object without any.
+
+        Raises a `ConfigurationError` for what is neither.
+        """
         snippet = self._wire.get("advanced_snippet")
-        rules = snippet.get("value") if isinstance(snippet, Mapping) else None
+        if snippet is None:
+            return {}
+        if not isinstance(snippet, Mapping):
+            raise ConfigurationError(f"The advanced snippet is {shown(snippet)}, not an object.", field="filtering")
+        rules = snippet.get("value")
         if rules is None:
             return {}
         if not isinstance(rules, Mapping | list):
-            raise ConfigurationError("Advanced rules are an object or a list.", field="filtering")
+            message = f"The advanced rules are {shown(rules)}, neither an object nor a list."
+            raise ConfigurationError(message, field="filtering")
         return rules
 
     @cached_property
     def basic_rules(self) -> Rules:
         """The basic rules. Raises a `ConfigurationError` for what validation refuses."""
-        return Rules.of(self._wire.get("rules") or ())
+        rules = self._wire.get("rules")
+        return Rules() if rules is None else Rules.of(rules)
 
     @property
     def where(self) -> Predicate:
@@ -44,4 +56,8 @@ class Filter:
         return self.basic_rules.predicate
 
     def __repr__(self) -> str:
-        return f"Filter({len(self.basic_rules.rules)} basic rules, advanced rules: {self.has_advanced_rules()})"
+        try:
+            count, advanced = len(self.basic_rules.rules), self.has_advanced_rules()
+        except ConfigurationError:
+            return "Filter(not valid)"
+        return f"Filter({count} basic rules, advanced rules: {advanced})"

@@ -1,12 +1,13 @@
 """The basic rules of a connector: one function that keeps or drops, and a predicate that sources can push down."""
 
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import groupby
-from typing import Any, Final
+from typing import Final
 
+from connectors.errors import ConfigurationError
 from connectors.filtering.rule import Policy, Rule, is_default
+from connectors.filtering.wording import shown
 from connectors.predicate import ALWAYS, Code, Not, Or, Predicate, Test, conjunction
 
 MOST_TURNS: Final = 20
@@ -20,8 +21,10 @@ class Rules:
     rules: tuple[Rule, ...] = ()
 
     @classmethod
-    def of(cls, wire: Iterable[Mapping[str, Any]]) -> "Rules":
+    def of(cls, wire: object) -> "Rules":
         """Return the rules of a connector document. Raises a `ConfigurationError` for what validation refuses."""
+        if not isinstance(wire, list | tuple):
+            raise ConfigurationError(f"The basic rules are {shown(wire)}, not a list.", field="filtering")
         rules = (Rule.of(one) for one in wire if not is_default(one))
         return cls(tuple(sorted(rules, key=lambda rule: rule.order)))
 

@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 WireRule = Mapping[str, Any]
 AdvancedRules = Mapping[str, Any] | Sequence[Any]
@@ -28,6 +28,39 @@ class SyncRuleValidationResult:
     def invalid_result(cls, rule_id: str, message: str) -> "SyncRuleValidationResult":
         """Return that a rule is not valid, and why."""
         return cls(rule_id, is_valid=False, validation_message=message)
+
+
+@dataclass(frozen=True)
+class RuleError:
+    """What is wrong with a rule, or with what else goes by its id."""
+
+    ids: tuple[str, ...]
+    messages: tuple[str, ...]
+
+    def wire(self) -> dict[str, list[str]]:
+        """Return it as a connector document has it."""
+        return {"ids": list(self.ids), "messages": list(self.messages)}
+
+
+@dataclass(frozen=True)
+class FilteringValidation:
+    """Whether a whole set of rules is valid, and all that is wrong with it: what a connector document says of it."""
+
+    errors: tuple[RuleError, ...] = ()
+
+    @property
+    def is_valid(self) -> bool:
+        """Whether nothing is wrong."""
+        return not self.errors
+
+    @property
+    def state(self) -> Literal["valid", "invalid"]:
+        """The state, as the protocol calls it."""
+        return "valid" if self.is_valid else "invalid"
+
+    def wire(self) -> dict[str, Any]:
+        """Return it as a connector document has it."""
+        return {"state": self.state, "errors": [error.wire() for error in self.errors]}
 
 
 Results = SyncRuleValidationResult | Sequence[SyncRuleValidationResult]

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.literal import Literal, Operator, check_of
+from connectors.pattern import InvalidPattern, Pattern
 
 NOON = datetime(2024, 5, 1, 12, 0, tzinfo=UTC)
 EAST = timezone(timedelta(hours=2))
@@ -135,3 +136,17 @@ def test_numbers_are_ordered_as_numbers(value: int | Decimal, other: int, how: O
     }
     if how in order:
         assert check_of(how, Literal(str(other)))(value) is order[how]
+
+
+PIECES = st.sampled_from(["a", "b", "^", "/", "-", "(?i)", "(a|b)", "|", ".", r"\d", "[ab]", "$"])
+TIMES = st.sampled_from(["", "", "*", "+", "?", "{0}", "{2}", "*?"])
+
+
+@given(st.lists(st.tuples(PIECES, TIMES), max_size=5), st.text("ab/-A1", max_size=5))
+def test_a_pattern_with_a_plain_beginning_matches_as_any_other(pieces: list[tuple[str, str]], text: str) -> None:
+    pattern = "".join(map("".join, pieces))
+    try:
+        expected = Pattern(pattern).matches(text)
+    except InvalidPattern:
+        expected = False
+    assert holds(text, "regex", pattern) is expected

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable
 from importlib.metadata import version
 
-from benchmarks import aio, bulk, decode, embedded, startup
+from benchmarks import aio, bulk, decode, embedded, rules, startup
 from benchmarks.embedded_tables import text
 from benchmarks.measure import table
 
@@ -34,6 +34,16 @@ def print_aio() -> None:
     print(table("An item through a queue", aio.run(), unit="µs an item", per=aio.ITEMS / 1e6))
 
 
+def print_rules() -> None:
+    """Print what basic rules cost."""
+    for count in rules.COUNTS:
+        title = f"A document through {count} basic rule{'s' * (count > 1)}"
+        found = rules.run(count)
+        print(table(title, found, unit="µs a document", per=rules.documents(count) / 1e6))
+        each = ", ".join(f"{row.median / rules.documents(count) / count * 1e6:.2f}" for row in found)
+        print(f"\nFor each rule: {each} µs.")
+
+
 def print_startup() -> None:
     """Print what it costs to start."""
     print(table("Starting", startup.run(), unit="ms", per=1e-3))
@@ -47,6 +57,7 @@ PARTS: dict[str, Callable[[], None]] = {
     "bulk": print_bulk,
     "decode": print_decode,
     "aio": print_aio,
+    "rules": print_rules,
     "startup": print_startup,
 }
 

@@ -21,8 +21,9 @@ install: $(VENV)/.ready ## Make .venv with everything for development, and the `
 run: $(VENV)/.core ## Start the embedded engine, index docs/ and search it (ENGINE=http://... uses that engine instead).
 	$(if $(ENGINE),CONNECTORS__ENGINE__HOST=$(ENGINE)) $(BIN)/python -m connectors tour
 
-test: $(VENV)/.ready ## Run every test that needs no server, with coverage per module.
+test: $(VENV)/.ready ## Run every test that needs no server, with coverage per module; too little of a source fails.
 	$(BIN)/python -m pytest --cov --cov-report=term
+	$(BIN)/python tests/coverage_floor.py
 
 lint: $(VENV)/.ready ## Check style, and that what is generated is current.
 	$(BIN)/ruff check .

@@ -16,7 +16,7 @@ ROWS: list[set[str]] = [
     {"binding", "config", "configuration", "field", "fields", "grants"},
     {"byoc", "filtering", "literal", "predicate"},
     {"changes", "dataset", "download", "source"},
-    {"engine", "registry", "sources"},
+    {"engine", "installation", "profile", "registry", "source_page", "sources"},
     {"testing"},
     {"cli", "__main__"},
 ]

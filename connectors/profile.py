@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from connectors.configuration import Configuration
 from connectors.fields import Fields
+from connectors.grants import Grants
 from connectors.source import BaseDataSource, fields_of, has
 
 ABILITIES: Final[Mapping[str, str]] = {
@@ -58,10 +59,16 @@ class Profile:
 
 
 def advanced_schemas(source: type[Any]) -> list[Mapping[str, Any]]:
-    """Return the JSON Schemas of a source's advanced rules, those of its validators that have one in `schema`."""
+    """Return the JSON Schemas of a source's advanced rules, those of its validators that have one in `schema`.
+
+    They are those of an object, made with an example of its settings; a class of which none can be made has none.
+    """
     fields = fields_of(source)
-    made = source(Configuration(fields, fields.example()))
-    validators: Any = made.advanced_rules_validators() if hasattr(made, "advanced_rules_validators") else []
+    try:
+        made = source(Configuration(fields, fields.example(), Grants(allowed_paths=None)))
+        validators: Any = made.advanced_rules_validators() if hasattr(made, "advanced_rules_validators") else []
+    except Exception:  # noqa: BLE001 - a stranger's class, which is to be described all the same
+        return []
     several = validators if isinstance(validators, list | tuple) else [validators]
     found = (getattr(validator, "schema", None) for validator in several)
     return [schema for schema in found if isinstance(schema, Mapping)]

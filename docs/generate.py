@@ -1,4 +1,4 @@
-"""Writes what is generated from declarations, config.yml and docs/settings.md; `--check` says whether it is current."""
+"""Writes what is made of declarations: config.yml and the pages of settings and sources; `--check` says if it is."""
 
 import dataclasses
 import sys
@@ -8,6 +8,10 @@ from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
 from connectors.config import ENVIRONMENT_PREFIX, Settings
+from connectors.errors import ConfigurationError, ConnectorsError
+from connectors.profile import Profile
+from connectors.registry import Listing, Origin, Registry
+from connectors.source_page import list_of, page_of
 
 ROOT = Path(__file__).resolve().parent.parent
 CONFIG_HEAD = """\
@@ -101,17 +105,48 @@ def _yaml(value: object) -> str:
     return str(value)
 
 
+def source_pages() -> dict[str, str]:
+    """Return the pages of our own sources and their list, by their names; a driver that is missing is no obstacle.
+
+    Raises a `ConfigurationError` for a source that can't be imported: its page would be lost.
+    """
+    registry = Registry()
+    sources = {one.service_type: _class_of(one) for one in registry.listings() if one.origin is Origin.PROJECT}
+    pages = {f"{name}.md": page_of(source, registry.places[name]) for name, source in sources.items()}
+    return {**pages, "README.md": list_of(map(Profile.of, sources.values()))}
+
+
+def _class_of(listing: Listing) -> type:
+    if listing.source is None:
+        message = f"There is no page of {listing.service_type}: {listing.reason}"
+        raise ConfigurationError(message, field="service_type", hint=listing.install)
+    return listing.source
+
+
 def main() -> int:
-    """Write the files, or with `--check` say which are stale."""
+    """Write the files and remove what is left over of sources, or with `--check` say what is not current."""
+    folder = ROOT / "docs" / "sources"
     wanted = {ROOT / "config.yml": config_yml(), ROOT / "docs" / "settings.md": settings_page()}
+    try:
+        wanted |= {folder / name: text for name, text in source_pages().items()}
+    except ConnectorsError as error:
+        print(error)
+        return 1
     stale = [path for path, text in wanted.items() if not path.exists() or path.read_text(encoding="utf-8") != text]
+    left_over = sorted(set(folder.glob("*")) - set(wanted))
     if "--check" in sys.argv[1:]:
         for path in stale:
             print(f"{path.relative_to(ROOT)} is not current: run `make docs`.")
-        return 1 if stale else 0
+        for path in left_over:
+            print(f"{path.relative_to(ROOT)} is the page of no source: run `make docs`.")
+        return 1 if stale or left_over else 0
     for path in stale:
+        path.parent.mkdir(exist_ok=True)
         path.write_text(wanted[path], encoding="utf-8")
         print(f"wrote {path.relative_to(ROOT)}")
+    for path in left_over:
+        path.unlink()
+        print(f"removed {path.relative_to(ROOT)}")
     return 0
 
 

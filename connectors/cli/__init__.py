@@ -9,6 +9,7 @@ import connectors
 from connectors import logger
 from connectors.cli.engine import engine
 from connectors.cli.invocation import Invocation
+from connectors.cli.sources import sources
 from connectors.cli.tour import tour
 from connectors.errors import ConfigurationError, ConnectorsError
 
@@ -34,6 +35,7 @@ def cli(context: click.Context, config: Path | None) -> None:
 
 
 cli.add_command(engine)
+cli.add_command(sources)
 cli.add_command(tour)
 
 

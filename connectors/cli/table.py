@@ -1,0 +1,58 @@
+"""A table on the command line: wrapped to the width of a terminal, and one line a row where a program reads it."""
+
+import shutil
+import sys
+import textwrap
+from collections.abc import Sequence
+from itertools import zip_longest
+from typing import Final
+
+import click
+
+WIDEST: Final = 100
+GAP: Final = "  "
+
+
+def width_of_terminal() -> int | None:
+    """Return how many columns may be used; None where the output is no terminal and so has no width."""
+    return min(shutil.get_terminal_size().columns, WIDEST) if sys.stdout.isatty() else None
+
+
+def show(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print a table for whoever reads it."""
+    first, *others = lines_of([header, *rows], width_of_terminal())
+    click.echo(click.style(first, bold=True))
+    for line in others:
+        click.echo(line)
+
+
+def lines_of(rows: Sequence[Sequence[str]], width: int | None) -> list[str]:
+    """Return the lines of a table; the cells of the widest columns are wrapped where it would be wider than that."""
+    widths = _widths(rows, width)
+    lines = []
+    for row in rows:
+        cells = [wrapped(cell, size) for cell, size in zip(row, widths, strict=True)]
+        for parts in zip_longest(*cells, fillvalue=""):
+            padded = (part.ljust(size) for part, size in zip(parts, widths, strict=True))
+            lines.append(GAP.join(padded).rstrip())
+    return lines
+
+
+def _widths(rows: Sequence[Sequence[str]], width: int | None) -> list[int]:
+    columns = list(zip(*rows, strict=True))
+    widths = [max(map(len, column)) for column in columns]
+    if width is None:
+        return widths
+    least = [max(len(word) for cell in column for word in cell.split() or [""]) for column in columns]
+    excess = sum(widths) + len(GAP) * (len(widths) - 1) - width
+    for _ in range(excess):
+        wide = [number for number, size in enumerate(widths) if size > least[number]]
+        if not wide:
+            break
+        widths[max(wide, key=lambda number: widths[number])] -= 1
+    return widths
+
+
+def wrapped(text: str, width: int) -> list[str]:
+    """Return the lines of a text, at least one; a word that is wider stays whole, so that it can be copied."""
+    return textwrap.wrap(text, max(width, 1), break_long_words=False, break_on_hyphens=False) or [""]

@@ -38,10 +38,10 @@ typecheck: $(VENV)/.ready ## Check the types.
 	$(BIN)/mypy connectors tests benchmarks docs .ci
 
 ftest: $(VENV)/.ready ## Run the tests against a real server: NAME=elasticsearch or opensearch, started and stopped here.
-	@test -n "$(NAME)" -a -d "fixtures/$(NAME)" || { echo "Say which: make ftest NAME=<one of: $(FIXTURES)>"; exit 2; }
+	@test -n "$(NAME)" -a -x "fixtures/$(NAME)/start.sh" || { echo "Say which: make ftest NAME=<one of: $(FIXTURES)>"; exit 2; }
 	$(BIN)/python -m pytest -m real_engine --engine=$(NAME) --maxfail=20 tests
 
-FIXTURES = $(notdir $(patsubst %/,%,$(wildcard fixtures/*/)))
+FIXTURES = $(notdir $(patsubst %/start.sh,%,$(wildcard fixtures/*/start.sh)))
 ftest-all: $(addprefix ftest-,$(FIXTURES)) ## Run them all, one after the other.
 ftest-%:
 	$(MAKE) ftest NAME=$*

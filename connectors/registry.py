@@ -4,7 +4,7 @@ import difflib
 import importlib
 import pkgutil
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cached_property
@@ -100,7 +100,7 @@ class Registry:
         place = self.places.get(service_type)
         if place is None:
             message = f"There is no source {service_type!r}."
-            raise ConfigurationError(message, field="service_type", hint=self._nearest(service_type))
+            raise ConfigurationError(message, field="service_type", hint=nearest(service_type, self.places))
         return self._listing_at(place)
 
     def source(self, service_type: str) -> type[Any]:
@@ -111,10 +111,6 @@ class Registry:
             message = f"The source {service_type!r} of {found.found_in} can't be used: {found.reason}"
             raise ConfigurationError(message, field="service_type", hint=hint)
         return found.source
-
-    def _nearest(self, service_type: str) -> str:
-        near = difflib.get_close_matches(service_type, self.places, n=1)
-        return f"Did you mean {near[0]}?" if near else f"Known: {', '.join(self.places) or 'none'}."
 
     def _in_settings(self) -> Iterator[Place]:
         for service_type, text in self._settings.items():
@@ -139,6 +135,13 @@ class Registry:
         if place.service_type not in self._listings:
             self._listings[place.service_type] = _listing_of(place)
         return self._listings[place.service_type]
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Return what somebody who named something that there is not may have meant, or else what there is."""
+    names = list(known)
+    near = difflib.get_close_matches(name, names, n=1)
+    return f"Did you mean {near[0]}?" if near else f"Known: {', '.join(names) or 'none'}."
 
 
 def _listing_of(place: Place) -> Listing:

@@ -9,6 +9,8 @@ import connectors
 from connectors import logger
 from connectors.cli.engine import engine
 from connectors.cli.invocation import Invocation
+from connectors.cli.new import new
+from connectors.cli.rules import rules
 from connectors.cli.sources import sources
 from connectors.cli.tour import tour
 from connectors.errors import ConfigurationError, ConnectorsError
@@ -35,6 +37,8 @@ def cli(context: click.Context, config: Path | None) -> None:
 
 
 cli.add_command(engine)
+cli.add_command(new)
+cli.add_command(rules)
 cli.add_command(sources)
 cli.add_command(tour)
 

@@ -244,7 +244,7 @@ def test_help_imports_nothing_that_takes_long() -> None:
     slow = ["connectors.source", "connectors.registry", "connectors.filtering", "jsonschema_rs", "sqlglot", "re2"]
     code = (
         "import sys; from connectors.cli import cli\n"
-        "for command in ([], ['sources']):\n"
+        "for command in ([], ['sources'], ['rules', 'check'], ['new']):\n"
         "    cli.main([*command, '--help'], standalone_mode=False)\n"
         f"print([name for name in {slow} if name in sys.modules])"
     )

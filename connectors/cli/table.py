@@ -11,6 +11,8 @@ import click
 
 WIDEST: Final = 100
 GAP: Final = "  "
+LONGEST_WORD: Final = 24
+"""What of a word is kept on one line where a table has to be made narrower."""
 
 
 def width_of_terminal() -> int | None:
@@ -31,7 +33,7 @@ def lines_of(rows: Sequence[Sequence[str]], width: int | None) -> list[str]:
     widths = _widths(rows, width)
     lines = []
     for row in rows:
-        cells = [wrapped(cell, size) for cell, size in zip(row, widths, strict=True)]
+        cells = [wrapped(cell, size, cut=True) for cell, size in zip(row, widths, strict=True)]
         for parts in zip_longest(*cells, fillvalue=""):
             padded = (part.ljust(size) for part, size in zip(parts, widths, strict=True))
             lines.append(GAP.join(padded).rstrip())
@@ -43,7 +45,8 @@ def _widths(rows: Sequence[Sequence[str]], width: int | None) -> list[int]:
     widths = [max(map(len, column)) for column in columns]
     if width is None:
         return widths
-    least = [max(len(word) for cell in column for word in cell.split() or [""]) for column in columns]
+    words = [[word for cell in column for word in cell.split()] for column in columns]
+    least = [min(max(map(len, column), default=0), LONGEST_WORD) for column in words]
     excess = sum(widths) + len(GAP) * (len(widths) - 1) - width
     for _ in range(excess):
         wide = [number for number, size in enumerate(widths) if size > least[number]]
@@ -53,6 +56,6 @@ def _widths(rows: Sequence[Sequence[str]], width: int | None) -> list[int]:
     return widths
 
 
-def wrapped(text: str, width: int) -> list[str]:
-    """Return the lines of a text, at least one; a word that is wider stays whole, so that it can be copied."""
-    return textwrap.wrap(text, max(width, 1), break_long_words=False, break_on_hyphens=False) or [""]
+def wrapped(text: str, width: int, *, cut: bool = False) -> list[str]:
+    """Return the lines of a text, at least one; a word that is wider stays whole unless it is to be cut."""
+    return textwrap.wrap(text, max(width, 1), break_long_words=cut, break_on_hyphens=False) or [""]

@@ -10,6 +10,8 @@ from textwrap import dedent
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from connectors.cli.table import lines_of, wrapped
 
@@ -258,9 +260,21 @@ def test_the_widest_columns_of_a_table_are_wrapped() -> None:
     assert lines_of(cells, 20) == ["a          bb", "one two    four five", "three      six seven"]
 
 
-def test_a_word_is_never_cut() -> None:
-    assert lines_of([["x", "antidisestablishmentarianism of it"]], 10) == [
-        "x  antidisestablishmentarianism",
-        "   of it",
-    ]
+def test_a_word_is_cut_only_where_it_would_take_the_place_of_all_others() -> None:
+    assert lines_of([["x", "ab" * 20]], 30) == ["x  " + "ab" * 13 + "a", "   " + "ba" * 6 + "b"]
+    assert lines_of([["x", "antidisestablishment of it"]], 10) == ["x  antidisestablishment", "   of it"]
+
+
+def test_a_word_of_a_paragraph_stays_whole() -> None:
+    assert wrapped("see https://example.org/a/page", 5) == ["see", "https://example.org/a/page"]
     assert wrapped("", 5) == [""]
+
+
+@given(
+    st.lists(st.lists(st.text("ab ", max_size=60), min_size=3, max_size=3), min_size=1, max_size=5),
+    st.none() | st.integers(76, 120),
+)
+def test_a_table_holds_every_letter_and_fits(cells: list[list[str]], width: int | None) -> None:
+    lines = lines_of(cells, width)
+    assert sorted("".join(lines).replace(" ", "")) == sorted("".join(map("".join, cells)).replace(" ", ""))
+    assert width is None or max(map(len, lines)) <= width

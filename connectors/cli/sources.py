@@ -119,6 +119,6 @@ def _tell(paragraphs: Iterable[str]) -> None:
     """Print paragraphs, an empty line before each, wrapped where there is a terminal and they are no lists."""
     width = table.width_of_terminal()
     for text in paragraphs:
-        plain = not any(line.startswith((" ", "-", "*", "|")) for line in text.splitlines())
+        plain = not any(line.startswith((" ", "- ", "* ", "|")) for line in text.splitlines())
         click.echo()
         click.echo(text if width is None or not plain else "\n".join(table.wrapped(text, width)))

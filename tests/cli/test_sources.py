@@ -21,7 +21,7 @@ MODULE = """
     from connectors.source import BaseDataSource
 
     class Shop(BaseDataSource):
-        \"\"\"The orders
+        \"\"\"**The** orders
         of a shop.
 
         - as they
@@ -154,7 +154,7 @@ def test_a_source_is_shown_with_its_settings(market: Market) -> None:
     assert result.stdout == dedent("""\
         Shop (shop), of config.yml
 
-        The orders
+        **The** orders
         of a shop.
 
         - as they
@@ -175,7 +175,7 @@ def test_on_a_terminal_everything_fits_its_width(market: Market) -> None:
     assert lines == [
         "\x1b[1mShop\x1b[0m (shop), of config.yml",
         "",
-        "The orders of a shop.",
+        "**The** orders of a shop.",
         "",
         "- as they",
         "  are",
@@ -210,7 +210,7 @@ def test_a_source_whose_driver_is_missing_is_shown_all_the_same(market: Market) 
 
 def test_a_source_as_json_is_what_programs_need_to_configure_it(market: Market) -> None:
     shown = json.loads(market.run("sources", "show", "shop", "--json").stdout)
-    assert shown["description"] == "The orders\nof a shop.\n\n- as they\n  are"
+    assert shown["description"] == "**The** orders\nof a shop.\n\n- as they\n  are"
     assert shown["configuration"]["port"]["value"] == 80
     assert shown["schema"]["required"] == ["host"]
     assert shown["example"] == {"host": "shop.example.org", "port": 80}

@@ -27,11 +27,11 @@ DRIVERS: dict[str, str | tuple[str, ...]] = {
     "elastic_transport": "connectors/engine/",
     "elasticsearch": "connectors/engine/",
     "click": "connectors/cli/",
-    "jsonschema_rs": "connectors/filtering/",
+    "jsonschema_rs": ("connectors/filtering/", "connectors/testing/"),
     "pyarrow": "connectors/sources/",
     "re2": "connectors/pattern.py",
     "sqlglot": "connectors/sources/_sql",
-    "structlog": "connectors/logger.py",
+    "structlog": ("connectors/logger.py", "connectors/testing/"),
     "yarl": "connectors/engine/node.py",
     "yaml": "connectors/config.py",
 }

@@ -1,0 +1,1 @@
+"""The parts of the contract of a source, one noun per file."""

@@ -1,0 +1,1 @@
+"""Sources to try the contract of sources with: sound ones, and one for each promise that it breaks."""

@@ -28,8 +28,8 @@ MOST_AT_ONCE: Final = 500
 LONGEST_BATCH_S: Final = 0.1
 MOST_LINKS: Final = 8
 """How many links to folders a way may go through: folders that link to each other make more ways than can be walked."""
-_GONE: Final = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO)
-"""What the system says of a name that is not there, or is now a link, a socket or otherwise not what it was."""
+_GONE: Final = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO, errno.ENAMETOOLONG)
+"""What the system says of a name that is not there, can't be, or is not what it was: a link, a socket."""
 _ESCAPED: Final = 0xDC00
 """What Python adds to a byte of a name that is no UTF-8."""
 _DENIED: Final = (errno.EACCES, errno.EPERM)

@@ -30,7 +30,10 @@ class Glob:
         if _UNMATCHABLE.search(text):
             raise InvalidGlob("has an empty part, or one of dots only: no path below a folder is like that")
         try:
+            text.encode()
             self._pattern = Pattern(_Translation(text).expression, whole=True)
+        except UnicodeEncodeError:
+            raise InvalidGlob("holds half a character") from None
         except InvalidPattern as error:
             raise InvalidGlob(f"can't be used: {error}") from None
 

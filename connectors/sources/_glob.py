@@ -5,6 +5,8 @@ from typing import Final
 
 from connectors.pattern import InvalidPattern, Pattern
 
+LONGEST: Final = 4096
+"""Characters, which are as many as a path has at the most."""
 _SPLIT: Final = re.compile(r"\*+|\[|\\|.", re.DOTALL)
 _UNMATCHABLE: Final = re.compile(r"(?:^|/)\.{0,2}(?:/|\Z)")
 _SLASH: Final = ord("/")
@@ -27,18 +29,14 @@ class Glob:
 
     def __init__(self, text: str) -> None:
         self.text = text
+        if len(text) > LONGEST:
+            raise InvalidGlob(f"is longer than {LONGEST} characters")
         if _UNMATCHABLE.search(text):
             raise InvalidGlob("has an empty part, or one of dots only: no path below a folder is like that")
         try:
-            text.encode()
             self._pattern = Pattern(_Translation(text).expression, whole=True)
-        except UnicodeEncodeError:
-            raise InvalidGlob("holds half a character") from None
         except InvalidPattern as error:
             raise InvalidGlob(f"can't be used: {error}") from None
-
-    def __repr__(self) -> str:
-        return f"Glob({self.text!r})"
 
     def matches(self, relative: str) -> bool:
         """Return whether a relative path matches as a whole."""
@@ -81,8 +79,8 @@ class _Translation:
                 self._braces -= 1
                 return ")"
             case "\\":
-                return _literal(self._character("ends in a backslash"))
-        return _literal(piece)
+                return re.escape(self._character("ends in a backslash"))
+        return re.escape(piece)
 
     def _piece(self) -> str:
         found = _SPLIT.match(self._text, self._place)
@@ -135,7 +133,7 @@ def _class_of(ranges: list[tuple[int, int]], *, negative: bool) -> str:
         ranges = [part for low, high in ranges for part in _without_slash(low, high)]
         if not ranges:
             raise InvalidGlob("has a `/` for a class of characters, which never holds it")
-    members = "".join(f"\\x{{{low:X}}}-\\x{{{high:X}}}" for low, high in ranges)
+    members = "".join(f"{re.escape(chr(low))}-{re.escape(chr(high))}" for low, high in ranges)
     return f"[{'^' if negative else ''}{members}]"
 
 
@@ -143,7 +141,3 @@ def _without_slash(low: int, high: int) -> list[tuple[int, int]]:
     if not low <= _SLASH <= high:
         return [(low, high)]
     return [(start, end) for start, end in ((low, _SLASH - 1), (_SLASH + 1, high)) if start <= end]
-
-
-def _literal(character: str) -> str:
-    return f"\\x{{{ord(character):X}}}"

@@ -1,17 +1,14 @@
 """Files below a folder: a walk that never leaves it, looking at one of them, and reading it."""
 
-import asyncio
 import errno
 import os
 import re
 import stat
-import threading
-import time
-from collections.abc import AsyncGenerator, Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Final, Generic, TypeVar
+from typing import BinaryIO, Final
 
 from connectors.errors import (
     AccessDenied,
@@ -22,10 +19,8 @@ from connectors.errors import (
 )
 from connectors.sources._glob import Glob
 
-T = TypeVar("T")
 MOST_AT_ONCE: Final = 500
 """How many names of a folder are looked at before whoever walks may stop."""
-LONGEST_BATCH_S: Final = 0.1
 MOST_LINKS: Final = 8
 """How many links to folders a way may go through: folders that link to each other make more ways than can be walked."""
 _GONE: Final = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO, errno.ENAMETOOLONG)
@@ -51,6 +46,11 @@ class Entry:
     relative: str
     root: Path
     stat: os.stat_result
+
+    @property
+    def name(self) -> str:
+        """The last part of the path."""
+        return self.relative.rpartition("/")[2]
 
     @property
     def path(self) -> Path:
@@ -155,11 +155,14 @@ class Walk:
         """Return the content of a file, as many bytes as it had when it was listed and not one more.
 
         So a log that grows is read as it was then, and what a limit was compared with is what is held in memory.
-        Raises what `open` raises.
+        Raises what `open` raises, and `DocumentSkipped` too where another and larger file took its place.
         """
         with self.open(entry.relative) as file:
+            now, listed = os.fstat(file.fileno()), entry.stat
+            if now.st_size > listed.st_size and not os.path.samestat(now, listed):
+                raise DocumentSkipped(f"{shown(entry.relative)!r} was replaced by a larger one.")
             try:
-                return file.read(entry.stat.st_size)
+                return file.read(listed.st_size)
             except OSError as error:
                 raise self._error(error, entry.relative) from error
 
@@ -269,62 +272,21 @@ class Walk:
         return SourceUnreachable(f"{path} can't be read: {error.strerror}.")
 
 
-async def in_thread(steps: Generator[list[T], None, None]) -> AsyncGenerator[T, None]:
-    """Run a generator in threads, some of its lists at a time, and yield their items.
-
-    However this ends, closed or cancelled in the middle too, the generator is closed: at once, or, while a thread is
-    inside of it, by that thread as soon as it comes out of the step it is in.
-    """
-    running = _Running(steps)
-    try:
-        while (batch := await asyncio.to_thread(running.batch)) is not None:
-            for item in batch:
-                yield item
-    finally:
-        running.stop()
-
-
-class _Running(Generic[T]):
-    """A generator that one thread after the other is inside of, and that any may stop."""
-
-    def __init__(self, steps: Generator[list[T], None, None]) -> None:
-        self._steps = steps
-        self._inside = threading.Lock()
-        self._stopped = False
-
-    def batch(self) -> list[T] | None:
-        """Return what the next steps give; None at the end."""
-        found: list[T] = []
-        until = time.monotonic() + LONGEST_BATCH_S
-        with self._inside:
-            for step in self._steps:
-                found += step
-                if self._stopped or len(found) >= MOST_AT_ONCE or time.monotonic() > until:
-                    break
-            else:
-                return found or None
-        if self._stopped:
-            self.stop()
-        return found
-
-    def stop(self) -> None:
-        """Close the generator, unless a thread is inside: that one does it then."""
-        self._stopped = True
-        if self._inside.acquire(blocking=False):
-            try:
-                self._steps.close()
-            finally:
-                self._inside.release()
-
-
 def shown(path: str) -> str:
     """Return a path as valid text: each byte that is no UTF-8 as `//` and two digits, which no path has otherwise."""
+    if path.isascii():
+        return path
     return re.sub("[\udc80-\udcff]", lambda found: f"//{ord(found[0]) - _ESCAPED:02X}", path)
 
 
-def meant(path: str) -> str:
-    """Return the path that is shown so."""
-    return re.sub("//([89A-F][0-9A-F])", lambda found: chr(_ESCAPED + int(found[1], 16)), path)
+def meant(text: str) -> str:
+    """Return the path that is shown as this text; an empty one, which no file has, where there is none."""
+    path = re.sub("//([89A-F][0-9A-F])", lambda found: chr(_ESCAPED + int(found[1], 16)), text)
+    try:
+        path = os.fsdecode(os.fsencode(path))
+    except UnicodeEncodeError:
+        return ""
+    return path if shown(path) == text else ""
 
 
 @contextmanager
@@ -345,6 +307,8 @@ def _status(top: int, relative: str) -> os.stat_result:
 
 def _open(top: int | None, parts: Sequence[str], flags: int) -> int:
     """Open what lies below a folder that is open, one part after the other and none of them a link."""
+    if ".." in parts:
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
     *way, last = parts
     folder = top
     try:

@@ -1,15 +1,13 @@
 """The walk: it finds what `find` finds, never leaves the root, and leaves nothing out without saying so."""
 
-import asyncio
 import os
 import resource
 import shutil
 import socket
 import subprocess
 import tempfile
-import threading
-from collections.abc import Callable, Generator, Iterator
-from contextlib import aclosing, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -17,8 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connectors.errors import AccessDenied, ConfigurationError, DocumentSkipped, SourceUnreachable
-from connectors.sources._files import MOST_AT_ONCE, MOST_LINKS, Entry, Walk, in_thread, meant, shown
+from connectors.sources._files import MOST_AT_ONCE, MOST_LINKS, Entry, Walk, meant, shown
 from connectors.sources._glob import Glob
+from tests.sources.folders import descriptors
 from tests.sources.somebody import somebody_else
 
 NAMES = st.sampled_from([b"a", b"b", b".c", b"d e", b"\xe9", "é".encode(), b"%E9", b"x\ny"])
@@ -44,10 +43,6 @@ def walked(root: Path, *, follow_links: bool = False, exclude: str | None = None
 def find(root: Path, *options: str) -> list[str]:
     found = subprocess.run(["find", *options, ".", "-type", "f", "-print0"], cwd=root, check=True, capture_output=True)
     return sorted(os.fsdecode(path)[2:] for path in found.stdout.split(b"\0") if path)
-
-
-def descriptors() -> int:
-    return len(list(Path("/proc/self/fd").iterdir()))
 
 
 @pytest.fixture
@@ -125,7 +120,7 @@ def test_a_link_out_of_the_root_leads_nowhere(root: Path, target: str, follow_li
     assert walked(root, follow_links=follow_links) == ["docs/deep/page.md", "plain.txt"]
     walk = Walk(root, follow_links=follow_links)
     assert (walk.entry("link"), walk.entry("link/secret.txt")) == (None, None)
-    for name in ("link", "link/secret.txt"):
+    for name in ("link", "link/secret.txt", "../outside/secret.txt", "docs/../../outside/secret.txt"):
         with pytest.raises(DocumentSkipped):
             walk.open(name)
 
@@ -438,80 +433,11 @@ def test_shown_paths_are_valid_and_tell_paths_apart(one: list[bytes], other: lis
     assert (shown(first) == shown(second)) is (first == second)
 
 
+@pytest.mark.parametrize("text", ["//C3//A9", "\ud800"])
+def test_a_text_as_which_no_path_is_shown_means_none(text: str) -> None:
+    assert meant(text) == ""
+
+
 def test_a_valid_path_is_shown_as_it_is() -> None:
     assert shown("%E9/é") == "%E9/é"
     assert shown("a/\udce9b") == "a///E9b"
-
-
-# In a thread.
-
-
-class Numbers:
-    """Steps that can be held up in the middle, and that tell where they run and when they were closed."""
-
-    def __init__(self, *, most: int = 10) -> None:
-        self.most = most
-        self.held, self.reached, self.closed = threading.Event(), threading.Event(), threading.Event()
-        self.held.set()
-        self.threads: set[int] = set()
-
-    def steps(self) -> Generator[list[int], None, None]:
-        try:
-            for number in range(self.most):
-                self.threads.add(threading.get_ident())
-                self.reached.set()
-                assert self.held.wait(30)
-                yield [number] * 100
-        finally:
-            self.closed.set()
-
-
-async def test_steps_run_in_threads_and_their_items_come_in_order() -> None:
-    numbers = Numbers(most=20)
-    found = [item async for item in in_thread(numbers.steps())]
-    assert found == [number for number in range(20) for _ in range(100)]
-    assert threading.get_ident() not in numbers.threads
-    assert numbers.closed.is_set()
-
-
-async def test_an_error_of_a_step_is_raised(tmp_path: Path) -> None:
-    with pytest.raises(SourceUnreachable):
-        [entry async for entry in in_thread(Walk(tmp_path / "missing").steps())]
-
-
-async def test_a_walk_that_is_closed_in_the_middle_frees_its_descriptors(tmp_path: Path) -> None:
-    for number in range(3 * MOST_AT_ONCE):
-        (tmp_path / str(number)).touch()
-    before = descriptors()
-    async with aclosing(in_thread(Walk(tmp_path).steps())) as entries:
-        await anext(entries)
-        assert descriptors() > before
-    assert descriptors() == before
-
-
-async def test_cancelling_does_not_wait_for_the_thread_and_the_thread_closes_the_steps() -> None:
-    numbers = Numbers()
-    numbers.held.clear()
-
-    async def read() -> list[int]:
-        return [item async for item in in_thread(numbers.steps())]
-
-    reading = asyncio.create_task(read())
-    await asyncio.to_thread(numbers.reached.wait)
-    reading.cancel()
-    async with asyncio.timeout(1):
-        with pytest.raises(asyncio.CancelledError):
-            await reading
-    assert not numbers.closed.is_set()
-    numbers.held.set()
-    assert await asyncio.to_thread(numbers.closed.wait, 30)
-
-
-async def test_a_cancelled_walk_takes_no_further_step() -> None:
-    numbers = Numbers(most=10**9)
-    numbers.held.clear()
-    reading = asyncio.create_task(anext(in_thread(numbers.steps())))
-    await asyncio.to_thread(numbers.reached.wait)
-    reading.cancel()
-    numbers.held.set()
-    assert await asyncio.to_thread(numbers.closed.wait, 30)

@@ -1,0 +1,295 @@
+"""Directory: the files below a folder of the machine that the connector runs on."""
+
+import asyncio
+import grp
+import hashlib
+import json
+import os
+import pwd
+import stat
+from collections.abc import AsyncGenerator, Callable, Generator, Sequence
+from contextlib import aclosing, closing
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from connectors.aio.clock import Clock, SystemClock
+from connectors.byoc import Filter
+from connectors.configuration import Configuration
+from connectors.dataset import LONGEST_ID
+from connectors.download import Download
+from connectors.errors import ConfigurationError
+from connectors.fields import Field, Fields
+from connectors.source import BaseDataSource, Document, Token
+from connectors.sources._file_rules import FileRule, FileRulesValidator, rules_of
+from connectors.sources._files import Entry, Walk, meant, shown
+from connectors.sources._glob import Glob, InvalidGlob
+from connectors.sources._in_thread import InThread
+
+T = TypeVar("T")
+SETTLED_NS: Final = 2_000_000_000
+"""How old a change has to be for a later one to be sure to have another time: no file system's clock is coarser."""
+_DIGEST: Final = 1 << 256
+_CUT: Final = "//#"
+"""What stands in a shortened id before its hash, and in no path as it is shown."""
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class DirectoryDataSource(BaseDataSource):
+    """Every file below a folder is a document, and its content can be downloaded."""
+
+    name = "Directory"
+    service_type = "directory"
+    advanced_rules_enabled = True
+    fields = Fields(
+        Field(
+            "directory",
+            "Directory",
+            type=Path,
+            example="/srv/documents",
+            tooltip="A folder of the machine that the connector runs on, below one of allowed_paths of config.yml.",
+        ),
+        Field(
+            "pattern",
+            "Files",
+            default="**/*",
+            required=False,
+            example="**/*.{md,pdf}",
+            tooltip="Which files, by their path below the directory: `**` is any number of folders.",
+        ),
+        Field(
+            "exclude",
+            "Files and folders to leave out",
+            required=False,
+            example="**/{.git,node_modules,*.tmp}",
+            tooltip="A folder that matches is left out with all that is in it, and is not looked into.",
+        ),
+        Field(
+            "follow_links",
+            "Follow links",
+            type=bool,
+            default=False,
+            advanced=True,
+            tooltip="Follow symbolic links to files and folders that are below the directory too.",
+        ),
+    )
+
+    def __init__(self, configuration: Configuration, *, clock: Clock | None = None) -> None:
+        super().__init__(configuration)
+        self._clock = clock or SystemClock()
+        self._owners = _Names(lambda number: pwd.getpwuid(number).pw_name)
+        self._groups = _Names(lambda number: grp.getgrgid(number).gr_name)
+        self._running: set[InThread[Any]] = set()
+
+    async def close(self) -> None:
+        """Stop the walks that still go on."""
+        for one in self._running:
+            one.stop()
+
+    async def validate_config(self) -> None:
+        """Check the patterns."""
+        self._glob("pattern")
+        self._walk()
+
+    async def ping(self) -> None:
+        """Look whether the directory can be listed."""
+        walk = self._walk()
+        if await asyncio.to_thread(walk.root.is_file):
+            raise ConfigurationError(f"{walk.root} is a file.", field="directory", hint="Name the folder above it.")
+        await asyncio.to_thread(walk.check)
+
+    async def get_docs(self, filtering: Filter | None = None) -> AsyncGenerator[tuple[Document, Download], None]:
+        """Yield every file that is selected."""
+        walk, selection = self._walk(), self._selection(filtering)
+        async with aclosing(self._in_thread(self._documents(walk, selection))) as documents:
+            async for document in documents:
+                yield document
+
+    async def get_doc(self, document_id: str) -> tuple[Document, Download] | None:
+        """Return a file by its path; one whose path was too long for an id is searched for."""
+        walk, selection = self._walk(), self._selection(None)
+        if _CUT not in document_id:
+            entry = await asyncio.to_thread(walk.entry, meant(document_id))
+            found = entry is not None and selection.keeps(entry) and _id_of(entry) == document_id
+            return await asyncio.to_thread(self._document, walk, entry, selection) if found and entry else None
+        async with aclosing(self._in_thread(self._documents(walk, selection, document_id))) as documents:
+            return await anext(documents, None)
+
+    async def changed(self, token: Token | None, filtering: Filter | None = None) -> tuple[bool, Token | None]:
+        """Compare what the system says of the files that `get_docs` would yield now.
+
+        A file that changed in the last moment may change again without having another time. A token of such a moment
+        says so, and the answer to it is yes.
+        """
+        walk, selection = self._walk(), self._selection(filtering)
+        settings = json.dumps(
+            [str(walk.root), self.configuration.pattern, self.configuration.exclude, walk.follow_links]
+        )
+        now = _Stamp(digest=_number_of(settings))
+        async with aclosing(self._in_thread(self._stamps(walk, selection))) as stamps:
+            async for stamp in stamps:
+                now += stamp
+        return token != now.token or not now.settled, now.token
+
+    def advanced_rules_validators(self) -> Sequence[Any]:
+        """Return the validator of the rules of files."""
+        return [FileRulesValidator]
+
+    def _walk(self) -> Walk:
+        exclude = self._glob("exclude") if self.configuration.exclude else None
+        return Walk(self.configuration.directory, follow_links=self.configuration.follow_links, exclude=exclude)
+
+    def _glob(self, name: str) -> Glob:
+        try:
+            return Glob(self.configuration[name])
+        except InvalidGlob as error:
+            message = f"{self.fields[name].label!r} {error}."
+            raise ConfigurationError(message, field=name) from None
+
+    def _selection(self, filtering: Filter | None) -> "_Selection":
+        rules = rules_of(filtering.get_advanced_rules()) if filtering is not None else ()
+        now_ns = (self._clock.now() - _EPOCH) // timedelta(microseconds=1) * 1000
+        return _Selection(self._glob("pattern"), rules, now_ns)
+
+    async def _in_thread(self, steps: Generator[list[T], None, None]) -> AsyncGenerator[T, None]:
+        """Yield what the steps give, until the source is closed."""
+        running = InThread(steps)
+        self._running.add(running)
+        try:
+            async with aclosing(running.items()) as items:
+                async for item in items:
+                    yield item
+        finally:
+            self._running.discard(running)
+
+    def _documents(
+        self, walk: Walk, selection: "_Selection", wanted: str | None = None
+    ) -> Generator[list[tuple[Document, Download]], None, None]:
+        with closing(walk.steps()) as steps:
+            for step in steps:
+                yield [
+                    self._document(walk, entry, selection)
+                    for entry in step
+                    if selection.keeps(entry) and (wanted is None or _id_of(entry) == wanted)
+                ]
+
+    def _document(self, walk: Walk, entry: Entry, selection: "_Selection") -> tuple[Document, Download]:
+        path, status = shown(entry.relative), entry.stat
+        name = shown(entry.name)
+        stem, _, extension = name.rpartition(".")
+        modified_at = _instant(status.st_mtime_ns)
+        document = {
+            "_id": _id_of(entry),
+            "_timestamp": modified_at,
+            "path": path,
+            "name": name,
+            "extension": extension.lower() if stem else "",
+            "size": status.st_size,
+            "created_at": _created_at(status),
+            "modified_at": modified_at,
+            "owner": self._owners[status.st_uid],
+            "group": self._groups[status.st_gid],
+            "mode": f"{stat.S_IMODE(status.st_mode):04o}",
+        }
+        known = {field: value for field, value in document.items() if value is not None}
+        fetch = partial(asyncio.to_thread, walk.read, entry)
+        return known, Download(fetch, content_version=selection.version(entry), size=status.st_size, name=name)
+
+    def _stamps(self, walk: Walk, selection: "_Selection") -> Generator[list["_Stamp"], None, None]:
+        with closing(walk.steps()) as steps:
+            for step in steps:
+                yield [self._stamp([entry for entry in step if selection.keeps(entry)], selection)]
+
+    def _stamp(self, entries: list[Entry], selection: "_Selection") -> "_Stamp":
+        digest = 0
+        for entry in entries:
+            one = entry.stat
+            names = f"{self._owners[one.st_uid]}\0{self._groups[one.st_gid]}\0{entry.relative}"
+            digest += _number_of(f"{one.st_size} {one.st_mtime_ns} {one.st_ctime_ns} {one.st_ino} {names}")
+        return _Stamp(len(entries), digest % _DIGEST, all(map(selection.is_settled, entries)))
+
+
+@dataclass(frozen=True)
+class _Selection:
+    """Which files are wanted, at a moment."""
+
+    pattern: Glob
+    rules: tuple[FileRule, ...]
+    now_ns: int
+
+    def keeps(self, entry: Entry) -> bool:
+        if not self.pattern.matches(entry.relative):
+            return False
+        return not self.rules or any(rule.keeps(entry, self.now_ns) for rule in self.rules)
+
+    def is_settled(self, entry: Entry) -> bool:
+        """Return whether a change of the file from now on would show in its times."""
+        return entry.stat.st_ctime_ns + SETTLED_NS <= self.now_ns
+
+    def version(self, entry: Entry) -> str:
+        """Return the version of a file's content; another one each time where a change might not show."""
+        one = entry.stat
+        version = f"{one.st_size}-{one.st_mtime_ns}-{one.st_ctime_ns}-{one.st_ino}"
+        return version if self.is_settled(entry) else f"{version}-{self.now_ns}"
+
+
+@dataclass(frozen=True)
+class _Stamp:
+    """What a set of files looks like, whatever their order: the sum of their hashes."""
+
+    files: int = 0
+    digest: int = 0
+    settled: bool = True
+
+    def __add__(self, other: "_Stamp") -> "_Stamp":
+        digest = (self.digest + other.digest) % _DIGEST
+        return _Stamp(self.files + other.files, digest, self.settled and other.settled)
+
+    @property
+    def token(self) -> Token:
+        return {"files": self.files, "digest": f"{self.digest:064x}", "settled": self.settled}
+
+
+class _Names(dict[int, str]):
+    """Names of users or groups by their numbers, each asked for once; the number where there is no name."""
+
+    def __init__(self, name_of: Callable[[int], str]) -> None:
+        super().__init__()
+        self._name_of = name_of
+
+    def __missing__(self, number: int) -> str:
+        try:
+            name = shown(self._name_of(number))
+        except KeyError:
+            name = str(number)
+        self[number] = name
+        return name
+
+
+def _id_of(entry: Entry) -> str:
+    """Return the path as it is shown; one that is too long ends in a hash instead."""
+    path = shown(entry.relative)
+    raw = path.encode()
+    if len(raw) <= LONGEST_ID:
+        return path
+    return f"{raw[: LONGEST_ID - 50].decode('utf-8', 'ignore')}{_CUT}{hashlib.blake2b(raw, digest_size=20).hexdigest()}"
+
+
+def _number_of(text: str) -> int:
+    return int.from_bytes(hashlib.blake2b(text.encode("utf-8", "surrogateescape"), digest_size=32).digest(), "big")
+
+
+def _created_at(status: os.stat_result) -> datetime | None:
+    """Return when a file was created, where the system tells."""
+    seconds = getattr(status, "st_birthtime", None)
+    return None if seconds is None else _instant(int(seconds * 1e9))
+
+
+def _instant(nanoseconds: int) -> datetime | None:
+    """Return an instant, or None for one outside of the calendar: some file systems take any number."""
+    try:
+        return _EPOCH + timedelta(microseconds=nanoseconds // 1000)
+    except OverflowError:
+        return None

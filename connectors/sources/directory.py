@@ -20,7 +20,7 @@ from connectors.byoc import Filter
 from connectors.configuration import Configuration
 from connectors.dataset import LONGEST_ID
 from connectors.download import Download
-from connectors.errors import ConfigurationError
+from connectors.errors import ConfigurationError, SourceUnreachable
 from connectors.fields import Field, Fields
 from connectors.source import BaseDataSource, Document, Token
 from connectors.sources._file_rules import FileRule, FileRulesValidator, rules_of
@@ -90,32 +90,36 @@ class DirectoryDataSource(BaseDataSource):
 
     async def validate_config(self) -> None:
         """Check the patterns."""
-        self._glob("pattern")
-        self._walk()
+        await self._selected(None)
 
     async def ping(self) -> None:
         """Look whether the directory can be listed."""
-        walk = self._walk()
-        if await asyncio.to_thread(walk.root.is_file):
-            raise ConfigurationError(f"{walk.root} is a file.", field="directory", hint="Name the folder above it.")
-        await asyncio.to_thread(walk.check)
+        walk = (await self._selected(None)).walk
+        try:
+            await asyncio.to_thread(walk.check)
+        except SourceUnreachable:
+            if await asyncio.to_thread(walk.root.is_file):
+                message, hint = f"{walk.root} is a file.", "Name the folder above it."
+                raise ConfigurationError(message, field="directory", hint=hint) from None
+            raise
 
     async def get_docs(self, filtering: Filter | None = None) -> AsyncGenerator[tuple[Document, Download], None]:
         """Yield every file that is selected."""
-        walk, selection = self._walk(), self._selection(filtering)
-        async with aclosing(self._in_thread(self._documents(walk, selection))) as documents:
+        selection = await self._selected(filtering)
+        async with aclosing(self._in_thread(self._documents(selection))) as documents:
             async for document in documents:
                 yield document
 
     async def get_doc(self, document_id: str) -> tuple[Document, Download] | None:
         """Return a file by its path; one whose path was too long for an id is searched for."""
-        walk, selection = self._walk(), self._selection(None)
-        if _CUT not in document_id:
-            entry = await asyncio.to_thread(walk.entry, meant(document_id))
-            found = entry is not None and selection.keeps(entry) and _id_of(entry) == document_id
-            return await asyncio.to_thread(self._document, walk, entry, selection) if found and entry else None
-        async with aclosing(self._in_thread(self._documents(walk, selection, document_id))) as documents:
-            return await anext(documents, None)
+        selection = await self._selected(None)
+        if _CUT in document_id:
+            async with aclosing(self._in_thread(self._documents(selection, document_id))) as documents:
+                return await anext(documents, None)
+        entry = await asyncio.to_thread(selection.walk.entry, meant(document_id))
+        if entry is None or not selection.keeps(entry) or _id_of(entry) != document_id:
+            return None
+        return await asyncio.to_thread(self._document, entry, selection)
 
     async def changed(self, token: Token | None, filtering: Filter | None = None) -> tuple[bool, Token | None]:
         """Compare what the system says of the files that `get_docs` would yield now.
@@ -123,12 +127,9 @@ class DirectoryDataSource(BaseDataSource):
         A file that changed in the last moment may change again without having another time. A token of such a moment
         says so, and the answer to it is yes.
         """
-        walk, selection = self._walk(), self._selection(filtering)
-        settings = json.dumps(
-            [str(walk.root), self.configuration.pattern, self.configuration.exclude, walk.follow_links]
-        )
-        now = _Stamp(digest=_number_of(settings))
-        async with aclosing(self._in_thread(self._stamps(walk, selection))) as stamps:
+        selection = await self._selected(filtering)
+        now = _Stamp(digest=_number_of(selection.settings))
+        async with aclosing(self._in_thread(self._stamps(selection))) as stamps:
             async for stamp in stamps:
                 now += stamp
         return token != now.token or not now.settled, now.token
@@ -137,21 +138,21 @@ class DirectoryDataSource(BaseDataSource):
         """Return the validator of the rules of files."""
         return [FileRulesValidator]
 
-    def _walk(self) -> Walk:
+    async def _selected(self, filtering: Filter | None) -> "_Selection":
+        return await asyncio.to_thread(self._select, filtering)  # as the links of the directory are resolved anew
+
+    def _select(self, filtering: Filter | None) -> "_Selection":
         exclude = self._glob("exclude") if self.configuration.exclude else None
-        return Walk(self.configuration.directory, follow_links=self.configuration.follow_links, exclude=exclude)
+        walk = Walk(self.configuration.directory, follow_links=self.configuration.follow_links, exclude=exclude)
+        rules = rules_of(filtering.get_advanced_rules()) if filtering is not None else ()
+        now_ns = (self._clock.now() - _EPOCH) // timedelta(microseconds=1) * 1000
+        return _Selection(walk, self._glob("pattern"), rules, now_ns)
 
     def _glob(self, name: str) -> Glob:
         try:
             return Glob(self.configuration[name])
         except InvalidGlob as error:
-            message = f"{self.fields[name].label!r} {error}."
-            raise ConfigurationError(message, field=name) from None
-
-    def _selection(self, filtering: Filter | None) -> "_Selection":
-        rules = rules_of(filtering.get_advanced_rules()) if filtering is not None else ()
-        now_ns = (self._clock.now() - _EPOCH) // timedelta(microseconds=1) * 1000
-        return _Selection(self._glob("pattern"), rules, now_ns)
+            raise ConfigurationError(f"{self.fields[name].label!r} {error}.", field=name) from None
 
     async def _in_thread(self, steps: Generator[list[T], None, None]) -> AsyncGenerator[T, None]:
         """Yield what the steps give, until the source is closed."""
@@ -165,17 +166,14 @@ class DirectoryDataSource(BaseDataSource):
             self._running.discard(running)
 
     def _documents(
-        self, walk: Walk, selection: "_Selection", wanted: str | None = None
+        self, selection: "_Selection", wanted: str | None = None
     ) -> Generator[list[tuple[Document, Download]], None, None]:
-        with closing(walk.steps()) as steps:
+        with closing(selection.steps()) as steps:
             for step in steps:
-                yield [
-                    self._document(walk, entry, selection)
-                    for entry in step
-                    if selection.keeps(entry) and (wanted is None or _id_of(entry) == wanted)
-                ]
+                entries = step if wanted is None else [entry for entry in step if _id_of(entry) == wanted]
+                yield [self._document(entry, selection) for entry in entries]
 
-    def _document(self, walk: Walk, entry: Entry, selection: "_Selection") -> tuple[Document, Download]:
+    def _document(self, entry: Entry, selection: "_Selection") -> tuple[Document, Download]:
         path, status = shown(entry.relative), entry.stat
         name = shown(entry.name)
         stem, _, extension = name.rpartition(".")
@@ -194,35 +192,47 @@ class DirectoryDataSource(BaseDataSource):
             "mode": f"{stat.S_IMODE(status.st_mode):04o}",
         }
         known = {field: value for field, value in document.items() if value is not None}
-        fetch = partial(asyncio.to_thread, walk.read, entry)
+        fetch = partial(asyncio.to_thread, selection.walk.read, entry)
         return known, Download(fetch, content_version=selection.version(entry), size=status.st_size, name=name)
 
-    def _stamps(self, walk: Walk, selection: "_Selection") -> Generator[list["_Stamp"], None, None]:
-        with closing(walk.steps()) as steps:
+    def _stamps(self, selection: "_Selection") -> Generator[list["_Stamp"], None, None]:
+        with closing(selection.steps()) as steps:
             for step in steps:
-                yield [self._stamp([entry for entry in step if selection.keeps(entry)], selection)]
+                digest = sum(self._digest(entry) for entry in step) % _DIGEST
+                yield [_Stamp(len(step), digest, all(map(selection.is_settled, step)))]
 
-    def _stamp(self, entries: list[Entry], selection: "_Selection") -> "_Stamp":
-        digest = 0
-        for entry in entries:
-            one = entry.stat
-            names = f"{self._owners[one.st_uid]}\0{self._groups[one.st_gid]}\0{entry.relative}"
-            digest += _number_of(f"{one.st_size} {one.st_mtime_ns} {one.st_ctime_ns} {one.st_ino} {names}")
-        return _Stamp(len(entries), digest % _DIGEST, all(map(selection.is_settled, entries)))
+    def _digest(self, entry: Entry) -> int:
+        """Return a hash of what a document, its content too, is made of."""
+        one = entry.stat
+        names = f"{self._owners[one.st_uid]}\0{self._groups[one.st_gid]}\0{entry.relative}"
+        return _number_of(f"{one.st_size} {one.st_mtime_ns} {one.st_ctime_ns} {one.st_ino} {names}")
 
 
 @dataclass(frozen=True)
 class _Selection:
     """Which files are wanted, at a moment."""
 
+    walk: Walk
     pattern: Glob
     rules: tuple[FileRule, ...]
     now_ns: int
+
+    def steps(self) -> Generator[list[Entry], None, None]:
+        """Yield the files, in lists as the walk does."""
+        with closing(self.walk.steps()) as steps:
+            for step in steps:
+                yield [entry for entry in step if self.keeps(entry)]
 
     def keeps(self, entry: Entry) -> bool:
         if not self.pattern.matches(entry.relative):
             return False
         return not self.rules or any(rule.keeps(entry, self.now_ns) for rule in self.rules)
+
+    @property
+    def settings(self) -> str:
+        """What of the settings decides about documents. Rules decide by the files that they keep."""
+        exclude = self.walk.exclude.text if self.walk.exclude is not None else None
+        return json.dumps([str(self.walk.root), self.walk.follow_links, exclude, self.pattern.text])
 
     def is_settled(self, entry: Entry) -> bool:
         """Return whether a change of the file from now on would show in its times."""

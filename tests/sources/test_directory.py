@@ -234,6 +234,8 @@ async def test_a_file_that_may_not_be_read_is_skipped_and_a_folder_is_an_error(c
         await source(commons).changed(None)
     with pytest.raises(AccessDenied, match="folder may not be read"):
         await source(commons / "folder").ping()
+    with pytest.raises(AccessDenied, match="below may not be read"):
+        await source(commons / "folder" / "below").ping()
 
 
 # Configuration.

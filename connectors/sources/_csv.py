@@ -113,7 +113,16 @@ class _Records:
         first = next((line for line in lines if line.strip()), "")
         self._file, self._lines = file, lines
         self._reader = csv.reader(chain([first], lines), delimiter=_delimiter(first, delimiter), strict=True)
-        self.names = _names(next(self._reader, []))
+        self.names = self._header()
+
+    def _header(self) -> list[str]:
+        try:
+            names, fault = next(self._reader, []), self._lines.fault
+        except csv.Error as error:
+            names, fault = [], f"is no CSV ({error})"
+        if fault is not None:
+            raise SourceError(f"The names of the columns of {self._file.name!r} can't be read: the line {fault}.")
+        return _names(names)
 
     def batches(self) -> Iterator[_Batch]:
         """Yield all rows. A row of several lines that can't be parsed is one for each line, as it may be many rows."""

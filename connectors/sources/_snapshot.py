@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, BinaryIO, Final, Self
 
-from connectors.errors import AccessDenied, ConnectorsError, SourceError, SourceUnreachable
+from connectors.errors import ConnectorsError, SourceError, SourceUnreachable
 
 _BUFFER: Final = 1 << 18
 _REPAIR: Final = "Write it again, or take it away."
@@ -96,11 +96,6 @@ def reading(name: str) -> Iterator[None]:
         yield
     except ConnectorsError:
         raise
-    except FileNotFoundError:
-        raise SourceUnreachable(f"{name!r} is not there any more.") from None
-    except PermissionError as error:
-        hint = "Let the user that the program runs as read it."
-        raise AccessDenied(f"{name!r} can't be read: {error.strerror}.", hint=hint) from None
     except EOFError:
         raise SourceError(f"{name!r} is cut off before its end.", hint=_REPAIR) from None
     except (gzip.BadGzipFile, zlib.error, ValueError) as error:

@@ -12,7 +12,7 @@ from connectors.byoc import Filter
 from connectors.changes import Failed
 from connectors.configuration import Configuration
 from connectors.dataset import Dataset, Key, Row, document_id
-from connectors.errors import ConfigurationError, DocumentSkipped, SourceError, SourceUnreachable
+from connectors.errors import AccessDenied, ConfigurationError, DocumentSkipped, SourceError, SourceUnreachable
 from connectors.fields import Field, Fields
 from connectors.predicate import ALWAYS, Predicate
 from connectors.source import BaseDataSource, Token
@@ -213,11 +213,15 @@ class TabularFilesDataSource(BaseDataSource):
     @contextmanager
     def _opened(self, name: str) -> Iterator[Snapshot]:
         """Open a file by the name of its dataset, below the folder and nowhere else."""
-        path = self.configuration.path
+        path, relative = self.configuration.path, meant(name)
+        walk = Walk(path if path.is_dir() else path.parent)
+        if walk.entry(relative) is None:
+            raise SourceUnreachable(f"There is no file {name!r} in {walk.root}.", hint="Correct the path, or mount it.")
         try:
-            opened = Walk(path if path.is_dir() else path.parent).open(meant(name))
-        except DocumentSkipped as error:
-            raise SourceUnreachable(error.reason, hint="Every file has to be there and readable.") from None
+            opened = walk.open(relative)
+        except DocumentSkipped as error:  # it is a whole file of them
+            kind = AccessDenied if isinstance(error.__context__, PermissionError) else SourceUnreachable
+            raise kind(error.reason, hint="Let the user that this program runs as read it, or take it away.") from None
         with reading(name), Snapshot(opened, name) as file:
             yield file
 

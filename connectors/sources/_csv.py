@@ -110,19 +110,15 @@ class _Records:
 
     def __init__(self, file: Snapshot, lines: "_Lines", delimiter: str) -> None:
         csv.field_size_limit(LONGEST_ROW)  # of the whole process; what is here is limited by the row
-        first = next((line for line in lines if line.strip()), "")
         self._file, self._lines = file, lines
-        self._reader = csv.reader(chain([first], lines), delimiter=_delimiter(first, delimiter), strict=True)
-        self.names = self._header()
-
-    def _header(self) -> list[str]:
         try:
-            names, fault = next(self._reader, []), self._lines.fault
+            first = next((line for line in lines if line.strip()), "")
+            self._reader = csv.reader(chain([first], lines), delimiter=_delimiter(first, delimiter), strict=True)
+            self.names = _names(next(self._reader, []))
         except csv.Error as error:
-            names, fault = [], f"is no CSV ({error})"
-        if fault is not None:
-            raise SourceError(f"The names of the columns of {self._file.name!r} can't be read: the line {fault}.")
-        return _names(names)
+            lines.fault = f"is no CSV ({error})"
+        if lines.fault is not None:
+            raise SourceError(f"The names of the columns of {file.name!r} can't be read: the line {lines.fault}.")
 
     def batches(self) -> Iterator[_Batch]:
         """Yield all rows. A row of several lines that can't be parsed is one for each line, as it may be many rows."""

@@ -47,7 +47,7 @@ class JsonLines:
         taken = count = 0
         for number, line in _lines(file.content()):
             taken, count = taken + len(line), count + 1
-            if len(line) > LONGEST_ROW:
+            if len(line) > LONGEST_ROW and number > after:
                 batch.append((number, Unreadable(f"is longer than {LONGEST_ROW:,} bytes")))
             elif number > after and line and not line.isspace():
                 try:

@@ -136,8 +136,9 @@ async def test_a_quote_that_takes_in_too_many_rows_is_an_error(tmp_path: Path) -
     assert "begins in line 2" in await fault_of(path)
 
 
-async def test_a_header_that_can_not_be_parsed_is_an_error(tmp_path: Path) -> None:
-    assert "names of the columns" in await fault_of(written(tmp_path / "a.csv", '"a"b,c\n1,2\n'))
+@pytest.mark.parametrize("header", [b'"a"b,c', b"a,\xff", b"a," + b"x" * 20_000_000], ids=["quote", "bytes", "long"])
+async def test_a_header_that_can_not_be_parsed_is_an_error(tmp_path: Path, header: bytes) -> None:
+    assert "names of the columns" in await fault_of(written(tmp_path / "a.csv", header + b"\n1,2\n"))
 
 
 async def test_an_empty_file_has_no_rows(tmp_path: Path) -> None:

@@ -37,7 +37,7 @@ class JsonLines:
     def batches(
         self,
         file: Snapshot,
-        survey: Survey,  # noqa: ARG002 - JSON has types of its own
+        survey: Survey,
         columns: Collection[str] | None,
         after: int,
     ) -> Iterator[list[Numbered]]:

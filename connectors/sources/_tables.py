@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
 from connectors.dataset import Row
-from connectors.predicate import And, Comparison, Not, Or, Predicate
 from connectors.sources._snapshot import Snapshot
 
 LONGEST_ROW: Final = 16 * 1024 * 1024
@@ -54,14 +53,3 @@ class Format(Protocol):
         A batch is empty now and then, so that whoever waits for it can leave.
         """
         ...
-
-
-def fields_in(predicate: Predicate) -> set[str]:
-    """Return the names of all fields that a predicate looks at."""
-    match predicate:
-        case And(parts) | Or(parts):
-            return set().union(*map(fields_in, parts))
-        case Not(part):
-            return fields_in(part)
-        case Comparison(field=name):
-            return {name}

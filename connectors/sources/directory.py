@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from connectors.aio.clock import Clock, SystemClock
+from connectors.aio.threads import Drawing
 from connectors.byoc import Filter
 from connectors.configuration import Configuration
 from connectors.dataset import LONGEST_ID
@@ -26,7 +27,6 @@ from connectors.source import BaseDataSource, Document, Token
 from connectors.sources._file_rules import FileRule, FileRulesValidator, rules_of
 from connectors.sources._files import Entry, Walk, meant, shown
 from connectors.sources._glob import Glob, InvalidGlob
-from connectors.sources._in_thread import InThread
 
 T = TypeVar("T")
 SETTLED_NS: Final = 2_000_000_000
@@ -81,12 +81,12 @@ class DirectoryDataSource(BaseDataSource):
         self._clock = clock or SystemClock()
         self._owners = _Names(lambda number: pwd.getpwuid(number).pw_name)
         self._groups = _Names(lambda number: grp.getgrgid(number).gr_name)
-        self._running: set[InThread[Any]] = set()
+        self._running: set[Drawing[Any]] = set()
 
     async def close(self) -> None:
         """Stop the walks that still go on."""
-        for one in self._running:
-            one.stop()
+        for one in list(self._running):
+            await one.stop()
 
     async def validate_config(self) -> None:
         """Check the patterns."""
@@ -156,7 +156,7 @@ class DirectoryDataSource(BaseDataSource):
 
     async def _in_thread(self, steps: Generator[list[T], None, None]) -> AsyncGenerator[T, None]:
         """Yield what the steps give, until the source is closed."""
-        running = InThread(steps)
+        running = Drawing(steps)
         self._running.add(running)
         try:
             async with aclosing(running.items()) as items:

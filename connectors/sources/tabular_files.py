@@ -8,21 +8,22 @@ from contextlib import closing, contextmanager
 from pathlib import Path, PurePath
 from typing import ClassVar, Final
 
+from connectors.aio.threads import drawn
 from connectors.byoc import Filter
 from connectors.changes import Failed
 from connectors.configuration import Configuration
 from connectors.dataset import Dataset, Key, Row, document_id
 from connectors.errors import AccessDenied, ConfigurationError, DocumentSkipped, SourceError, SourceUnreachable
 from connectors.fields import Field, Fields
-from connectors.predicate import ALWAYS, Predicate
+from connectors.predicate import ALWAYS, Predicate, fields_in
 from connectors.source import BaseDataSource, Token
 from connectors.sources._csv import AUTO, Csv
-from connectors.sources._files import Entry, Walk, in_thread, meant, shown
+from connectors.sources._files import Entry, Walk, meant, shown
 from connectors.sources._glob import Glob, InvalidGlob
 from connectors.sources._json_lines import JsonLines
 from connectors.sources._parquet import Parquet
 from connectors.sources._snapshot import Snapshot, reading
-from connectors.sources._tables import Format, Numbered, Steps, Survey, Unreadable, fields_in
+from connectors.sources._tables import Format, Numbered, Steps, Survey, Unreadable
 
 ROW: Final = "row"
 """The column of a row's number, followed by underscores while the file has a column of that name."""
@@ -128,13 +129,13 @@ class TabularFilesDataSource(BaseDataSource):
     async def changed(self, token: Token | None, filtering: Filter | None = None) -> tuple[bool, Token | None]:
         """Compare the files by what the system says of them. Files that changed just now may change again unseen."""
         del filtering  # rules choose among rows, not among files
-        [(digest, latest_ns)] = [found async for found in in_thread(self._digest())]
+        [(digest, latest_ns)] = [found async for found in drawn(self._digest())]
         settled = latest_ns < self._now_ns() - SETTLED_NS
         return token is None or token.get("files") != digest, {"files": digest} if settled else None
 
     async def datasets(self) -> Sequence[Dataset]:
         """Return the files by name, each with the schema of its rows, for which it is read to its end."""
-        return [dataset async for dataset in in_thread(self._datasets())]
+        return [dataset async for dataset in drawn(self._datasets())]
 
     def read(
         self,
@@ -149,7 +150,7 @@ class TabularFilesDataSource(BaseDataSource):
         `where` is not used to leave out rows, so the limit counts only where there is none.
         """
         rows = self._rows(dataset, _wanted(dataset, columns, where), after)
-        return in_thread(_first(rows, limit) if limit is not None and where == ALWAYS else rows, enough=1)
+        return drawn(_first(rows, limit) if limit is not None and where == ALWAYS else rows, enough=1)
 
     # What follows blocks, in steps: a generator yields an empty list when it has nothing yet.
 

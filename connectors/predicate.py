@@ -80,6 +80,17 @@ def matches(predicate: Predicate, document: Document) -> bool:
             return any(check(value) for value in values_at(document, field))
 
 
+def fields_in(predicate: Predicate) -> set[str]:
+    """Return the names of all fields that a predicate looks at."""
+    match predicate:
+        case And(parts) | Or(parts):
+            return set().union(*map(fields_in, parts))
+        case Not(part):
+            return fields_in(part)
+        case Comparison(field=name):
+            return {name}
+
+
 def conjunction(*parts: Predicate) -> Predicate:
     """Return one predicate that every part is true of, as flat as can be."""
     flat: list[Predicate] = []

@@ -13,7 +13,7 @@ from connectors.download import Download, Fetch
 from connectors.fields import Fields
 from connectors.filtering.basic import DEFAULT_VALIDATORS
 from connectors.literal import instant_of
-from connectors.predicate import ALWAYS, Predicate
+from connectors.predicate import ALWAYS, Predicate, fields_in
 
 Document = dict[str, Any]
 Yielded = Document | Failed | tuple[Document, Download | Fetch | None]
@@ -130,6 +130,8 @@ class BaseDataSource:
         may be used to fetch less. Made of `datasets` and `read` where a source has these.
         """
         where = filtering.where if filtering is not None else ALWAYS
+        if "_id" in fields_in(where):
+            where = ALWAYS  # a column of that name is something else than the id of a document
         for dataset in await self.datasets():
             async for row in self.read(dataset, where=where):
                 yield row if isinstance(row, Failed) else (self.document_of(dataset, row), None)
@@ -184,9 +186,12 @@ class BaseDataSource:
     def document_of(self, dataset: Dataset, row: Row) -> Document:
         """Return a row as a document: its columns, the id made of its key, and the name of the dataset it is from.
 
-        A column of the name `dataset` is kept and stands for itself.
+        A column of the name `dataset` or `_timestamp` is kept and stands for itself; one of the name `_id` becomes
+        `_id_`, as the document has an id of its own.
         """
         document: Document = {"dataset": dataset.name, **row, "_id": document_id(dataset.name, dataset.key_of(row))}
+        if "_id" in row:
+            document["_id_"] = row["_id"]
         moment = instant_of(row.get(dataset.cursor_field or ""))
         if moment is not None:
             document.setdefault("_timestamp", moment)

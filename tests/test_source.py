@@ -1,0 +1,203 @@
+"""The base of sources: what it makes of rows, and what it takes from classes that know nothing of it."""
+
+from collections.abc import AsyncIterator, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from connectors.byoc import Filter
+from connectors.changes import Failed
+from connectors.configuration import Configuration
+from connectors.dataset import Dataset, Key, Row
+from connectors.fields import Field, Fields
+from connectors.filtering.basic import DEFAULT_VALIDATORS
+from connectors.predicate import ALWAYS, Predicate
+from connectors.source import BaseDataSource, fields_of, has, opened
+
+PEOPLE = Dataset("people", primary_key=("n",), cursor_field="at")
+ROWS: dict[str, list[Row | Failed]] = {
+    "people": [{"n": 1, "name": "Ada", "at": "2024-01-01T00:00:00Z"}, Failed("people/2", "half a row")],
+    "notes": [{"_id": "a", "dataset": "mine", "_timestamp": "now"}],
+}
+
+
+class Rows(BaseDataSource):
+    """Two datasets, and what it was asked for."""
+
+    def __init__(self, configuration: Configuration) -> None:
+        super().__init__(configuration)
+        self.asked: list[Predicate] = []
+
+    async def datasets(self) -> Sequence[Dataset]:
+        return [PEOPLE, Dataset("notes", primary_key=("_id",))]
+
+    async def read(
+        self,
+        dataset: Dataset,
+        columns: Sequence[str] | None = None,
+        where: Predicate = ALWAYS,
+        after: Key | None = None,
+        limit: int | None = None,
+    ) -> AsyncIterator[Row | Failed]:
+        self.asked.append(where)
+        for row in ROWS[dataset.name]:
+            yield row
+
+
+class Duck:
+    """Knows nothing of the base."""
+
+    def __init__(self) -> None:
+        self.closed = 0
+
+    @classmethod
+    def get_default_configuration(cls) -> dict[str, Any]:
+        return {"host": {"label": "Host", "type": "str", "value": "here"}}
+
+    async def ping(self) -> None: ...
+
+    async def close(self) -> None:
+        self.closed += 1
+
+
+class Entered(Duck):
+    """Is entered, and left instead of closed."""
+
+    async def __aenter__(self) -> str:
+        return "entered"
+
+    async def __aexit__(self, *error: object) -> None:
+        self.closed += 10
+
+
+def rule(field: str) -> dict[str, Any]:
+    return {"id": "1", "policy": "exclude", "field": field, "rule": "equals", "value": "x", "order": 1}
+
+
+def rows() -> Rows:
+    return Rows(Configuration(Fields(), {}))
+
+
+async def test_documents_are_made_of_rows() -> None:
+    found = [one async for one in rows().get_docs()]
+    moment = datetime(2024, 1, 1, tzinfo=UTC)
+    assert found == [
+        (
+            {
+                "dataset": "people",
+                "n": 1,
+                "name": "Ada",
+                "at": "2024-01-01T00:00:00Z",
+                "_id": "people/1",
+                "_timestamp": moment,
+            },
+            None,
+        ),
+        Failed("people/2", "half a row"),
+        ({"dataset": "mine", "_timestamp": "now", "_id": "notes/a", "_id_": "a"}, None),
+    ]
+
+
+async def test_what_rules_look_at_is_pushed_down() -> None:
+    source = rows()
+    filtering = Filter({"rules": [rule("name")]})
+    _ = [one async for one in source.get_docs(filtering)]
+    assert source.asked == [filtering.where] * 2
+
+
+async def test_a_rule_about_ids_of_documents_is_not_mistaken_for_one_about_a_column() -> None:
+    source = rows()
+    _ = [one async for one in source.get_docs(Filter({"rules": [rule("_id"), {**rule("name"), "id": "2"}]}))]
+    assert source.asked == [ALWAYS, ALWAYS]
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda source: source.get_docs_incrementally(None),
+        lambda source: source.get_access_control(),
+        lambda source: source.native_query("x"),
+        lambda source: source.read(PEOPLE),
+    ],
+)
+def test_what_a_source_does_not_have_is_named(call: Any) -> None:
+    with pytest.raises(NotImplementedError, match=r"BaseDataSource has no \w+\(\)"):
+        call(BaseDataSource(Configuration(Fields(), {})))
+
+
+async def test_what_a_source_does_not_have_is_named_when_it_is_waited_for() -> None:
+    source = BaseDataSource(Configuration(Fields(), {}))
+    calls = [source.ping(), source.get_doc("1"), source.datasets(), source.erase(PEOPLE, ALWAYS), source.health()]
+    for call in calls:
+        with pytest.raises(NotImplementedError, match="BaseDataSource has no"):
+            await call
+
+
+async def test_a_source_that_can_not_tell_says_that_it_changed() -> None:
+    assert await rows().changed({"any": "token"}, Filter()) == (True, None)
+
+
+def test_what_a_class_has_of_its_own_is_told_from_what_it_inherits() -> None:
+    assert has(Rows, "read")
+    assert has(rows(), "datasets")
+    assert not has(Rows, "changed")
+    assert not has(rows(), "get_docs")
+    assert has(Duck, "ping")
+    assert not has(Duck(), "get_docs")
+
+
+def test_fields_are_those_declared_or_those_of_the_plain_configuration() -> None:
+    class Declared(BaseDataSource):
+        fields = Fields(Field("port", "Port", type=int))
+
+    class Plain(BaseDataSource):
+        @classmethod
+        def get_default_configuration(cls) -> dict[str, Any]:
+            return Duck.get_default_configuration()
+
+    assert list(fields_of(Declared)) == ["port"]
+    assert list(fields_of(Plain)) == list(fields_of(Duck)) == ["host"]
+    assert len(fields_of(BaseDataSource)) == 0
+
+
+async def test_a_source_is_closed_once_however_it_is_left() -> None:
+    duck, entered = Duck(), Entered()
+    async with opened(duck) as source:
+        assert source is duck
+    with pytest.raises(LookupError):
+        async with opened(duck):
+            raise LookupError
+    async with opened(entered) as source:
+        assert source == "entered"
+    assert (duck.closed, entered.closed) == (2, 10)
+
+
+async def test_the_base_closes_when_it_is_left() -> None:
+    class Closing(BaseDataSource):
+        closed = 0
+
+        async def close(self) -> None:
+            self.closed += 1
+
+    async with opened(Closing(Configuration(Fields(), {}))) as source:
+        assert source.closed == 0
+    assert source.closed == 1
+
+
+def test_features_say_what_a_class_can() -> None:
+    class Able(BaseDataSource):
+        advanced_rules_enabled = True
+        incremental_sync_enabled = True
+
+    assert Able.features() == {
+        "sync_rules": {"basic": {"enabled": True}, "advanced": {"enabled": True}},
+        "document_level_security": {"enabled": False},
+        "incremental_sync": {"enabled": True},
+        "native_connector_api_keys": {"enabled": True},
+    }
+
+
+def test_the_older_name_of_the_validators_is_kept() -> None:
+    assert BaseDataSource.basic_rule_validators() == BaseDataSource.basic_rules_validators() == [*DEFAULT_VALIDATORS]
+    assert BaseDataSource(Configuration(Fields(), {})).advanced_rules_validators() == []

@@ -1,8 +1,9 @@
 """Literals: what a person would expect of a comparison, whatever a document holds."""
 
-from datetime import UTC, date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, time, timedelta, timezone
 from decimal import Decimal
 from enum import IntEnum, StrEnum
+from fractions import Fraction
 from typing import Any
 from uuid import UUID
 
@@ -64,6 +65,11 @@ def holds(value: object, how: str, text: str) -> bool:
         (True, "contains", "ru"),
         (["x", "abc"], "contains", "b"),
         (UUID(int=1), "ends_with", "0001"),
+        (Fraction(10), ">", "9"),
+        (time(10), "<", "9:00"),
+        ("ba", "regex", "a|b"),
+        ("b", "regex", "^a*b"),
+        ("abc", "regex", "^ab"),
         (UUID(int=1), "equals", "00000000-0000-0000-0000-000000000001"),
     ],
 )

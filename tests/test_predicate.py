@@ -61,6 +61,8 @@ def test_nothing_in_particular_is_always_and_never() -> None:
         ({"a.b": 2, "a": {"b": 1}}, False),
         ({"a": [{"b": 2}, {"b": 1}]}, True),
         ({"a": {"b": [2, 1]}}, True),
+        ({"a": [{"b": [2, 1]}]}, True),
+        ({"a": [{"b": [2, [1]]}]}, False),
         ({"a": 1}, False),
         ({"a": [1]}, False),
         ({}, False),

@@ -107,7 +107,6 @@ def long_names(tmp_path: Path) -> Path:
     folder.mkdir(parents=True)
     for name in (b"one", b"other", b"\xe9"):
         (folder / os.fsdecode(name)).write_bytes(name)
-    (tmp_path / "%//#").parent.mkdir(exist_ok=True)
     return tmp_path
 
 
@@ -144,6 +143,11 @@ async def test_a_document_read_alone_is_the_one_of_the_walk(root: Path, long_nam
 async def test_what_the_walk_would_not_yield_is_no_document(root: Path, document_id: str) -> None:
     (root / "café.txt").touch()
     assert await source(root).get_doc(document_id) is None
+
+
+async def test_a_path_that_is_too_long_for_an_id_is_none(long_names: Path) -> None:
+    for document in (await documents(long_names)).values():
+        assert await source(long_names).get_doc(document["path"]) is None
 
 
 async def test_a_document_that_is_not_selected_is_not_read_alone(root: Path) -> None:

@@ -69,7 +69,7 @@ FOLDERS = st.dictionaries(
 
 
 @given(FOLDERS, st.sampled_from(CHANGES), st.data())
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_any_change_of_the_tree_changes_the_token_and_nothing_else_does(
     files: dict[tuple[str, str], bytes], change: Callable[[Path, Path], object], data: st.DataObject
 ) -> None:
@@ -87,6 +87,17 @@ def test_any_change_of_the_tree_changes_the_token_and_nothing_else_does(
         let_time_pass(root)
         change(root / "/".join(one).lstrip("/"), root / "/".join(other).lstrip("/"))
         assert asyncio.run(has_changed(root, token)) is True
+
+
+async def test_files_that_only_their_folders_tell_apart_change_the_token(root: Path) -> None:
+    (root / "docs" / "twins").mkdir()
+    token = await token_of(root)
+    await asyncio.to_thread((root / "docs" / "deep").rename, root / "docs" / "high")
+    assert await has_changed(root, token)
+    token = await token_of(root)
+    for path, name in (("high", "aside"), ("twins", "high"), ("aside", "twins")):
+        await asyncio.to_thread((root / "docs" / path).rename, root / "docs" / name)
+    assert await has_changed(root, token)
 
 
 ANSWER = """

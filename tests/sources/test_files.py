@@ -125,6 +125,14 @@ def test_a_link_out_of_the_root_leads_nowhere(root: Path, target: str, follow_li
             walk.open(name)
 
 
+def test_a_link_to_a_folder_of_a_longer_name_leads_nowhere(root: Path) -> None:
+    (root.parent / "root2").mkdir()
+    (root / "2").mkdir()
+    (root / "2" / "file").touch()
+    (root / "link").symlink_to("../root2")
+    assert walked(root, follow_links=True) == ["2/file", "docs/deep/page.md", "plain.txt"]
+
+
 def test_a_link_to_a_link_out_of_the_root_leads_nowhere(root: Path) -> None:
     (root / "way").symlink_to(root.parent / "outside")
     (root / "link").symlink_to("way/secret.txt")

@@ -47,7 +47,8 @@ _WITHIN: Final[Mapping[Operator, Callable[[str], Callable[[str], bool]]]] = {
     Operator.STARTS_WITH: lambda wanted: lambda text: text.startswith(wanted),
     Operator.ENDS_WITH: lambda wanted: lambda text: text.endswith(wanted),
 }
-_PLAIN_START: Final = re.compile(r"\^?(?P<text>[A-Za-z0-9_/:,;=@ -]*)")
+_PLAIN_START: Final = re.compile(r"\^?(?P<text>[A-Za-z0-9_/:,;=@ -]*)(?:\Z|[.\[]|\((?!\?)|\\[^QE])")
+"""Letters, and what begins another part: behind anything else may stand that the last letter need not be there."""
 SEVERAL: Final = (list, tuple, set, frozenset)
 """What counts as several values."""
 
@@ -191,10 +192,7 @@ def _pattern_check(pattern: Pattern) -> Callable[[str], bool]:
 def _prefix_of(pattern: str) -> str:
     """Return what every text that matches begins with, as far as that is plain to see."""
     start = _PLAIN_START.match(pattern)
-    if start is None or "|" in pattern:
-        return ""
-    optional = pattern[start.end() :].startswith(("*", "?", "{"))
-    return start["text"][:-1] if optional else start["text"]
+    return "" if start is None or "|" in pattern else start["text"]
 
 
 def _text_check(how: Operator, literal: Literal) -> Check:

@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connectors.literal import Literal, Operator, check_of
@@ -69,6 +69,8 @@ def holds(value: object, how: str, text: str) -> bool:
         (time(10), "<", "9:00"),
         ("ba", "regex", "a|b"),
         ("b", "regex", "^a*b"),
+        ("b", "regex", "a(?i)*b"),
+        ("b", "regex", r"a\Q\E*b"),
         ("abc", "regex", "^ab"),
         (UUID(int=1), "equals", "00000000-0000-0000-0000-000000000001"),
     ],
@@ -144,10 +146,11 @@ def test_numbers_are_ordered_as_numbers(value: int | Decimal, other: int, how: O
         assert check_of(how, Literal(str(other)))(value) is order[how]
 
 
-PIECES = st.sampled_from(["a", "b", "^", "/", "-", "(?i)", "(a|b)", "|", ".", r"\d", "[ab]", "$"])
+PIECES = st.sampled_from(["a", "b", "^", "/", "-", "(?i)", "()", "(a|b)", "|", r"\Q", r"\E", ".", r"\d", "[ab]", "$"])
 TIMES = st.sampled_from(["", "", "*", "+", "?", "{0}", "{2}", "*?"])
 
 
+@settings(max_examples=300)
 @given(st.lists(st.tuples(PIECES, TIMES), max_size=5), st.text("ab/-A1", max_size=5))
 def test_a_pattern_with_a_plain_beginning_matches_as_any_other(pieces: list[tuple[str, str]], text: str) -> None:
     pattern = "".join(map("".join, pieces))

@@ -77,7 +77,7 @@ def ordered(value: Any, how: str, wanted: str) -> bool:
         return how == "equals" and flag(wanted) is value
     if isinstance(value, int | float | Decimal):
         other = number(wanted)
-        if other is None or math.isnan(value):
+        if other is None or (not isinstance(value, int) and math.isnan(value)):
             return False
         return compare(value, float(other) if isinstance(value, float) else other)
     if isinstance(value, date):

@@ -34,10 +34,16 @@ class SourceCase:
     """How long anything may take."""
     cancel_limit_s: ClassVar[float] = 1.0
     """How long it may take until a walk that is cancelled has ended."""
+    settle_limit_s: ClassVar[float] = 2.0
+    """How long connections may take to close once their source was closed."""
     block_limit_s: ClassVar[float] = 0.25
     """How long the event loop may stand still."""
+    documents_of_many: ClassVar[int] = 10_000
+    """How many documents the source of the fixture `many` has at the least."""
     spare_bytes: ClassVar[int] = 4 * 1024 * 1024
     """What a walk may always need, however little memory its documents would take."""
+    most_walks: ClassVar[int] = 60
+    """How many walks are made with basic rules."""
     most_predicates: ClassVar[int] = 600
     """How many conditions are pushed down, shared out among the datasets."""
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
-from itertools import pairwise
+from itertools import islice, pairwise, zip_longest
 from typing import Any, Final
 
 from connectors.literal import Literal, Operator, instant_of, text_of
@@ -18,22 +18,30 @@ STRANGE: Final = (
 PATTERNS: Final = ("", ".*", "^$", "[", "(?i)a", r"\d+", ".")
 MOST_VALUES: Final = 6
 MISSING: Final = "no such column"
+EARLIEST: Final = datetime.min.replace(tzinfo=UTC) + timedelta(days=2)
+LATEST: Final = datetime.max.replace(tzinfo=UTC) - timedelta(days=2)
 _EAST: Final = timezone(timedelta(hours=5, minutes=30))
 
 
 def comparisons_of(rows: Sequence[Mapping[str, Any]], most: int) -> list[Comparison]:
-    """Return comparisons of each column with its own values, their likes and strange ones; at most so many."""
+    """Return at most so many comparisons, as many of each column and operator.
+
+    First comes one with a value of the column itself, then its other values, texts that are nearly one, strange ones.
+    """
     columns = list(dict.fromkeys(name for row in rows for name in row))
-    found: list[Comparison] = []
+    lists: list[list[Comparison]] = []
     for name in [*columns, MISSING]:
         values = list({repr(row[name]): row[name] for row in rows if row.get(name) is not None}.values())
-        texts = dict.fromkeys(text for value in values[:MOST_VALUES] for text in _likes(value))
+        own = [text for value in values[:MOST_VALUES] for text in _texts(value)]
+        near = [text for value in values[:MOST_VALUES] for text in _likes(value)]
         for how in Operator:
-            chosen = (
-                [re.escape(text) for text in texts] + list(PATTERNS) if how is Operator.REGEX else [*texts, *STRANGE]
-            )
-            found += [Comparison(name, how, Literal(text)) for text in chosen]
-    return _thinned(found, most)
+            turn = len(lists)  # so that not all of them begin with the same
+            chosen = list(dict.fromkeys([*_turned(own, turn), *_turned([*near, *STRANGE], 7 * turn)]))
+            if how is Operator.REGEX:
+                chosen = [*map(re.escape, chosen[:1]), *_turned([*PATTERNS, *map(re.escape, chosen[1:])], turn)]
+            lists.append([Comparison(name, how, Literal(text)) for text in chosen])
+    rounds = zip_longest(*lists)
+    return list(islice((one for round_ in rounds for one in round_ if one is not None), most))
 
 
 def predicates_of(comparisons: Sequence[Comparison]) -> Iterator[Predicate]:
@@ -49,25 +57,22 @@ def predicates_of(comparisons: Sequence[Comparison]) -> Iterator[Predicate]:
     yield from (And(), Or(), Not(And()), Not(Or()), And((Or(),)))
 
 
+def _texts(value: object) -> list[str]:
+    """Return a value as a text; of several values each."""
+    several = list(value)[:MOST_VALUES] if isinstance(value, list | tuple | set | frozenset) else [value]
+    return [text for one in several if (text := text_of(one)) is not None]
+
+
 def _likes(value: object) -> Iterator[str]:
-    """Yield a value as a text, and texts that are nearly it."""
-    if isinstance(value, list | tuple | set | frozenset):
-        for one in list(value)[:MOST_VALUES]:
-            yield from _likes(one)
-        return
-    text = text_of(value)
-    if text is None:
-        return
-    yield from (text, text[:1], text[-2:], text[1:-1], text.swapcase(), f" {text}", f"{text} ", f"{text}0")
+    """Yield texts that are nearly a value."""
+    for text in _texts(value):
+        yield from (text[:1], text[-2:], text[1:-1], text.swapcase(), f" {text}", f"{text} ", f"{text}0")
     if isinstance(value, int | float | Decimal) and not isinstance(value, bool):
         yield from _nearly(value)
     instant = instant_of(value)
-    if instant is not None and datetime.min.replace(tzinfo=UTC) + timedelta(days=2) < instant < _LATEST:
+    if instant is not None and EARLIEST < instant < LATEST:
         yield from (instant.astimezone(_EAST).isoformat(), instant.date().isoformat())
         yield from ((instant + timedelta(microseconds=step)).isoformat() for step in (-1, 1))
-
-
-_LATEST: Final = datetime.max.replace(tzinfo=UTC) - timedelta(days=2)
 
 
 def _nearly(value: float | Decimal) -> Iterator[str]:
@@ -76,8 +81,6 @@ def _nearly(value: float | Decimal) -> Iterator[str]:
         yield from (str(number + 1), str(number - Decimal("0.5")), str(-number), f"{number:e}")
 
 
-def _thinned(comparisons: list[Comparison], most: int) -> list[Comparison]:
-    """Return some of each kind: every so many-th of a list that goes through columns and operators in order."""
-    if len(comparisons) <= most:
-        return comparisons
-    return [comparisons[place * len(comparisons) // most] for place in range(most)]
+def _turned(texts: list[str], turn: int) -> list[str]:
+    place = turn % len(texts) if texts else 0
+    return texts[place:] + texts[:place]

@@ -93,7 +93,7 @@ class Rows(SourceCase):
             for dataset, rows, predicates in cases:
                 known = {canonical(dataset.key_of(row)): row for row in rows}
                 for where, test in predicates:
-                    got = await _read_where(source, dataset, where)
+                    got = await _pushed(source, dataset, where=where)
                     for row in got:
                         whole = known.get(canonical(dataset.key_of(row)))
                         same = whole is not None and not difference_of(whole, row)
@@ -114,7 +114,7 @@ class Rows(SourceCase):
                     limit, place = LIMITS[number % len(LIMITS)], number % (len(rows) + 1) - 1
                     after = dataset.key_of(rows[place]) if place >= 0 else None
                     wanted = [row for row in rows[place + 1 :] if test(row)][:limit]
-                    got = await _read(source, dataset, where=where, after=after, limit=limit)
+                    got = await _pushed(source, dataset, where=where, after=after, limit=limit)
                     found = _differing(wanted, [row for row in got if test(row)][: len(wanted)])
                     text = _call(dataset, where=where, after=after, limit=limit)
                     promise(not found, f"{text} does not yield the first {limit} rows that match: {found}.")
@@ -147,11 +147,12 @@ async def _read(source: Any, dataset: Dataset, **given: Any) -> list[Row]:  # no
     return found
 
 
-async def _read_where(source: Any, dataset: Dataset, where: Predicate) -> list[Row]:  # noqa: ANN401 - any source
+async def _pushed(source: Any, dataset: Dataset, **given: Any) -> list[Row]:  # noqa: ANN401 - any source
+    """Return the rows that are read with a condition, which no source may fail at."""
     try:
-        return await _read(source, dataset, where=where)
+        return await _read(source, dataset, **given)
     except Exception as error:  # noqa: BLE001 - whatever is raised is wrong
-        fail(f"{_call(dataset, where=where)} raised {error!r}: leave out of the query what it can't say.")
+        fail(f"{_call(dataset, **given)} raised {error!r}: leave out of the query what it can't say.")
 
 
 def _differing(wanted: Sequence[Row], got: Sequence[Row]) -> str:

@@ -2,7 +2,7 @@
 
 import inspect
 from itertools import cycle
-from typing import Any, Final
+from typing import Any
 
 import pytest
 
@@ -17,7 +17,6 @@ from connectors.testing.source.promise import applies, fail, promise
 from connectors.testing.source.subject import Settings, Subject
 from connectors.testing.source.walked import documents_of
 
-MOST_WALKS: Final = 60
 Wire = dict[str, Any]
 
 
@@ -29,7 +28,7 @@ class SyncRules(SourceCase):
         applies(getattr(self.source, "basic_rules_enabled", True), "it has no basic rules")
         async with subject.opened(settings) as source:
             documents = await documents_of(source)
-            for wire in _rules_about(list(documents.values()), MOST_WALKS):
+            for wire in _rules_about(list(documents.values()), self.most_walks):
                 keeps = Rules.of(wire).keeps
                 got = await documents_of(source, Filter({"rules": wire}))
                 lost = next((id_ for id_, one in documents.items() if id_ not in got and keeps(one)), None)

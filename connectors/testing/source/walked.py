@@ -9,7 +9,7 @@ from connectors.byoc import Filter
 from connectors.changes import Failed
 from connectors.download import Download, download_of
 from connectors.source import Document
-from connectors.testing.source.promise import fail, promise
+from connectors.testing.source.promise import fail
 from connectors.testing.source.serializable import canonical
 
 
@@ -23,10 +23,10 @@ class Walked:
     @classmethod
     def of(cls, yielded: object) -> "Walked":
         """Return what was yielded, taken apart. Fails for what a walk may not yield."""
-        promise(
-            not isinstance(yielded, Failed),
-            f"The walk yielded {yielded}: the documents of the fixture `settings` have to be readable, all of them.",
-        )
+        if isinstance(yielded, Failed):
+            fail(
+                f"The walk yielded {yielded}: the documents of the fixture `settings` have to be readable, all of them."
+            )
         document, given = yielded if isinstance(yielded, tuple) and len(yielded) == 2 else (yielded, None)
         if not isinstance(document, dict) or not (given is None or callable(given)):
             fail(f"The walk yielded {yielded!r}: yield a dict, (dict, Download or None), or a Failed.")
@@ -36,8 +36,9 @@ class Walked:
     def id(self) -> str:
         """The document's id; fails for one that has none that is a text."""
         found = self.document.get("_id")
-        promise(isinstance(found, str), f"The document {self.document!r} has no `_id` that is a text.")
-        return str(found)
+        if not isinstance(found, str):
+            fail(f"The document {self.document!r} has no `_id` that is a text.")
+        return found
 
     @property
     def said(self) -> Document:

@@ -2,7 +2,6 @@
 
 import asyncio
 from contextlib import aclosing
-from typing import Final
 
 from connectors.errors import ConnectorsError
 from connectors.testing.source.case import SourceCase
@@ -10,9 +9,6 @@ from connectors.testing.source.held import Held, left_over
 from connectors.testing.source.promise import fail, promise
 from connectors.testing.source.subject import Action, Broken, Settings, Subject, done
 from connectors.testing.source.walked import difference, documents_of, walk
-
-SETTLING_S: Final = 2.0
-"""How long connections may take to close after a source was closed."""
 
 
 class Walking(SourceCase):
@@ -50,7 +46,7 @@ class Walking(SourceCase):
         for moment, act in moments.items():
             before = Held.now()
             await done(act)
-            left = await left_over(before, within_s=SETTLING_S)
+            left = await left_over(before, within_s=self.settle_limit_s)
             promise(not left, f"{subject.name}, closed {moment}, leaves {left}: end it in close() or __aexit__.")
 
     async def test_a_walk_that_is_cancelled_ends_at_once(self, subject: Subject, many: Settings) -> None:
@@ -76,7 +72,7 @@ class Walking(SourceCase):
         _promise_cancelled(task, subject.name)
         slow = f"A walk that is cancelled took {took:.1f} s to end: stop threads between pages, and wait with a limit."
         promise(took < self.cancel_limit_s, slow)
-        left = await left_over(before, within_s=SETTLING_S)
+        left = await left_over(before, within_s=self.settle_limit_s)
         promise(not left, f"{subject.name}, cancelled in mid-walk, leaves {left}: end it in close() or __aexit__.")
 
     async def test_a_page_that_cannot_be_read_ends_the_walk_with_an_error(

@@ -1,11 +1,13 @@
 """Sources and validators of every kind that somebody may write."""
 
 from collections.abc import AsyncIterator, Sequence
+from types import SimpleNamespace
 from typing import Any
 
 from connectors.byoc import Filter
 from connectors.configuration import Configuration
 from connectors.fields import Fields
+from connectors.filtering.chain import validate
 from connectors.filtering.validation import (
     AdvancedRules,
     AdvancedRulesValidator,
@@ -15,6 +17,10 @@ from connectors.filtering.validation import (
     WireRule,
 )
 from connectors.source import BaseDataSource
+
+SNIPPET = "advanced_snippet"
+DEFECT = "This is a defect of the source, not of the rules."
+Result = SyncRuleValidationResult
 
 
 class MyValidator(AdvancedRulesValidator):
@@ -65,3 +71,28 @@ class MyDataSource(BaseDataSource):
 
 def source_of(kind: type[BaseDataSource]) -> BaseDataSource:
     return kind(Configuration(Fields(), {}))
+
+
+class Never(BasicRuleValidator):
+    @classmethod
+    def validate(cls, rule: Any) -> Result:
+        return bad(rule["id"], cls.__name__)
+
+
+def source(*basic: Any, advanced: Any = (), **more: Any) -> Any:
+    """A source of no base class, with these validators."""
+    methods = {"basic_rules_validators": lambda: list(basic), "advanced_rules_validators": lambda: advanced}
+    return SimpleNamespace(**methods, **more)
+
+
+def bad(own: str, message: str) -> Result:
+    return Result.invalid_result(own, message)
+
+
+async def errors(asked: object, rules: Any = (), snippet: Any = None, **more: Any) -> dict[str, list[str]]:
+    found = await validate(asked, {"rules": list(rules), SNIPPET: {"value": snippet}}, **more)
+    assert found.wire() == {
+        "state": "invalid" if found.errors else "valid",
+        "errors": [{"ids": list(error.ids), "messages": list(error.messages)} for error in found.errors],
+    }
+    return {error.ids[0]: list(error.messages) for error in found.errors}

@@ -1,7 +1,7 @@
 """The chain: every validator is asked, of whatever kind, and nothing but its word makes rules valid."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from types import SimpleNamespace
 from typing import Any, ClassVar
 
@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connectors.errors import AccessDenied
 from connectors.filtering.basic import DEFAULT_VALIDATORS, RuleByItself
 from connectors.filtering.chain import LIMIT_S, ValidatedRules, validate, validate_all
 from connectors.filtering.findings import LONGEST_ID, LONGEST_MESSAGE
@@ -21,38 +20,23 @@ from connectors.filtering.validation import (
     BasicRuleValidator,
     FilteringValidation,
     RuleError,
-    SyncRuleValidationResult,
 )
 from connectors.source import BaseDataSource
-from connectors.testing.virtual_time import virtual_time
-from tests.filtering.sources import MyDataSource, MyValidator, source_of
+from tests.filtering.sources import (
+    DEFECT,
+    SNIPPET,
+    MyDataSource,
+    MyValidator,
+    Never,
+    Result,
+    bad,
+    errors,
+    source,
+    source_of,
+)
 from tests.filtering.wire import ANYTHING, HOSTILE, Json, almost_rules, rule
 
 VALID = FilteringValidation()
-SNIPPET = "advanced_snippet"
-DEFECT = "This is a defect of the source, not of the rules."
-Result = SyncRuleValidationResult
-
-
-def source(*basic: Any, advanced: Any = (), **more: Any) -> Any:
-    """A source of no base class, with these validators."""
-    methods = {"basic_rules_validators": lambda: list(basic), "advanced_rules_validators": lambda: advanced}
-    return SimpleNamespace(**methods, **more)
-
-
-def bad(own: str, message: str) -> Result:
-    return Result.invalid_result(own, message)
-
-
-async def errors(asked: object, rules: Any = (), snippet: Any = None, **more: Any) -> dict[str, list[str]]:
-    found = await validate(asked, {"rules": list(rules), SNIPPET: {"value": snippet}}, **more)
-    assert found.wire() == {
-        "state": "invalid" if found.errors else "valid",
-        "errors": [{"ids": list(error.ids), "messages": list(error.messages)} for error in found.errors],
-    }
-    return {error.ids[0]: list(error.messages) for error in found.errors}
-
-
 # What is said and how it is told.
 
 
@@ -187,12 +171,6 @@ async def test_advanced_validators_are_asked_only_about_rules_that_are_there() -
     assert await validate(asked, {}) == VALID
 
 
-class Never(BasicRuleValidator):
-    @classmethod
-    def validate(cls, rule: Any) -> Result:
-        return bad(rule["id"], cls.__name__)
-
-
 class Older(BaseDataSource):
     @classmethod
     def basic_rule_validators(cls) -> list[Any]:
@@ -290,157 +268,6 @@ class Off(MyDataSource):
 )
 async def test_rules_that_a_source_does_not_have_are_errors(asked: object, expected: Json) -> None:
     assert await errors(asked, [rule("DEFAULT", policy="include"), rule()], {"folder": 1}) == expected
-
-
-# Validators that fail.
-
-
-def raising(error: BaseException) -> Callable[..., Any]:
-    def fails(rule: Any) -> Any:
-        raise error
-
-    return fails
-
-
-class Abstract(AdvancedRulesValidator):
-    pass
-
-
-class NeedsMore(AdvancedRulesValidator):
-    def __init__(self, source: object) -> None:
-        raise AssertionError
-
-    def validate(self, advanced_rules: Any) -> Any:
-        raise AssertionError
-
-
-class Unprintable(Exception):
-    def __str__(self) -> str:
-        raise ValueError
-
-
-@pytest.mark.parametrize(
-    ("answer", "message"),
-    [
-        (raising(KeyError("id")), f"X failed: KeyError: 'id'. {DEFECT}"),
-        (raising(RecursionError("deep")), f"X failed: RecursionError: deep. {DEFECT}"),
-        (raising(TimeoutError("slow")), f"X failed: TimeoutError: slow. {DEFECT}"),
-        (raising(AccessDenied("Mine refuses.", hint="Ask.")), "X could not check this: Mine refuses. Ask."),
-        (lambda rule: None, f"X failed: TypeError: it returned a NoneType, not a SyncRuleValidationResult. {DEFECT}"),
-        (lambda rule: True, f"X failed: TypeError: it returned a bool, not a SyncRuleValidationResult. {DEFECT}"),
-        (lambda rule: [True], f"X failed: TypeError: it returned a bool, not a SyncRuleValidationResult. {DEFECT}"),
-        (lambda rule: "valid", f"X failed: TypeError: it returned a str, not a SyncRuleValidationResult. {DEFECT}"),
-        (lambda rule: Result(None, None, None), "X says that this is not valid."),  # type: ignore[arg-type]
-        (lambda rule: Result("", is_valid=False), "X says that this is not valid."),
-    ],
-)
-async def test_a_validator_that_fails_is_an_error_about_what_it_was_asked(
-    answer: Callable[..., Any], message: str
-) -> None:
-    class X:
-        def validate(self, rule: Any) -> Any:
-            return answer(rule)
-
-    found = await errors(source(X(), Never, advanced=[X(), MyValidator()]), [rule("r1"), rule("r2")], {"a": 1})
-    assert found == {
-        "r1": [message, "Never"],
-        "r2": [message, "Never"],
-        SNIPPET: [message, "There is no folder."],
-    }
-
-
-async def test_an_error_that_can_not_be_printed_is_told_by_its_type() -> None:
-    found = await errors(source(SimpleNamespace(validate=raising(Unprintable()))), [rule()])
-    assert [("Unprintable" in one, one.endswith(DEFECT)) for one in found["r1"]] == [(True, True)]
-
-
-@pytest.mark.parametrize(
-    ("validator", "start"),
-    [
-        (SimpleNamespace(), "SimpleNamespace failed: TypeError: it has no validate()"),
-        (5, "int failed: TypeError: it has no validate()"),
-        (None, "NoneType failed: TypeError: it has no validate()"),
-    ],
-)
-async def test_what_is_no_validator_is_an_error(validator: object, start: str) -> None:
-    assert await errors(source(validator, advanced=[validator]), [rule()], [1]) == {
-        "rules": [f"{start}. {DEFECT}"],
-        SNIPPET: [f"{start}. {DEFECT}"],
-    }
-
-
-async def test_a_class_that_can_not_be_made_an_instance_is_an_error() -> None:
-    found = await errors(source(advanced=[Abstract, NeedsMore]), [], [1])
-    starts = [
-        "Abstract failed: TypeError: Can't instantiate abstract class Abstract",
-        "NeedsMore failed: TypeError: NeedsMore.__init__() missing 1 required positional argument: 'source'. ",
-    ]
-    assert [one[: len(start)] for one, start in zip(found[SNIPPET], starts, strict=True)] == starts
-
-
-@pytest.mark.parametrize(
-    ("method", "reason"),
-    [
-        (lambda: None, "TypeError: it returned nothing"),
-        (lambda: 1 / 0, "ZeroDivisionError: division by zero"),
-    ],
-)
-async def test_a_source_that_can_not_name_its_validators_is_an_error(method: Any, reason: str) -> None:
-    asked = SimpleNamespace(basic_rules_validators=method, advanced_rules_validators=method, basic_rule_validators=list)
-    assert await errors(asked, [rule()], [1]) == {
-        "rules": [f"basic_rules_validators() failed: {reason}. {DEFECT}"],
-        SNIPPET: [f"advanced_rules_validators() failed: {reason}. {DEFECT}"],
-    }
-
-
-@virtual_time
-async def test_a_validator_that_does_not_answer_is_an_error_and_the_others_are_asked() -> None:
-    class Stuck(BasicRuleValidator):
-        async def validate(self, rule: Any) -> Any:  # type: ignore[override]
-            if rule["id"] == "r1":
-                return bad("r1", "Stuck before.")
-            return await asyncio.Event().wait()
-
-    class Slow(AdvancedRulesValidator):
-        async def validate(self, advanced_rules: Any) -> Result:
-            await asyncio.sleep(4)
-            return bad(SNIPPET, "Slow")
-
-    class Stubborn(AdvancedRulesValidator):
-        async def validate(self, advanced_rules: Any) -> Result:
-            try:
-                await asyncio.sleep(6)
-            except asyncio.CancelledError:
-                return Result.valid_result(SNIPPET)
-            raise AssertionError
-
-    async def never() -> list[Any]:
-        await asyncio.Event().wait()
-        raise AssertionError
-
-    asked = source(Stuck(), Never, advanced=[Slow(), Stubborn()])
-    assert await errors(asked, [rule("r1"), rule("r2")], [1], limit_s=5) == {
-        "r1": ["Stuck before.", "Never"],
-        "r2": ["Never"],
-        "rules": ["Stuck did not answer within 5 s."],
-        SNIPPET: ["Slow", "Stubborn did not answer within 5 s."],
-    }
-    assert await errors(SimpleNamespace(basic_rules_validators=never), limit_s=0.5) == {
-        "rules": ["basic_rules_validators() did not answer within 0.5 s."]
-    }
-
-
-@virtual_time
-async def test_cancellation_is_no_answer() -> None:
-    class Stuck(AdvancedRulesValidator):
-        async def validate(self, advanced_rules: Any) -> Any:
-            await asyncio.Event().wait()
-
-    task = asyncio.create_task(errors(source(advanced=[Stuck()]), [], [1]))
-    await asyncio.sleep(1)
-    task.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await task
 
 
 async def test_other_tasks_get_their_turn_while_very_many_rules_are_checked() -> None:

@@ -17,7 +17,7 @@ KEY = "a key of some length"
 class TestLetters(SourceContract):
     source = LettersDataSource
     valid_rules = ({"senders": ["a"]}, {"senders": []})
-    invalid_rules = ([], {"senders": "a"})
+    invalid_rules = (["a"], {"senders": "a"})
 
     @pytest.fixture
     def settings(self, tmp_path: Path) -> Settings:

@@ -12,6 +12,7 @@ from connectors.dataset import Dataset, Key, Row, document_id
 from connectors.download import Download, Fetch
 from connectors.fields import Fields
 from connectors.filtering.basic import DEFAULT_VALIDATORS
+from connectors.filtering.validators import Validators
 from connectors.literal import instant_of
 from connectors.predicate import ALWAYS, Predicate, fields_in
 
@@ -53,6 +54,7 @@ class BaseDataSource:
 
     basic_rules_enabled: ClassVar[bool] = True
     advanced_rules_enabled: ClassVar[bool] = False
+    """Whether it has advanced rules; one that brings validators for them need not say so."""
     dls_enabled: ClassVar[bool] = False
     incremental_sync_enabled: ClassVar[bool] = False
     native_connector_api_keys_enabled: ClassVar[bool] = True
@@ -71,9 +73,9 @@ class BaseDataSource:
     @classmethod
     def features(cls) -> dict[str, Any]:
         """Return what a connector document says of the features of its source."""
-        rules = {"basic": {"enabled": cls.basic_rules_enabled}, "advanced": {"enabled": cls.advanced_rules_enabled}}
+        has_advanced = Validators(cls).has_advanced_rules
         return {
-            "sync_rules": rules,
+            "sync_rules": {"basic": {"enabled": cls.basic_rules_enabled}, "advanced": {"enabled": has_advanced}},
             "document_level_security": {"enabled": cls.dls_enabled},
             "incremental_sync": {"enabled": cls.incremental_sync_enabled},
             "native_connector_api_keys": {"enabled": cls.native_connector_api_keys_enabled},

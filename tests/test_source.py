@@ -198,6 +198,15 @@ def test_features_say_what_a_class_can() -> None:
     }
 
 
+def test_who_brings_validators_of_advanced_rules_has_such_rules() -> None:
+    class Brings(BaseDataSource):
+        def advanced_rules_validators(self) -> list[Any]:
+            return []
+
+    assert Brings.features()["sync_rules"]["advanced"] == {"enabled": True}
+    assert BaseDataSource.features()["sync_rules"]["advanced"] == {"enabled": False}
+
+
 def test_the_older_name_of_the_validators_is_kept() -> None:
     assert BaseDataSource.basic_rule_validators() == BaseDataSource.basic_rules_validators() == [*DEFAULT_VALIDATORS]
     assert BaseDataSource(Configuration(Fields(), {})).advanced_rules_validators() == []

@@ -1,6 +1,6 @@
 """Predicates: the one expression tree that rules, cursors, queries and privacy requests compile to."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -97,6 +97,23 @@ def conjunction(*parts: Predicate) -> Predicate:
     for part in parts:
         flat += part.parts if isinstance(part, And) else (part,)
     return flat[0] if len(flat) == 1 else And(tuple(flat))
+
+
+def without(predicate: Predicate, fields: Collection[str], *, true: bool = True) -> Predicate:
+    """Return a predicate that does not look at these fields, and matches all that the given one matches.
+
+    It is as if a comparison of them came out `true`; below a `Not` the other way round.
+    """
+    match predicate:
+        case And(parts):
+            return And(tuple(without(part, fields, true=true) for part in parts))
+        case Or(parts):
+            return Or(tuple(without(part, fields, true=true) for part in parts))
+        case Not(part):
+            return Not(without(part, fields, true=not true))
+        case Comparison(field):
+            unknown = field in fields or field.partition(".")[0] in fields
+            return predicate if not unknown else ALWAYS if true else NEVER
 
 
 def compiled(predicate: Predicate) -> Test:

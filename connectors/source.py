@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from types import TracebackType
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Final, Self
 
 from connectors.byoc import Filter
 from connectors.changes import Change, Cursor, Failed
@@ -14,12 +14,14 @@ from connectors.fields import Fields
 from connectors.filtering.basic import DEFAULT_VALIDATORS
 from connectors.filtering.validators import Validators
 from connectors.literal import instant_of
-from connectors.predicate import ALWAYS, Predicate, fields_in
+from connectors.predicate import ALWAYS, Predicate, without
 
 Document = dict[str, Any]
 Yielded = Document | Failed | tuple[Document, Download | Fetch | None]
 Token = Mapping[str, Any]
 """What a source remembers of the moment of a walk: JSON that only the source understands."""
+_OF_DOCUMENTS: Final = ("_id", "_id_", "_timestamp", "dataset")
+"""What a document has beside the columns of its row: a row can't tell whether a rule about it matches."""
 
 
 class BaseDataSource:
@@ -131,9 +133,7 @@ class BaseDataSource:
         that is there and can't be read is a `Failed(id, reason)`. Advanced rules are for the source to obey; basic ones
         may be used to fetch less. Made of `datasets` and `read` where a source has these.
         """
-        where = filtering.where if filtering is not None else ALWAYS
-        if "_id" in fields_in(where):
-            where = ALWAYS  # a column of that name is something else than the id of a document
+        where = without(filtering.where, _OF_DOCUMENTS) if filtering is not None else ALWAYS
         for dataset in await self.datasets():
             async for row in self.read(dataset, where=where):
                 yield row if isinstance(row, Failed) else (self.document_of(dataset, row), None)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.literal import Literal, Operator
-from connectors.predicate import ALWAYS, NEVER, And, Comparison, Not, Or, Predicate, compiled, matches
+from connectors.predicate import ALWAYS, NEVER, And, Comparison, Not, Or, Predicate, compiled, matches, without
 
 Json = dict[str, Any]
 NAMES = ["a", "b", "c", "a.b"]
@@ -40,6 +40,15 @@ PREDICATES: st.SearchStrategy[Predicate] = st.recursive(
 
 def is_one(field: str, text: str) -> Comparison:
     return Comparison(field, Operator.EQUALS, Literal(text))
+
+
+@given(PREDICATES, DOCUMENTS, st.sets(st.sampled_from(["a", "b", "x"])))
+def test_without_some_fields_it_matches_all_that_it_did_and_does_not_look_at_them(
+    predicate: Predicate, document: Json, fields: set[str]
+) -> None:
+    others = {name: value for name, value in document.items() if name.partition(".")[0] not in fields}
+    if matches(predicate, document):
+        assert matches(without(predicate, fields), others)
 
 
 @given(PREDICATES, DOCUMENTS)

@@ -12,7 +12,7 @@ from connectors.configuration import Configuration
 from connectors.dataset import Dataset, Key, Row
 from connectors.fields import Field, Fields
 from connectors.filtering.basic import DEFAULT_VALIDATORS
-from connectors.predicate import ALWAYS, Predicate
+from connectors.predicate import ALWAYS, Predicate, fields_in
 from connectors.source import BaseDataSource, fields_of, has, opened
 
 PEOPLE = Dataset("people", primary_key=("n",), cursor_field="at")
@@ -106,10 +106,12 @@ async def test_what_rules_look_at_is_pushed_down() -> None:
     assert source.asked == [filtering.where] * 2
 
 
-async def test_a_rule_about_ids_of_documents_is_not_mistaken_for_one_about_a_column() -> None:
+async def test_rules_about_what_only_documents_have_are_not_pushed_down() -> None:
     source = rows()
-    _ = [one async for one in source.get_docs(Filter({"rules": [rule("_id"), {**rule("name"), "id": "2"}]}))]
-    assert source.asked == [ALWAYS, ALWAYS]
+    fields = ("_id", "name", "dataset", "_timestamp", "_id_")
+    rules = [{**rule(field), "id": str(place)} for place, field in enumerate(fields)]
+    _ = [one async for one in source.get_docs(Filter({"rules": rules}))]
+    assert [sorted(fields_in(where)) for where in source.asked] == [["name"], ["name"]]
 
 
 @pytest.mark.parametrize(

@@ -156,3 +156,10 @@ class BeadsDataSource(PebblesDataSource):
 
     def advanced_rules_validators(self) -> Sequence[Any]:
         return [Colors]
+
+
+class RowsDataSource(BeadsDataSource):
+    """Has rows, of which the framework makes documents."""
+
+    advanced_rules_enabled = False
+    get_docs = BaseDataSource.get_docs

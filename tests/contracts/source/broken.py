@@ -25,7 +25,7 @@ from connectors.literal import Operator
 from connectors.predicate import ALWAYS, Comparison, Predicate, compiled
 from connectors.source import Document, Token, Yielded
 from connectors.testing.source_contract import Broken, SourceContract
-from tests.contracts.source.beads import BeadsDataSource, Colors, PebblesDataSource, Result, World
+from tests.contracts.source.beads import BeadsDataSource, Colors, PebblesDataSource, Result, RowsDataSource, World
 
 Source = TypeVar("Source", bound=type[PebblesDataSource])
 Settings = Mapping[str, object]
@@ -33,7 +33,7 @@ C = SourceContract
 KEY = "right: a key of some length"
 EXPECTED: dict[str, set[str]] = {}
 """The names of the tests that have to fail, for the name of each source."""
-SOURCES: list[type[PebblesDataSource]] = [PebblesDataSource, BeadsDataSource]
+SOURCES: list[type[PebblesDataSource]] = [PebblesDataSource, BeadsDataSource, RowsDataSource]
 OPENING = [test for name in dir(C) if name.startswith("test_") and iscoroutinefunction(test := getattr(C, name))]
 
 

@@ -13,7 +13,7 @@ ROOT = Path(__file__).parent.parent
 ROWS: list[set[str]] = [
     {"errors", "logger", "pattern", "references", "secret"},
     {"aio"},
-    {"binding", "config", "configuration", "field", "fields", "grants"},
+    {"binding", "casts", "config", "configuration", "field", "fields", "grants", "schema"},
     {"byoc", "filtering", "literal", "predicate"},
     {"changes", "dataset", "download", "source"},
     {"engine", "installation", "profile", "registry", "source_page", "sources"},

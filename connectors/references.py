@@ -4,22 +4,27 @@ import re
 from collections.abc import Callable
 from typing import Final
 
-_REFERENCE: Final = re.compile(r"\$(?P<escaped>\$\{)|\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>[^}]*))?\}")
+# A default holds no reference of its own: so what is never closed is given up at the next one, and a text of many such
+# takes no longer than another one of its length.
+_REFERENCE: Final = re.compile(
+    r"\$(?P<escaped>\$\{)|\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*+)(?::-(?P<default>(?:[^}$]|\$(?!\{))*+))?\}"
+)
 
 
 def resolved(text: str, look_up: Callable[[str], str | None]) -> str:
-    """Return a text with every reference replaced; `$${` stands for `${`.
+    """Return a text with every reference replaced; `$${` stands for `${`, and what is put in is not looked through.
 
-    What is looked up and not there (None) gives its default. Raises a `LookupError` with the name where there is none.
+    What is looked up and empty or not there (None) gives its default, as in a shell. Raises a `LookupError` with the
+    name for what is not there and has none.
     """
 
     def replacement(match: re.Match[str]) -> str:
         if match["escaped"]:
             return "${"
         found = look_up(match["name"])
-        if found is not None:
-            return found
         default: str | None = match["default"]
+        if found or (found is not None and default is None):
+            return found
         if default is None:
             raise LookupError(match["name"])
         return default

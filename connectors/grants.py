@@ -8,8 +8,10 @@ from typing import Final
 
 from connectors.errors import ConfigurationError
 from connectors.references import resolved
+from connectors.secret import MASK
 
 LARGEST_SECRET: Final = 65_536
+"""Bytes of a file that holds a secret."""
 
 
 @dataclass(frozen=True)
@@ -24,17 +26,20 @@ class Grants:
     exposed_secrets: tuple[str, ...] = ()
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ, repr=False)
 
-    def path(self, text: str, name: str) -> Path:
-        """Return a path, links followed. Raises a `ConfigurationError` for one that is not below what is allowed."""
-        try:
-            path = Path(text).expanduser().resolve()
-        except (OSError, RuntimeError, ValueError) as error:
-            raise ConfigurationError(f"{text!r} is no path: {error}.", field=name) from None
-        if self.allowed_paths is None or is_below(path, self.allowed_paths):
+    def path(self, text: str, name: str, *, masked: bool = False) -> Path:
+        """Return a path, links followed. Raises a `ConfigurationError` for one that is not below what is allowed.
+
+        The error is the same whatever there is or is not on this machine, and shows no path that is `masked`.
+        """
+        path = _real(text)
+        if path is not None and (self.allowed_paths is None or is_below(path, self.allowed_paths)):
             return path
+        shown = MASK if masked else repr(text)
+        if self.allowed_paths is None:
+            raise ConfigurationError(f"{shown} is no path, or its links lead nowhere.", field=name)
         allowed = ", ".join(map(str, self.allowed_paths)) or "none"
         hint = f"Name a folder above it in allowed_paths of config.yml (now: {allowed})."
-        raise ConfigurationError(f"{text!r} is not below an allowed path.", field=name, hint=hint)
+        raise ConfigurationError(f"{shown} is not below an allowed path.", field=name, hint=hint)
 
     def revealed(self, text: str, name: str) -> str:
         """Return a text with its references resolved. Raises a `ConfigurationError` for a name that is not exposed."""
@@ -44,7 +49,7 @@ class Grants:
                 hint = "Add it to exposed_secrets of config.yml, or write $${ for ${."
                 raise ConfigurationError(f"${{{variable}}} is not exposed to connectors.", field=name, hint=hint)
             place = self._places[variable]
-            return _content(place, variable, name) if place else self.environ.get(variable)
+            return _content(place, variable, name) if place else _checked(self.environ.get(variable), variable, name)
 
         try:
             return resolved(text, look_up)
@@ -60,13 +65,48 @@ class Grants:
 
 def is_below(path: Path, folders: Iterable[Path]) -> bool:
     """Return whether a path, links followed, is one of these folders or below one."""
-    return any(path.is_relative_to(folder.expanduser().resolve()) for folder in folders)
+    real = path.resolve()
+    return any(real.is_relative_to(folder.expanduser().resolve()) for folder in folders)
+
+
+def _real(text: str) -> Path | None:
+    """Return a path, links followed; None for what can't be one."""
+    try:
+        return Path(text).expanduser().resolve()
+    except (OSError, RuntimeError, ValueError):
+        return None
 
 
 def _content(place: Path, variable: str, name: str) -> str:
+    """Return the secret in a file, without the end of its last line.
+
+    Its errors are raised outside of `except`: the one of a decoder holds what it could not decode.
+    """
+    raw, reason = b"", "it is no file"
     try:
-        with place.open(encoding="utf-8") as file:
-            return file.read(LARGEST_SECRET).rstrip("\r\n")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not text"
-        raise ConfigurationError(f"The file of {variable}, {place}, can't be read: {reason}.", field=name) from None
+        if place.is_file() or not place.exists():  # nothing that waits for somebody to write into it
+            with place.open("rb") as file:
+                raw, reason = file.read(LARGEST_SECRET + 1), ""
+    except (OSError, ValueError) as error:
+        reason = (error.strerror if isinstance(error, OSError) else None) or "that is no path"
+    if len(raw) > LARGEST_SECRET:
+        reason = f"it is larger than {LARGEST_SECRET} bytes"
+    text = _decoded(raw)
+    if reason or text is None:
+        why = reason or "it is not text in UTF-8"
+        raise ConfigurationError(f"The file of {variable}, {place}, can't be used: {why}.", field=name)
+    return text.rstrip("\r\n")
+
+
+def _decoded(raw: bytes) -> str | None:
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return None
+
+
+def _checked(text: str | None, variable: str, name: str) -> str | None:
+    """Return what the environment holds, which need not be text."""
+    if text is not None and any("\ud800" <= character <= "\udfff" for character in text):
+        raise ConfigurationError(f"The environment variable {variable} is not text in UTF-8.", field=name)
+    return text

@@ -1,10 +1,11 @@
 """A dataset: a table, a collection, a file of rows; and the ids of the documents that its rows become."""
 
 import hashlib
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, time
+from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
@@ -13,7 +14,7 @@ Row = dict[str, Any]
 Key = tuple[Any, ...]
 LONGEST_ID: Final = 400
 """Bytes of an id; what would be longer ends in a hash instead. An engine takes 512."""
-_PLAIN: Final = re.compile(r"[^\W\d_][^/%\"]*")
+_PLAIN: Final = re.compile(r"[^\W\d_][^/%\":\ud800-\udfff]*")
 _RESERVED: Final = ("null", "true", "false", "nan", "inf", "infinity")
 
 
@@ -27,7 +28,7 @@ class Dataset:
 
     name: str
     group: str | None = None
-    schema: Mapping[str, Any] = field(default_factory=dict)
+    schema: Mapping[str, Any] = field(default_factory=dict, hash=False)
     primary_key: tuple[str, ...] = ()
     cursor_field: str | None = None
     rows: int | None = None
@@ -43,13 +44,16 @@ class Dataset:
 
 
 def document_id(dataset: str, key: Sequence[object]) -> str:
-    """Return the id of the document of a row: readable, and another one for every other key of whatever types."""
+    """Return the id of the document of a row: readable, and another one for every other key of whatever types.
+
+    An instant has the same id in every time zone. Numbers that are equal may have the same, others never have.
+    """
     readable = "/".join([_escaped(dataset), *(_part(value) for value in key)])
-    raw = readable.encode("utf-8", "surrogatepass")
+    raw = readable.encode()
     if len(raw) <= LONGEST_ID:
         return readable
-    start = raw[: LONGEST_ID - 50].decode("utf-8", "ignore")
-    return f"{start}%#{hashlib.blake2b(raw, digest_size=20).hexdigest()}"
+    digest = hashlib.blake2b(raw, digest_size=20).hexdigest()
+    return f"{raw[: LONGEST_ID - 50].decode('utf-8', 'ignore')}%#{digest}"
 
 
 def _part(value: object) -> str:
@@ -59,20 +63,44 @@ def _part(value: object) -> str:
             return "null"
         case bool():
             return "true" if value else "false"
-        case int():
-            return str(Decimal(value))
+        case int() | float() | Decimal():
+            return _number(value)
         case str():
-            plain = _PLAIN.fullmatch(value) and value.casefold() not in _RESERVED and ":" not in value
-            return value if plain else f'"{_escaped(value)}"'
+            return str(value) if _is_plain(value) else f'"{_escaped(value)}"'
         case bytes() | bytearray() | memoryview():
             return f"bytes:{bytes(value).hex()}"
-        case float() | Decimal():
-            return f"{type(value).__name__}:{value}" if value != value else str(value)  # noqa: PLR0124 - NaN
         case date() | time():
-            return f"{type(value).__name__}:{value.isoformat()}"
+            return _moment(value)
         case UUID():
             return f"uuid:{value}"
     return f'{type(value).__name__}:"{_escaped(str(value))}"'
+
+
+def _is_plain(text: str) -> bool:
+    """Return whether a text needs no quotes: it looks like no value of another type, and nothing in it is escaped."""
+    return _PLAIN.fullmatch(text) is not None and text.casefold() not in _RESERVED
+
+
+def _number(value: float | Decimal) -> str:
+    """Return a number. A decimal says that it is one, unless it is whole: 0.1 is not what the float 0.1 stands for."""
+    if isinstance(value, int):
+        return str(Decimal(value))  # which has no limit of digits
+    if isinstance(value, float):
+        return repr(float(value)) if math.isfinite(value) else f"float:{value}"
+    if value.is_finite() and value.adjusted() < LONGEST_ID and value == value.to_integral_value():
+        return "0" if value.is_zero() else f"{value.to_integral_value():f}"
+    return f"decimal:{value}"
+
+
+def _moment(value: date | time) -> str:
+    """Return a date or a time; an instant in UTC, so that it is the same in every zone."""
+    if not isinstance(value, datetime):
+        return f"{'date' if isinstance(value, date) else 'time'}:{value.isoformat()}"
+    try:
+        instant = value.astimezone(UTC) if value.utcoffset() is not None else value
+    except OverflowError:  # in the first or last hours of the calendar
+        instant = value
+    return f"datetime:{instant.isoformat()}"
 
 
 def _escaped(text: str) -> str:

@@ -5,10 +5,12 @@ from pathlib import Path
 from typing import Any
 
 from connectors.binding import Problem
+from connectors.casts import Uncastable, is_empty, list_of
 from connectors.errors import ConfigurationError
-from connectors.field import Field, Uncastable, is_empty
+from connectors.field import Field, plain
 from connectors.fields import Fields
 from connectors.grants import Grants
+from connectors.references import names_in
 from connectors.secret import Secret
 
 
@@ -16,8 +18,9 @@ class Configuration(Mapping[str, Any]):
     """What a source is configured with: `configuration["host"]`, or `configuration.host`.
 
     A value is of its field's type, the default where it is empty, a `Secret` where the field is sensitive, and with
-    `${NAME}` resolved at each look: what was resolved is never stored. Looking at a wrong value raises a
-    `ConfigurationError`; `check()` raises one that names all of them.
+    `${NAME}` resolved at each look: what was resolved is never stored, nor shown. Looking at a value of another type
+    raises a `ConfigurationError`; `check()` raises one that names everything that is wrong. A field whose name is one
+    of a mapping's own (`items`, `fields`) has no attribute.
     """
 
     def __init__(self, fields: Fields, values: Mapping[str, object], grants: Grants | None = None) -> None:
@@ -27,16 +30,18 @@ class Configuration(Mapping[str, Any]):
 
     def __getitem__(self, name: str) -> Any:  # noqa: ANN401 - of the field's type
         one = self._fields[name]
-        try:
-            value = one.effective(self._raw(one))
-        except Uncastable as error:
-            raise ConfigurationError(f"{one.label!r} has to be {error}.", field=name) from None
+        value = self._effective(one, self._resolved(one))
         if one.sensitive:
             return Secret(value)
-        return self._grants.path(str(value), name) if isinstance(value, Path) else value
+        return self._path(one, value) if isinstance(value, Path) else value
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._fields  # without a look at the value, which may be wrong
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - as above
-        if name.startswith("_") or name not in self._fields:
+        if name.startswith("_"):
+            raise AttributeError(name)  # whatever copies it asks before there are any fields
+        if name not in self._fields:
             raise AttributeError(f"There is no setting {name!r}. Known: {', '.join(self._fields)}.")
         return self[name]
 
@@ -69,53 +74,88 @@ class Configuration(Mapping[str, Any]):
 
     def counts(self, name: str) -> bool:
         """Return whether the fields that a field depends on have the values that make it count."""
-        wanted = self._fields[name].depends_on
-        return all(self.counts(other) and self._is(other, value) for other, value in wanted.items())
+        return all(self._is(other, wanted) for other, wanted in self._fields.conditions(name))
 
     def shaping(self) -> dict[str, object]:
-        """Return the values that have a part in what is indexed, as they were given: `${NAME}` is not resolved."""
+        """Return the values that have a part in what is indexed, as they were given: `${NAME}` is not resolved.
+
+        Raises a `ConfigurationError` for a value that is not of its field's type.
+        """
         return {
-            name: _plain(one.effective(self._given(one)))
+            name: self._as_given(one)
             for name, one in self._fields.items()
             if one.shapes_documents and self.counts(name)
         }
 
     def _faults(self, one: Field) -> Iterator[str]:
         try:
-            value = self._raw(one)
-            faults = list(one.faults(value, masked=value != self._given(one)))
-            yield from faults
-            if not faults and is_empty(one.effective(value)) and one.has_to_be_set:
-                yield "can't be empty."
-            elif not faults and one.type is Path and not is_empty(one.effective(value)):
-                self._grants.path(str(one.effective(value)), one.name)
+            value = self._resolved(one)
+            faults = list(one.faults(value, masked=self._is_masked(one)))
+            if not faults and one.type is Path and not is_empty(one.effective(value)):
+                self._path(one, one.effective(value))
         except ConfigurationError as error:
             yield f"can't be used: {error}"
+            return
+        yield from faults
+        if not faults and one.has_to_be_set and is_empty(one.effective(value)):
+            yield "can't be empty."
 
-    def _is(self, name: str, wanted: object) -> bool:
-        one = self._fields[name]
+    def _is(self, one: Field, wanted: object) -> bool:
         try:
-            return bool(one.effective(self._raw(one)) == one.cast(wanted))
+            return bool(one.effective(self._resolved(one)) == one.cast(wanted))
         except (Uncastable, ConfigurationError):
             return False
+
+    def _effective(self, one: Field, value: object) -> Any:  # noqa: ANN401 - of the field's type
+        try:
+            return one.effective(value)
+        except Uncastable as error:
+            raise _wrong(one, error) from None
+
+    def _as_given(self, one: Field) -> object:
+        given = one.or_default(self._given(one))
+        if not _names_in(one, given):
+            return plain(self._effective(one, given))
+        try:
+            return list_of(given) if one.type is list else given
+        except Uncastable as error:
+            raise _wrong(one, error) from None
+
+    def _path(self, one: Field, path: Path) -> Path:
+        return self._grants.path(str(path), one.name, masked=self._is_masked(one))
 
     def _given(self, one: Field) -> object:
         return self._values.get(one.name, one.initial)
 
-    def _raw(self, one: Field) -> object:
-        given = self._given(one)
-        if isinstance(given, list):
-            return [self._revealed(part, one) for part in given]
-        return self._revealed(given, one)
+    def _resolved(self, one: Field) -> object:
+        """Return what a field was given, or its default where that is empty, with what it refers to."""
+        found = self._revealed(self._given(one), one)
+        chosen = one.or_default(found)
+        return found if chosen is found else self._revealed(chosen, one)
 
     def _revealed(self, value: object, one: Field) -> object:
-        return self._grants.revealed(value, one.name) if isinstance(value, str) else value
+        if one.type is list and isinstance(value, list | tuple):
+            return [self._text(part, one) for part in value]
+        return self._text(value, one)
+
+    def _text(self, value: object, one: Field) -> object:
+        return self._grants.revealed(value, one.name, masked=one.sensitive) if isinstance(value, str) else value
+
+    def _is_masked(self, one: Field) -> bool:
+        """Return whether a value may not be shown: whoever reads it need not be who may read what it refers to."""
+        return one.sensitive or bool([*_names_in(one, self._given(one)), *_names_in(one, one.default)])
+
+
+def _names_in(one: Field, value: object) -> list[str]:
+    """Return the names that a value of a field refers to."""
+    texts = value if one.type is list and isinstance(value, list | tuple) else [value]
+    return [name for text in texts if isinstance(text, str) for name in names_in(text)]
+
+
+def _wrong(one: Field, error: Uncastable) -> ConfigurationError:
+    return ConfigurationError(f"{one.label!r} has to be {error}.", field=one.name)
 
 
 def _unwrapped(value: object) -> object:
     """Return the value itself, of a field of a connector document too."""
     return value.get("value") if isinstance(value, Mapping) else value
-
-
-def _plain(value: object) -> object:
-    return str(value) if isinstance(value, Path) else value

@@ -3,23 +3,22 @@
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
-from functools import cached_property
+from functools import lru_cache
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, get_args
 
+from connectors.casts import Uncastable, cast_to, is_empty, list_of, shown
 from connectors.errors import ConfigurationError
 from connectors.pattern import InvalidPattern, Pattern
 from connectors.secret import MASK
 
-Wire = dict[str, Any]
 TYPES: Final[Mapping[type, str]] = {str: "str", int: "int", float: "float", bool: "bool", list: "list", Path: "str"}
 """The types that a field may have, and what the protocol calls them. A `Path` is one below `allowed_paths`."""
-_TRUE: Final = ("true", "t", "yes", "y", "on", "1")
-_FALSE: Final = ("false", "f", "no", "n", "off", "0")
-
-
-class Uncastable(ValueError):
-    """A value that is not of its field's type; the message says what it should be."""
+Display = Literal["text", "textarea", "numeric", "dropdown", "toggle"]
+MOST_LISTED: Final = 5
+_ITEMS: Final[Mapping[str | None, type]] = {"str": str, "int": int}
+Rule = tuple[Callable[[Any], bool], str]
+"""What a value has to keep, and the words for that."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +30,9 @@ class Field:
     `options` the values to choose from with their labels. `shapes` says whether it has a part in which documents there
     are and what they hold; False is for connections, paging and the like, so that a change of them does not read
     everything again. Secrets never count.
+
+    A new connector begins with `value`, or the default. Of a list, `included_in`, `options` and `pattern` are for each
+    of its elements. `display` and `order` are Kibana's, where they are not what the type and the place suggest.
     """
 
     name: str
@@ -45,6 +47,8 @@ class Field:
     sensitive: bool = False
     advanced: bool = False
     multiline: bool = False
+    display: Display | None = None
+    order: int | None = None
     options: Mapping[Any, str] = field(default_factory=dict)
     depends_on: Mapping[str, Any] = field(default_factory=dict)
     greater_than: float | None = None
@@ -56,19 +60,11 @@ class Field:
 
     def __post_init__(self) -> None:
         """Refuse a declaration that can't be kept."""
-        if self.type not in TYPES:
-            raise ConfigurationError(f"A field has no type {self.type!r}.", field=self.name)
-        if self.sensitive and self.type is not str:
-            raise ConfigurationError("A sensitive field is a text.", field=self.name)
-        if (self.greater_than, self.less_than) != (None, None) and self.type not in {int, float}:
-            raise ConfigurationError("Only a number is greater or less than something.", field=self.name)
-        try:
-            _ = self._expression
-        except InvalidPattern as error:
-            raise ConfigurationError(f"The pattern {self.pattern!r} is wrong: {error}.", field=self.name) from None
+        for mistake in (*self._mistakes_of_type(), *self._mistakes_of_limits()):
+            raise ConfigurationError(mistake, field=self.name)
         for given in (self.default, self.value, self.example):
             for fault in self.faults(given):
-                raise ConfigurationError(f"The declared value {given!r} {fault}", field=self.name)
+                raise ConfigurationError(f"The declared value {self.shown(given)} {fault}", field=self.name)
 
     @property
     def has_to_be_set(self) -> bool:
@@ -80,157 +76,138 @@ class Field:
         """Whether a change of it may change what is indexed."""
         return self.shapes and not self.sensitive
 
-    @cached_property
-    def _expression(self) -> Pattern | None:
-        return None if self.pattern is None else Pattern(self.pattern, whole=True)
+    @property
+    def initial(self) -> Any:  # noqa: ANN401 - of the field's type
+        """The value that a new connector begins with."""
+        for given in (self.value, self.default):
+            if given is not None:
+                return plain(given)
+        return False if self.type is bool else [] if self.type is list else ""
 
-    def cast(self, value: object) -> Any:  # noqa: ANN401 - of the field's type
+    @property
+    def allowed(self) -> list[Any]:
+        """The only values that it, or each of its elements, may have; none where any will do."""
+        sets = [[self._element(one) for one in several] for several in (self.included_in, self.options) if several]
+        return [one for one in sets[0] if all(_holds(others, one) for others in sets)] if sets else []
+
+    def cast(self, value: object) -> Any:  # noqa: ANN401 - as above
         """Return a value as one of the field's type; None for an empty one. Raises `Uncastable`."""
         if self.type is list:
-            return _list_of(value, self.list_type)
-        if value is None or value == "":
+            return list_of(value, _ITEMS.get(self.list_type))
+        if is_empty(value):
             return "" if self.type is str else None
-        return _CASTS[self.type](value)
+        return cast_to(self.type, value)
+
+    def or_default(self, value: object) -> object:
+        """Return a value as it is, or the default where it is empty and need not be set."""
+        return self.default if not self.has_to_be_set and self.default is not None and self._lacks(value) else value
 
     def effective(self, value: object) -> Any:  # noqa: ANN401 - as above
         """Return what counts: the value, or the default where it is empty and need not be set. Raises `Uncastable`."""
-        found = self.cast(value)
-        if is_empty(found) and not self.has_to_be_set and self.default is not None:
-            found = self.cast(self.default)
-        return False if found is None and self.type is bool else found
+        found = self.cast(self.or_default(value))
+        return False if found is None and self.type is bool and not self.has_to_be_set else found
 
     def faults(self, value: object, *, masked: bool = False) -> Iterator[str]:
         """Yield what is wrong with a value that is not empty, as the end of a sentence that begins with its name."""
-        show = (lambda _: MASK) if masked or self.sensitive else _shown
+        show = (lambda _: MASK) if masked else self.shown
         try:
             found = self.cast(value)
         except Uncastable as error:
             yield f"has to be {error}, not {show(value)}."
             return
-        if is_empty(found):
-            return
-        for one in found if self.type is list else [found]:
-            yield from self._faults_of(one, show(one))
-
-    def _faults_of(self, value: Any, shown: str) -> Iterator[str]:  # noqa: ANN401
-        if self.greater_than is not None and not value > self.greater_than:
-            yield f"has to be greater than {self.greater_than:g}, not {shown}."
-        if self.less_than is not None and not value < self.less_than:
-            yield f"has to be less than {self.less_than:g}, not {shown}."
-        for allowed in (self.included_in, self.options):
-            if allowed and value not in list(allowed):
-                yield f"has to be one of {', '.join(map(str, allowed))}, not {shown}."
-        if self._expression is not None and not self._expression.matches(str(value)):
-            yield f"has to match {self.pattern}, which {shown} does not."
+        elements = found if self.type is list else [] if is_empty(found) else [found]
+        for keeps, what in self._rules():
+            wrong = [show(one) for one in elements if not keeps(one)]
+            if wrong:
+                more = f" and {len(wrong) - MOST_LISTED} more" if len(wrong) > MOST_LISTED else ""
+                yield f"{what}, not {', '.join(wrong[:MOST_LISTED])}{more}."
 
     def shown(self, value: object) -> str:
         """Return a value as it may be printed."""
-        return MASK if self.sensitive else _shown(value)
+        return MASK if self.sensitive else shown(value)
 
-    @property
-    def initial(self) -> Any:  # noqa: ANN401
-        """The value that a new connector begins with."""
-        given = self.value if self.value is not None else self.default
-        if given is None:
-            return False if self.type is bool else [] if self.type is list else ""
-        return str(given) if self.type is Path else given
+    def _element(self, value: object) -> Any:  # noqa: ANN401 - of the type of the field, or of its elements
+        if self.type is list:
+            return next(iter(list_of([value], _ITEMS.get(self.list_type))), "")
+        return self.cast(value)
 
-    @property
-    def display(self) -> str:
-        """How Kibana's form shows it."""
-        if self.options:
-            return "dropdown"
-        if self.multiline:
-            return "textarea"
-        return {bool: "toggle", int: "numeric", float: "numeric"}.get(self.type, "text")
-
-    @property
-    def validations(self) -> list[Wire]:
-        """What it may hold, as the protocol says it."""
-        kinds = {
-            "greater_than": self.greater_than,
-            "less_than": self.less_than,
-            "included_in": list(self.included_in) or None,
-            "regex": self.pattern,
-            "list_type": self.list_type,
-        }
-        return [{"type": kind, "constraint": value} for kind, value in kinds.items() if value is not None]
-
-
-def _shown(value: object) -> str:
-    return repr(str(value) if isinstance(value, Path) else value)
-
-
-def is_empty(value: object) -> bool:
-    """Return whether a value, cast, counts as none."""
-    if isinstance(value, list):
-        return all(one in ("", None) for one in value)
-    return value is None or value == ""
-
-
-def _text(value: object) -> str:
-    if isinstance(value, list | dict | set):
-        raise Uncastable("a text")
-    return str(value)
-
-
-def _flag(value: object) -> bool:
-    if isinstance(value, bool):
-        return value
-    word = str(value).strip().lower()
-    if word not in _TRUE + _FALSE:
-        raise Uncastable("true or false")
-    return word in _TRUE
-
-
-def _whole(value: object) -> int:
-    if isinstance(value, float) and value.is_integer():
-        return int(value)
-    if isinstance(value, int | str) and not isinstance(value, bool):
+    def _lacks(self, value: object) -> bool:
         try:
-            return int(value)
-        except ValueError:
-            pass
-    raise Uncastable("a whole number")
-
-
-def _number(value: object) -> float:
-    if isinstance(value, int | float | str) and not isinstance(value, bool):
-        try:
-            number = float(value)
-        except (ValueError, OverflowError):
-            number = math.nan
-        if math.isfinite(number):
-            return number
-    raise Uncastable("a number")
-
-
-_CASTS: Final[Mapping[type, Callable[[object], Any]]] = {
-    bool: _flag,
-    int: _whole,
-    float: _number,
-    str: _text,
-    Path: lambda value: Path(_text(value)),
-}
-
-
-def _list_of(value: object, items: str | None) -> list[Any]:
-    match value:
-        case None:
-            return []
-        case str():
-            parts: list[Any] = [part.strip() for part in value.split(",") if part.strip()]
-        case list() | tuple():
-            parts = list(value)
-        case set() | frozenset():
-            parts = sorted(value, key=str)
-        case dict():
-            parts = list(value.items())
-        case _:
-            parts = [value]
-    if items == "int":
-        try:
-            return [_whole(part) for part in parts]
+            return is_empty(self.cast(value))
         except Uncastable:
-            raise Uncastable("a list of whole numbers") from None
-    return [_text(part) for part in parts] if items == "str" else parts
+            return False
+
+    def _rules(self) -> Iterator[Rule]:
+        low, high, allowed, pattern = self.greater_than, self.less_than, self.allowed, self.pattern
+        if low is not None:
+            yield (lambda value: value > low), f"has to be greater than {low}"
+        if high is not None:
+            yield (lambda value: value < high), f"has to be less than {high}"
+        if allowed:
+            yield (lambda value: _holds(allowed, value)), f"has to be one of {', '.join(map(str, allowed))}"
+        if pattern is not None:
+            yield _compiled(pattern).matches, f"has to match {pattern}"
+
+    def _mistakes_of_type(self) -> Iterator[str]:
+        if self.type not in TYPES:
+            yield f"A field has no type {self.type!r}."
+        if self.sensitive and self.type is not str:
+            yield "A sensitive field is a text."
+        if self.list_type not in {None, "str", "int"}:
+            yield f"A list has no elements of the type {self.list_type!r}."
+        if self.list_type is not None and self.type is not list:
+            yield "Only a list has elements."
+        if self.display not in {None, *get_args(Display)}:
+            yield f"Nothing is displayed as {self.display!r}."
+        if self.order is not None and type(self.order) is not int:
+            yield f"Its order is a whole number, not {self.order!r}."
+
+    def _mistakes_of_limits(self) -> Iterator[str]:
+        limits = [limit for limit in (self.greater_than, self.less_than) if limit is not None]
+        if limits and self.type not in {int, float}:
+            yield "Only a number is greater or less than something."
+        if not all(type(one) is int or (type(one) is float and math.isfinite(one)) for one in limits):
+            yield "It is greater or less than a number."
+        if self.type is Path and (self.included_in or self.options or self.pattern is not None):
+            yield "What a path may be is for allowed_paths to say."
+        if not isinstance(self.included_in, list | tuple):
+            yield "What it has to be included in is a list."
+        elif (self.included_in or self.options) and not self._has_choice():
+            yield "It may have no value at all."
+        if self.pattern is not None and self.type is not str and self.list_type != "str":
+            yield "Only a text matches a pattern."
+        elif self.pattern is not None:
+            try:
+                _compiled(self.pattern)
+            except InvalidPattern as error:
+                yield f"The pattern {self.pattern!r} is wrong: {error}."
+
+    def _has_choice(self) -> bool:
+        try:
+            return bool(self.allowed)
+        except Uncastable:
+            return False
+
+
+@lru_cache
+def _compiled(pattern: str) -> Pattern:
+    return Pattern(pattern, whole=True)
+
+
+def plain(value: object) -> Any:  # noqa: ANN401 - JSON
+    """Return a value as JSON has it, and one that may be changed."""
+    match value:
+        case Path():
+            return str(value)
+        case Mapping():
+            return {name: plain(one) for name, one in value.items()}
+        case list() | tuple():
+            return [plain(one) for one in value]
+        case set() | frozenset():
+            return [plain(one) for one in sorted(value, key=shown)]
+    return value
+
+
+def _holds(values: Sequence[object], wanted: object) -> bool:
+    """Return whether a value is among others, where true is not 1."""
+    return any(one == wanted and isinstance(one, bool) == isinstance(wanted, bool) for one in values)

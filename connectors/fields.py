@@ -1,15 +1,26 @@
 """Fields: the settings of a source; the connector's configuration, a JSON Schema and every check are made from them."""
 
 from collections.abc import Iterator, Mapping
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Any, Final
 
+from connectors.casts import is_empty
 from connectors.errors import ConfigurationError
-from connectors.field import TYPES, Field, Wire
+from connectors.field import TYPES, Field, plain
+from connectors.schema import annotations_of, being, example_of, limits_of
 
 __all__ = ["Field", "Fields"]
-_JSON_TYPES: Final = {str: "string", int: "integer", float: "number", bool: "boolean", list: "array", Path: "string"}
+Wire = dict[str, Any]
 _PYTHON_TYPES: Final[Mapping[str, type]] = {name: kind for kind, name in TYPES.items() if kind is not Path}
+_VALIDATIONS: Final = {
+    "greater_than": "greater_than",
+    "less_than": "less_than",
+    "included_in": "included_in",
+    "regex": "pattern",
+    "list_type": "list_type",
+}
+"""What the protocol calls the limits of a field, and what `Field` does."""
 
 
 class Fields(Mapping[str, Field]):
@@ -19,22 +30,21 @@ class Fields(Mapping[str, Field]):
     """
 
     def __init__(self, *declared: Field) -> None:
-        self._fields = {one.name: one for one in declared}
-        if len(self._fields) < len(declared):
-            names = [one.name for one in declared]
-            twice = next(name for name in names if names.count(name) > 1)
-            raise ConfigurationError("It is declared twice.", field=twice)
+        self._fields: dict[str, Field] = {}
         for one in declared:
-            self._check_dependencies(one.name, ())
+            if one.name in self._fields:
+                raise ConfigurationError("It is declared twice.", field=one.name)
+            self._fields[one.name] = one
+        self._check_dependencies()
 
     @classmethod
     def of_configuration(cls, configuration: Mapping[str, object]) -> "Fields":
         """Return the fields of a plain configuration, as `get_default_configuration()` gives it."""
-        given: dict[str, Mapping[str, Any]] = {
-            name: one if isinstance(one, Mapping) else {"value": one} for name, one in configuration.items()
-        }
-        ordered = sorted(given, key=lambda name: int(given[name].get("order") or 1))
-        return cls(*(_field_of(name, given[name]) for name in ordered))
+        found = [
+            _field_of(name, given if isinstance(given, Mapping) else {"value": given})
+            for name, given in configuration.items()
+        ]
+        return cls(*sorted(found, key=lambda one: 1 if one.order is None else one.order))
 
     def __getitem__(self, name: str) -> Field:
         return self._fields[name]
@@ -48,61 +58,114 @@ class Fields(Mapping[str, Field]):
     def __repr__(self) -> str:
         return f"Fields({', '.join(self)})"
 
+    def conditions(self, name: str) -> list[tuple[Field, object]]:
+        """Return the fields that one depends on, those that they depend on too, each with the value it has to have."""
+        found: list[tuple[Field, object]] = []
+        for other, wanted in self._fields[name].depends_on.items():
+            found += [*self.conditions(other), (self._fields[other], wanted)]
+        return found
+
     def configuration(self, values: Mapping[str, object] | None = None) -> dict[str, Wire]:
         """Return what a connector document holds as its configuration, with these values where they are given."""
         given = values or {}
         return {
-            name: _wire_of(one, order, given.get(name, one.initial))
-            for order, (name, one) in enumerate(self._fields.items(), 1)
+            name: _wire_of(one, place, plain(given.get(name, one.initial)))
+            for place, (name, one) in enumerate(self._fields.items(), 1)
         }
 
     def schema(self) -> Wire:
-        """Return a JSON Schema (2020-12) of the settings, with an example of all of them."""
-        conditions = [_condition(one) for one in self.values() if one.has_to_be_set and one.depends_on]
+        """Return a JSON Schema (2020-12) of the settings, with an example of all of them.
+
+        It accepts what the checks accept: values that are written as their type, and refer to nothing. What it can't
+        say, a pattern beyond the syntax that JSON Schema knows and which paths are allowed, is for the checks alone.
+        """
+        properties = {
+            name: {**annotations_of(one), **({} if one.depends_on else limits_of(one))} for name, one in self.items()
+        }
+        needed = [name for name, one in self.items() if _has_to_be_given(one)]
+        conditions = [self._condition(name) for name, one in self.items() if one.depends_on]
+        example = self.example()
+        complete = all(name in example or not self._counts(name, example) for name in needed)
         return {
             "$schema": "https://json-schema.org/draft/2020-12/schema",
             "type": "object",
-            "properties": {name: _schema_of(one) for name, one in self.items()},
-            "required": [name for name, one in self.items() if one.has_to_be_set and not one.depends_on],
+            "properties": properties,
+            "required": [name for name in needed if not self[name].depends_on],
             **({"allOf": conditions} if conditions else {}),
-            "examples": [self.example()],
+            **({"examples": [example]} if complete else {}),
         }
 
     def example(self) -> Wire:
-        """Return a value for each field that has to be set or has an example or default."""
-        return {name: value for name, one in self.items() if (value := _example_of(one)) is not None}
+        """Return a value for each field that has to be set or has an example or default, where it counts.
 
-    def _check_dependencies(self, name: str, above: tuple[str, ...]) -> None:
-        if name in above:
-            raise ConfigurationError(f"It depends on itself: {' → '.join((*above, name))}.", field=name)
-        for other in self._fields[name].depends_on:
-            if other not in self._fields:
-                raise ConfigurationError(f"It depends on the field {other!r}, which does not exist.", field=name)
-            self._check_dependencies(other, (*above, name))
+        A field that has to match a pattern and has none of these is left out: nothing can be made up for it.
+        """
+        values = {name: value for name, one in self.items() if (value := example_of(one)) is not None}
+        return {name: value for name, value in values.items() if self._counts(name, values)}
+
+    def _condition(self, name: str) -> Wire:
+        """Return the part of a schema that asks something of a field only where its dependencies are met."""
+        one = self._fields[name]
+        then = {"properties": {name: limits_of(one)}, **({"required": [name]} if _has_to_be_given(one) else {})}
+        first, *others = [being(other, wanted) for other, wanted in self.conditions(name)]
+        return {"if": {"allOf": [first, *others]} if others else first, "then": then}
+
+    def _counts(self, name: str, values: Mapping[str, object]) -> bool:
+        return all(
+            other.effective(values.get(other.name, other.initial)) == other.cast(wanted)
+            for other, wanted in self.conditions(name)
+        )
+
+    def _check_dependencies(self) -> None:
+        for name, one in self._fields.items():
+            for other, wanted in one.depends_on.items():
+                if other not in self._fields:
+                    raise ConfigurationError(f"It depends on the field {other!r}, which does not exist.", field=name)
+                for fault in self._fields[other].faults(wanted):
+                    raise ConfigurationError(f"It depends on {other!r}, which {fault}", field=name)
+        try:
+            TopologicalSorter({name: one.depends_on for name, one in self._fields.items()}).prepare()
+        except CycleError as error:
+            circle = list(reversed(error.args[1]))
+            raise ConfigurationError(f"It depends on itself: {' → '.join(circle)}.", field=circle[0]) from None
 
 
-def _wire_of(one: Field, order: int, value: object) -> Wire:
+def _wire_of(one: Field, place: int, value: object) -> Wire:
+    limits = {kind: plain(getattr(one, name)) for kind, name in _VALIDATIONS.items()}
     return {
         "type": TYPES[one.type],
         "label": one.label,
-        "order": order,
-        "display": one.display,
-        "default_value": str(one.default) if isinstance(one.default, Path) else one.default,
-        "value": str(value) if isinstance(value, Path) else value,
+        "order": place if one.order is None else one.order,
+        "display": _display_of(one),
+        "default_value": plain(one.default),
+        "value": value,
         "required": one.has_to_be_set,
         "sensitive": one.sensitive,
         "tooltip": one.tooltip,
         "options": [{"label": label, "value": option} for option, label in one.options.items()],
-        "depends_on": [{"field": other, "value": wanted} for other, wanted in one.depends_on.items()],
-        "validations": one.validations,
+        "depends_on": [{"field": other, "value": plain(wanted)} for other, wanted in one.depends_on.items()],
+        "validations": [
+            {"type": kind, "constraint": limit} for kind, limit in limits.items() if limit not in (None, [])
+        ],
         "ui_restrictions": ["advanced"] if one.advanced else [],
     }
 
 
+def _display_of(one: Field) -> str:
+    """Return how Kibana's form shows a field."""
+    if one.display is not None:
+        return one.display
+    if one.options:
+        return "dropdown"
+    if one.multiline:
+        return "textarea"
+    return {bool: "toggle", int: "numeric", float: "numeric"}.get(one.type, "text")
+
+
 def _field_of(name: str, given: Mapping[str, Any]) -> Field:
-    rules = {rule["type"]: rule["constraint"] for rule in given.get("validations") or ()}
-    kind = _PYTHON_TYPES.get(given.get("type") or "str")
-    unknown = sorted(rules.keys() - {"greater_than", "less_than", "included_in", "regex", "list_type"})
+    limits = _pairs(name, given, "validations", ("type", "constraint"))
+    kind = _PYTHON_TYPES.get(str(given.get("type") or "str"))
+    unknown = [one for one in limits if one not in _VALIDATIONS]
     if kind is None or unknown:
         what = f"type {given.get('type')!r}" if kind is None else f"validation {unknown[0]!r}"
         raise ConfigurationError(f"A field has no {what}.", field=name)
@@ -113,55 +176,39 @@ def _field_of(name: str, given: Mapping[str, Any]) -> Field:
         default=given.get("default_value"),
         value=given.get("value"),
         tooltip=given.get("tooltip"),
-        required=given.get("required", True),
-        sensitive=given.get("sensitive", False),
+        required=_flag(name, given, "required", default=True),
+        sensitive=_flag(name, given, "sensitive", default=False),
         advanced="advanced" in (given.get("ui_restrictions") or ()),
-        multiline=given.get("display") == "textarea",
-        options={option["value"]: option["label"] for option in given.get("options") or ()},
-        depends_on={other["field"]: other["value"] for other in given.get("depends_on") or ()},
-        greater_than=rules.get("greater_than"),
-        less_than=rules.get("less_than"),
-        included_in=rules.get("included_in", ()),
-        pattern=rules.get("regex"),
-        list_type=rules.get("list_type"),
+        display=given.get("display"),
+        order=given.get("order"),
+        options=_pairs(name, given, "options", ("value", "label")),
+        depends_on=_pairs(name, given, "depends_on", ("field", "value")),
+        **{_VALIDATIONS[one]: limit for one, limit in limits.items()},
     )
 
 
-def _schema_of(one: Field) -> Wire:
-    allowed = list(one.included_in) or list(one.options)
-    value: Wire = {
-        "type": _JSON_TYPES[one.type],
-        "exclusiveMinimum": one.greater_than,
-        "exclusiveMaximum": one.less_than,
-        "pattern": None if one.pattern is None else f"^(?:{one.pattern})$",
-        "enum": allowed or None,
-        "minLength": 1 if one.has_to_be_set and one.type in {str, Path} else None,
-    }
-    if one.type is list:
-        inner = {**value, "type": {"str": "string", "int": "integer"}.get(one.list_type or "")}
-        value = {"type": "array", "items": {key: v for key, v in inner.items() if v is not None} or None}
-    described: Wire = {
-        "title": one.label,
-        "description": one.tooltip,
-        **value,
-        "default": str(one.default) if isinstance(one.default, Path) else one.default,
-        "writeOnly": one.sensitive or None,
-    }
-    return {key: v for key, v in described.items() if v is not None}
+def _pairs(name: str, given: Mapping[str, Any], part: str, of: tuple[str, str]) -> dict[Any, Any]:
+    """Return a list of objects that have two properties each as the one by the other."""
+    pairs: dict[Any, Any] = {}
+    key, value = of
+    found = given.get(part) or []
+    if not isinstance(found, list | tuple):
+        raise ConfigurationError(f"Its {part} are a list.", field=name)
+    for one in found:
+        if not isinstance(one, Mapping) or not isinstance(one.get(key), str | int | float) or value not in one:
+            raise ConfigurationError(f"Each of its {part} has a {key} and a {value}.", field=name)
+        if one[key] in pairs:
+            raise ConfigurationError(f"Its {part} have the {key} {one[key]!r} twice.", field=name)
+        pairs[one[key]] = one[value]
+    return pairs
 
 
-def _condition(one: Field) -> Wire:
-    """Return the part of a schema that requires a field only where its dependencies are met."""
-    met = {other: {"const": wanted} for other, wanted in one.depends_on.items()}
-    return {"if": {"properties": met, "required": list(met)}, "then": {"required": [one.name]}}
+def _flag(name: str, given: Mapping[str, Any], part: str, *, default: bool) -> bool:
+    found = given.get(part)
+    if not isinstance(found, bool | None):
+        raise ConfigurationError(f"Its {part} is true or false, not {found!r}.", field=name)
+    return default if found is None else found
 
 
-def _example_of(one: Field) -> Any:  # noqa: ANN401 - of the field's type
-    for given in (one.example, one.value, one.default):
-        if given is not None and given not in ("", []):
-            return str(given) if isinstance(given, Path) else given
-    if not one.has_to_be_set:
-        return False if one.type is bool else None
-    if one.options:
-        return next(iter(one.options))
-    return {bool: False, int: 1, float: 1.0, list: ["…"]}.get(one.type, "…")
+def _has_to_be_given(one: Field) -> bool:
+    return one.has_to_be_set and is_empty(one.cast(one.initial))

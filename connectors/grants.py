@@ -41,13 +41,17 @@ class Grants:
         hint = f"Name a folder above it in allowed_paths of config.yml (now: {allowed})."
         raise ConfigurationError(f"{shown} is not below an allowed path.", field=name, hint=hint)
 
-    def revealed(self, text: str, name: str) -> str:
-        """Return a text with its references resolved. Raises a `ConfigurationError` for a name that is not exposed."""
+    def revealed(self, text: str, name: str, *, masked: bool = False) -> str:
+        """Return a text with its references resolved. Raises a `ConfigurationError` for a name that is not exposed.
+
+        The error does not show that name where the text is `masked`: it may be a part of a password.
+        """
 
         def look_up(variable: str) -> str | None:
             if variable not in self._places:
                 hint = "Add it to exposed_secrets of config.yml, or write $${ for ${."
-                raise ConfigurationError(f"${{{variable}}} is not exposed to connectors.", field=name, hint=hint)
+                shown = "What it refers to" if masked else f"${{{variable}}}"
+                raise ConfigurationError(f"{shown} is not exposed to connectors.", field=name, hint=hint)
             place = self._places[variable]
             return _content(place, variable, name) if place else _checked(self.environ.get(variable), variable, name)
 

@@ -163,6 +163,13 @@ def test_a_variable_that_is_not_exposed_is_refused_whether_or_not_it_is_set(text
     assert failure(exposing("USER", USER="u"), text) == expected
 
 
+def test_a_masked_name_is_not_shown() -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        exposing("USER", USER="u").revealed("pass${hunter2}", "password", masked=True)
+    expected = "What it refers to is not exposed to connectors. "
+    assert str(caught.value) == f"{expected}Add it to exposed_secrets of config.yml, or write $${{ for ${{."
+
+
 def test_an_exposed_variable_that_is_not_set_has_its_default_or_is_an_error() -> None:
     assert exposing("A").revealed("${A:-else}", "password") == "else"
     assert exposing("A").revealed("<${A:-}>", "password") == "<>"

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connectors.configuration import Configuration
@@ -161,6 +161,7 @@ def refused(look: Callable[[], object]) -> str | None:
     return None
 
 
+@settings(deadline=None)
 @given(
     st.dictionaries(
         st.sampled_from(list(FIELDS)),
@@ -366,13 +367,13 @@ def test_a_secret_is_shown_nowhere(secret: str, form: str) -> None:
     text = form.format("${KEY}")
     grants = Grants((Path("/srv"),), ("KEY", "NONE"), {"KEY": secret})
     values: dict[str, object] = dict.fromkeys(LEAKY, text) | {"words": [text], "password": secret, "mode": "x"}
-    for settings in (values, {**values, "password": text, "mode": text, "names": [text, "1"]}):
-        configuration = Configuration(LEAKY, settings, grants)
+    for written in (values, {**values, "password": text, "mode": text, "names": [text, "1"]}):
+        configuration = Configuration(LEAKY, written, grants)
         with pytest.raises(ConfigurationError) as caught:
             configuration.check()
         shown = [said_of(caught.value), f"{configuration} {configuration!r} {list(configuration.problems())}"]
         shown += [json.dumps(configuration.shaping()), str(configuration.fields), str(LEAKY.schema())]
-        shown += [looked_at(configuration, name) for name in LEAKY if isinstance(settings[name], str) and name in WRONG]
+        shown += [looked_at(configuration, name) for name in LEAKY if isinstance(written[name], str) and name in WRONG]
         shown += [printed_or_refused(configuration, "password")]
         assert SECRET not in "".join(shown)
 

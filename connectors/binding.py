@@ -3,6 +3,7 @@
 import difflib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
+from pathlib import Path
 from typing import (
     Any,
     ClassVar,
@@ -94,7 +95,7 @@ class Binder:
     def _value(self, hint: object, value: object, at: str) -> Iterator[object]:
         """Yield the typed value, or nothing when there is a problem with it."""
         try:
-            given = value.split(",") if isinstance(value, str) and get_origin(hint) is tuple else value
+            given = _parts(value) if isinstance(value, str) and get_origin(hint) is tuple else value
             yield msgspec.convert(self._resolved(given), hint, strict=False, dec_hook=_from_text)
         except msgspec.ValidationError as error:
             self._add(at, _explained(str(error), hint, value))
@@ -115,10 +116,17 @@ class Binder:
         self.problems.append(Problem(name, text))
 
 
+def _parts(text: str) -> list[str]:
+    """Return what stands between commas: nothing in an empty text."""
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
 def _from_text(kind: type, value: object) -> object:
     """Make what msgspec does not know, secrets and paths, of their text."""
     if not isinstance(value, str):
         raise msgspec.ValidationError(f"Expected `str`, got `{type(value).__name__}`")
+    if kind is Path and not value.strip():  # which would be the working folder
+        raise msgspec.ValidationError("Expected a path")
     return kind(value)
 
 

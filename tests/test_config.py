@@ -69,9 +69,17 @@ def test_what_connectors_may_use_is_named_in_the_file_or_the_environment(tmp_pat
     assert loaded.grants == Grants((Path("/c"), Path("/d")), ("ONE", "TWO=/run/two"))
 
 
+def test_nothing_is_granted_by_an_empty_variable(tmp_path: Path) -> None:
+    variables = {"CONNECTORS__ALLOWED_PATHS": "", "CONNECTORS__EXPOSED_SECRETS": " , "}
+    assert load(tmp_path, "", **variables).grants == Grants()
+    variables = {"CONNECTORS__ALLOWED_PATHS": " /c, /d,", "CONNECTORS__EXPOSED_SECRETS": "ONE, TWO"}
+    assert load(tmp_path, "", **variables).grants == Grants((Path("/c"), Path("/d")), ("ONE", "TWO"))
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
+        ("allowed_paths: ['${NONE:-}']", ["allowed_paths: Expected a path"]),
         ("sources: {letters: Letters}", ["sources.letters: A class is named as package.module:Class."]),
         ("sources: [a]", ["sources: Expected `object`, got `array`, not ['a']."]),
         ("exposed_secrets: ['A B']", ["exposed_secrets: "]),

@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from functools import lru_cache
+from itertools import chain
 from pathlib import Path
 from typing import Any, Final, Literal, get_args
 
@@ -60,7 +61,7 @@ class Field:
 
     def __post_init__(self) -> None:
         """Refuse a declaration that can't be kept."""
-        for mistake in (*self._mistakes_of_type(), *self._mistakes_of_limits()):
+        for mistake in chain(self._mistakes_of_type(), self._mistakes_of_limits()):  # the first ends it
             raise ConfigurationError(mistake, field=self.name)
         for given in (self.default, self.value, self.example):
             for fault in self.faults(given):
@@ -153,11 +154,11 @@ class Field:
             yield f"A field has no type {self.type!r}."
         if self.sensitive and self.type is not str:
             yield "A sensitive field is a text."
-        if self.list_type not in {None, "str", "int"}:
+        if self.list_type not in (None, *_ITEMS):
             yield f"A list has no elements of the type {self.list_type!r}."
         if self.list_type is not None and self.type is not list:
             yield "Only a list has elements."
-        if self.display not in {None, *get_args(Display)}:
+        if self.display not in (None, *get_args(Display)):
             yield f"Nothing is displayed as {self.display!r}."
         if self.order is not None and type(self.order) is not int:
             yield f"Its order is a whole number, not {self.order!r}."

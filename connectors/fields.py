@@ -169,6 +169,8 @@ def _field_of(name: str, given: Mapping[str, Any]) -> Field:
     if kind is None or unknown:
         what = f"type {given.get('type')!r}" if kind is None else f"validation {unknown[0]!r}"
         raise ConfigurationError(f"A field has no {what}.", field=name)
+    if not isinstance(limits.get("regex", ""), str):
+        raise ConfigurationError("A pattern is a text.", field=name)
     return Field(
         name,
         given.get("label") or name.upper(),

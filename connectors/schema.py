@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,6 +13,7 @@ Schema = dict[str, Any]
 _TYPES: Final = {str: "string", int: "integer", float: "number", bool: "boolean", list: "array", Path: "string"}
 _ITEMS: Final = {"str": "string", "int": "integer", None: ["string", "number", "boolean", "null"]}
 _NOTHING: Final = ["", None]
+_EMPTY: Final[Mapping[type, object]] = {str: "", Path: "", list: []}
 _SETS: Final = {"d": "0-9", "w": "0-9A-Za-z_", "s": r"\t\n\f\r "}
 _MEMBER: Final = r"(?: [^]\[\\&~^-] | \\ [^a-zA-Z0-9&~_\s] | \\ [tnrf] )"
 _PIECE: Final = re.compile(
@@ -36,7 +38,7 @@ def annotations_of(one: Field) -> Schema:
         title=one.label,
         description=one.tooltip,
         type=_TYPES[one.type],
-        default=None if is_empty(default) else plain(default),
+        default=None if is_empty(default) or one.sensitive else plain(default),
         writeOnly=one.sensitive or None,
     )
 
@@ -59,17 +61,17 @@ def limits_of(one: Field) -> Schema:
 def being(one: Field, wanted: object) -> Schema:
     """Return a schema of the objects in which a field has a value, be it that this is what it has when it is empty."""
     value = one.cast(wanted)
-    nothing: object = [] if one.type is list else ""
-    has_empty_value = one.type in {str, Path, list}
-    values = [value, nothing] if has_empty_value and value != nothing and one.effective(nothing) == value else [value]
-    property_ = {"const": plain(value)} if len(values) == 1 else {"enum": plain(values)}
+    empty = _EMPTY.get(one.type, value)
+    met = [given for given in ([value] if empty == value else [value, empty]) if one.effective(given) == value]
+    if not met:
+        return {"not": {}}  # it was to be empty, and then its default is used
     missing = one.effective(one.initial) == value
-    return {"properties": {one.name: property_}, **({} if missing else {"required": [one.name]})}
+    return {"properties": {one.name: {"enum": plain(met)}}, **({} if missing else {"required": [one.name]})}
 
 
 def example_of(one: Field) -> Any:  # noqa: ANN401 - of the field's type
     """Return a value that is allowed; None where none is needed, or none can be made up."""
-    for given in (one.example, one.value, one.default):
+    for given in (one.example, *(() if one.sensitive else (one.value, one.default))):
         if not is_empty(one.cast(given)):
             return plain(one.cast(given))
     if not one.has_to_be_set:

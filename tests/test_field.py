@@ -145,6 +145,9 @@ def test_whatever_is_given_has_at_most_one_fault_and_raises_nothing_else(kind: t
     ("declared", "message"),
     [
         ({"type": dict}, "A field has no type <class 'dict'>."),
+        ({"type": dict, "options": {"a": "A"}, "default": {}}, "A field has no type <class 'dict'>."),
+        ({"type": list, "list_type": ["str"]}, "A list has no elements of the type ['str']."),
+        ({"display": ["text"]}, "Nothing is displayed as ['text']."),
         ({"type": int, "sensitive": True}, "A sensitive field is a text."),
         ({"greater_than": 1}, "Only a number is greater or less than something."),
         ({"type": int, "less_than": "5"}, "It is greater or less than a number."),

@@ -181,6 +181,7 @@ def test_a_plain_field_may_be_its_value_alone() -> None:
             "A list has no elements of the type 'bool'.",
         ),
         ({"validations": [{"type": "included_in", "constraint": "ab"}]}, "What it has to be included in is a list."),
+        ({"validations": [{"type": "regex", "constraint": 5}]}, "A pattern is a text."),
         ({"order": "first"}, "Its order is a whole number, not 'first'."),
         ({"display": "slider"}, "Nothing is displayed as 'slider'."),
         ({"required": "false"}, "Its required is true or false, not 'false'."),
@@ -336,6 +337,16 @@ def test_an_example_that_can_t_be_made_up_is_left_out() -> None:
     assert fields.example() == {"y": "z"}
     assert "examples" not in fields.schema()
     assert Fields(Field("x", "X", pattern="[0-9]{3}", example="123")).schema()["examples"] == [{"x": "123"}]
+
+
+def test_the_schema_shows_no_password_but_one_that_is_an_example() -> None:
+    fields = Fields(
+        Field("a", "A", sensitive=True, value="hunter2", required=True),
+        Field("b", "B", sensitive=True, default="hunter2"),
+        Field("c", "C", sensitive=True, example="correct horse"),
+    )
+    assert fields.example() == {"a": "…", "c": "correct horse"}
+    assert "hunter2" not in str(fields.schema())
 
 
 def test_an_example_has_nothing_that_does_not_count() -> None:

@@ -169,6 +169,11 @@ def test_a_field_may_depend_on_another_being_empty(wanted: str, values: dict[str
     assert accepts(fields, values) == (not counts)
 
 
+def test_a_field_that_has_a_default_is_never_empty() -> None:
+    fields = Fields(Field("host", "Host", default="h", value=""), Field("x", "X", depends_on={"host": ""}))
+    assert [accepts(fields, values) for values in ({}, {"host": ""}, {"host": "h"})] == [True] * 3
+
+
 @pytest.mark.parametrize(
     ("pattern", "translated"),
     [

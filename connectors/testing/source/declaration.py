@@ -1,6 +1,5 @@
 """What a source declares: its name, its settings, what it can do, its page."""
 
-import importlib
 import json
 from collections.abc import Mapping
 from typing import Any, Final
@@ -10,6 +9,7 @@ import jsonschema_rs
 from connectors.errors import ConfigurationError
 from connectors.fields import Field, Fields
 from connectors.source import has
+from connectors.source_page import page_of
 from connectors.testing.source.case import SourceCase
 from connectors.testing.source.promise import applies, fail, promise
 from connectors.testing.source.subject import Subject
@@ -86,7 +86,7 @@ class Declaration(SourceCase):
         assert self.pages is not None  # noqa: S101 - for the type checker
         page = self.pages / f"{getattr(self.source, 'service_type', '')}.md"
         applies(page.exists(), f"there is no page {page}")
-        wanted = importlib.import_module("connectors.source_page").page_of(self.source)
+        wanted = page_of(self.source)
         promise(page.read_text(encoding="utf-8") == wanted, f"{page} is not current: run `make docs`.")
 
     def _configuration(self) -> Mapping[str, Any]:

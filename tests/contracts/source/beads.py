@@ -4,7 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +43,7 @@ class PebblesDataSource(BaseDataSource):
     service_type = "pebbles"
     fields = Fields(Field("folder", "Folder", type=Path, example="/srv/pebbles"), Field("key", "Key", sensitive=True))
 
-    @property
+    @cached_property
     def folder(self) -> Path:
         return Path(self.configuration["folder"])
 

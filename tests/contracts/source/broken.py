@@ -47,6 +47,7 @@ class MadeUpContract(SourceContract):
 
     valid_rules = ({"color": "green"},)
     invalid_rules = ({"color": 1},)
+    pages = Path(__file__).parent / "pages"
     settle_limit_s = 0.3
     documents_of_many = 300
     spare_bytes = 100_000
@@ -138,6 +139,11 @@ class TwoDeclarations(PebblesDataSource):
 @breaks(C.test_what_it_enables_is_there)
 class Boastful(PebblesDataSource):
     incremental_sync_enabled = True
+
+
+@breaks(C.test_its_page_is_current)
+class Outdated(PebblesDataSource):
+    service_type = "outdated"
 
 
 # What it shows.

@@ -43,6 +43,7 @@ class TestLetters(SourceContract):
 
 class TestNotes(SourceContract):
     source = NotesDataSource
+    documents_of_many = 1_000  # as each of them is a file
 
     @pytest.fixture
     def settings(self, tmp_path: Path) -> Settings:
@@ -50,7 +51,7 @@ class TestNotes(SourceContract):
 
     @pytest.fixture
     def many(self, tmp_path: Path) -> Settings:
-        return {"folder": str(notes(tmp_path / "many", 10_000))}
+        return {"folder": str(notes(tmp_path / "many", 1_000))}
 
     @pytest.fixture
     def unreachable(self, tmp_path: Path) -> tuple[Settings, type[ConnectorsError]]:

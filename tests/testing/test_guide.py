@@ -1,0 +1,36 @@
+"""The guide for authors of sources is true: its code runs, and its source keeps the contract that it shows."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytest_plugins = ["pytester"]
+
+GUIDE = Path(__file__).parent.parent.parent / "docs" / "writing-a-source.md"
+SETTINGS = "[pytest]\nasyncio_mode = strict\nasyncio_default_fixture_loop_scope = function\nfilterwarnings = error\n"
+
+
+def blocks() -> list[str]:
+    return re.findall(r"```python\n(.*?)```", GUIDE.read_text(encoding="utf-8"), re.DOTALL)
+
+
+def test_the_code_of_the_guide_keeps_the_contract_in_a_package_of_its_own(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(test_letters="\n".join(blocks()))
+    pytester.makeini(SETTINGS)
+    run = pytester.inline_run("-p", "no:cacheprovider", "-q")
+    passed, skipped, failed = run.countoutcomes()
+    assert (passed, skipped, failed) == (25, 18, 0)
+
+
+def test_the_guide_names_every_limit() -> None:
+    case = GUIDE.parent.parent / "connectors" / "testing" / "source" / "case.py"
+    limits = re.findall(r"^    (\w+): ClassVar\[(?:int|float)\]", case.read_text(encoding="utf-8"), re.MULTILINE)
+    assert [name for name in limits if f"`{name}`" not in GUIDE.read_text(encoding="utf-8")] == []
+
+
+def test_importing_what_tests_are_made_from_does_not_import_pytest() -> None:
+    code = "import sys, connectors.testing, connectors.testing.source; assert 'pytest' not in sys.modules"
+    assert subprocess.run([sys.executable, "-c", code], cwd=GUIDE.parent.parent, check=False).returncode == 0

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from uuid import uuid4
 
 import pytest
+import pytest_asyncio
 
 from connectors import logger
 from connectors.byoc import Filter
@@ -66,14 +67,14 @@ class MadeUpContract(SourceContract):
     def unreachable(self, settings: Settings) -> tuple[Settings, type[ConnectorsError]]:
         return {**settings, "key": "wrong, and as long as that"}, AccessDenied
 
-    @pytest.fixture
-    def broken(self, folder: Path) -> Broken:
-        settings = World(9).save(folder / "broken", key=KEY)
+    @pytest_asyncio.fixture  # as a fixture that starts a server would be
+    async def broken(self, folder: Path) -> AsyncIterator[Broken]:  # type: ignore[override]  # pytest makes it a fixture
+        settings = await asyncio.to_thread(World(9).save, folder / "broken", key=KEY)
 
         async def act() -> None:
             await asyncio.to_thread(World(9, bad=4).save, folder / "broken", key=KEY)
 
-        return Broken(settings, after_first=act, error=SourceUnreachable)
+        yield Broken(settings, after_first=act, error=SourceUnreachable)
 
     @pytest.fixture
     def change(self, folder: Path) -> Callable[[], object]:

@@ -21,6 +21,7 @@ asyncio_mode = strict
 asyncio_default_fixture_loop_scope = function
 filterwarnings = error
 """
+NOT_NEEDED = ("cacheprovider", "hypothesispytest", "logging", "pytest_cov")
 
 
 @pytest.fixture
@@ -28,18 +29,7 @@ def failed(pytester: pytest.Pytester) -> dict[str, set[str]]:
     """Run the contract for all sources as the tests of a package of their own, and return what failed for each."""
     pytester.makepyfile(MODULE)
     pytester.makeini(SETTINGS)
-    run = pytester.inline_run(
-        "-p",
-        "no:cacheprovider",
-        "-p",
-        "no:logging",
-        "-p",
-        "no:hypothesispytest",
-        "-p",
-        "no:pytest_cov",
-        "--tb=no",
-        "-q",
-    )
+    run = pytester.inline_run(*(f"-pno:{plugin}" for plugin in NOT_NEEDED), "--tb=no", "-q")
     found: dict[str, set[str]] = {source.__name__: set() for source in SOURCES}
     for report in run.getreports("pytest_runtest_logreport"):
         assert isinstance(report, pytest.TestReport)

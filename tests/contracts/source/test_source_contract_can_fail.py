@@ -3,13 +3,14 @@
 import pytest
 
 from connectors.testing.source_contract import SourceContract
-from tests.contracts.source.broken import EXPECTED, SOURCES
+from tests.contracts.source import broken_documents, broken_walks  # noqa: F401 - they add their sources to the list
+from tests.contracts.source.made_up import EXPECTED, SOURCES
 
 pytest_plugins = ["pytester"]
 
 MODULE = """\
 import pytest
-from tests.contracts.source.broken import SOURCES, MadeUpContract, folder
+from tests.contracts.source.made_up import SOURCES, MadeUpContract, folder
 
 for source in SOURCES:
     globals()[f"Test{source.__name__}"] = type(f"Test{source.__name__}", (MadeUpContract,), {"source": source})

@@ -7,10 +7,9 @@ from typing import Any, ClassVar, Final, Self
 
 from connectors.byoc import Filter
 from connectors.changes import Change, Cursor, Failed
-from connectors.configuration import Configuration
 from connectors.dataset import Dataset, Key, Row, document_id
 from connectors.download import Download, Fetch
-from connectors.fields import Fields
+from connectors.fields import Configuration, Fields
 from connectors.filtering.basic import DEFAULT_VALIDATORS
 from connectors.filtering.validators import Validators
 from connectors.literal import instant_of

@@ -9,9 +9,9 @@ from typing import Any, get_args, get_type_hints
 
 from connectors.config import ENVIRONMENT_PREFIX, Settings
 from connectors.errors import ConfigurationError, ConnectorsError
-from connectors.profile import Profile
 from connectors.registry import Listing, Origin, Registry
-from connectors.source_page import list_of, page_of
+from connectors.registry.page import list_of, page_of
+from connectors.registry.profile import Profile
 
 ROOT = Path(__file__).resolve().parent.parent
 CONFIG_HEAD = """\

@@ -13,10 +13,10 @@ ROOT = Path(__file__).parent.parent
 ROWS: list[set[str]] = [
     {"errors", "logger", "pattern", "references", "secret"},
     {"aio"},
-    {"binding", "casts", "config", "configuration", "field", "fields", "grants", "schema"},
+    {"binding", "config", "fields", "grants"},
     {"byoc", "filtering", "literal", "predicate"},
     {"changes", "dataset", "download", "source"},
-    {"engine", "installation", "profile", "registry", "source_page", "sources"},
+    {"engine", "registry", "sources"},
     {"testing"},
     {"cli", "__main__"},
 ]

@@ -8,9 +8,8 @@ import pytest
 
 from connectors.byoc import Filter
 from connectors.changes import Failed
-from connectors.configuration import Configuration
 from connectors.dataset import Dataset, Key, Row
-from connectors.fields import Field, Fields
+from connectors.fields import Configuration, Field, Fields
 from connectors.filtering.basic import DEFAULT_VALIDATORS
 from connectors.predicate import ALWAYS, Predicate, fields_in
 from connectors.source import BaseDataSource, fields_of, has, opened

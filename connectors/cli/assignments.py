@@ -9,7 +9,7 @@ from connectors.errors import ConfigurationError
 from connectors.grants import Grants
 
 if TYPE_CHECKING:
-    from connectors.configuration import Configuration
+    from connectors.fields import Configuration
 
 
 class Assignment(click.ParamType[tuple[str, str]]):
@@ -31,7 +31,7 @@ def configured(source: type[Any], given: Mapping[str, str], exposed_secrets: tup
     Every path is granted: who types a command sits at the machine. Raises a `ConfigurationError` for a name that is no
     setting of the source, and for values that are wrong.
     """
-    from connectors.configuration import Configuration  # noqa: PLC0415 - loaded only where it is wanted
+    from connectors.fields import Configuration  # noqa: PLC0415 - loaded only where it is wanted
     from connectors.registry import nearest  # noqa: PLC0415
     from connectors.source import fields_of  # noqa: PLC0415
 

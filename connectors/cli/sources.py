@@ -39,7 +39,7 @@ def show(invocation: Invocation, service_type: str, form: str | None) -> None:
     if listing.source is None:
         registry.source(service_type)  # which says why there is none
     elif form == "markdown":
-        from connectors.source_page import page_of  # noqa: PLC0415 - loaded only where it is wanted
+        from connectors.registry.page import page_of  # noqa: PLC0415 - loaded only where it is wanted
 
         click.echo(page_of(listing.source, registry.places[service_type]), nl=False)
     elif form == "json":
@@ -70,7 +70,7 @@ def state_of(listing: "Listing") -> str:
 
 
 def _summary(listing: "Listing") -> dict[str, Any]:
-    from connectors.profile import Profile  # noqa: PLC0415 - as above
+    from connectors.registry.profile import Profile  # noqa: PLC0415 - as above
 
     profile = Profile.of(listing.source, listing.service_type) if listing.source else None
     return {
@@ -85,7 +85,7 @@ def _summary(listing: "Listing") -> dict[str, Any]:
 
 
 def _described(listing: "Listing", source: type[Any]) -> dict[str, Any]:
-    from connectors.profile import Profile, advanced_schemas  # noqa: PLC0415 - as above
+    from connectors.registry.profile import Profile, advanced_schemas  # noqa: PLC0415 - as above
 
     profile = Profile.of(source, listing.service_type)
     return {
@@ -100,8 +100,8 @@ def _described(listing: "Listing", source: type[Any]) -> dict[str, Any]:
 
 
 def _show(listing: "Listing", source: type[Any]) -> None:
-    from connectors.profile import Profile  # noqa: PLC0415 - as above
-    from connectors.source_page import field_rows  # noqa: PLC0415
+    from connectors.registry.page import field_rows  # noqa: PLC0415
+    from connectors.registry.profile import Profile  # noqa: PLC0415 - as above
 
     profile = Profile.of(source, listing.service_type)
     click.echo(f"{click.style(profile.name, bold=True)} ({listing.service_type}), of {listing.found_in}")

@@ -18,11 +18,10 @@ from typing import Any, Final, TypeVar
 from connectors.aio.clock import Clock, SystemClock
 from connectors.aio.threads import Drawing
 from connectors.byoc import Filter
-from connectors.configuration import Configuration
 from connectors.dataset import LONGEST_ID
 from connectors.download import Download
 from connectors.errors import ConfigurationError, SourceUnreachable
-from connectors.fields import Field, Fields
+from connectors.fields import Configuration, Field, Fields
 from connectors.source import BaseDataSource, Document, Token
 from connectors.sources._file_rules import FileRule, FileRulesValidator, rules_of
 from connectors.sources._files import Entry, Walk, meant, shown

@@ -11,10 +11,9 @@ from typing import ClassVar, Final
 from connectors.aio.threads import drawn
 from connectors.byoc import Filter
 from connectors.changes import Failed
-from connectors.configuration import Configuration
 from connectors.dataset import Dataset, Key, Row, document_id
 from connectors.errors import AccessDenied, ConfigurationError, DocumentSkipped, SourceError, SourceUnreachable
-from connectors.fields import Field, Fields
+from connectors.fields import Configuration, Field, Fields
 from connectors.predicate import ALWAYS, Predicate, fields_in
 from connectors.source import BaseDataSource, Token
 from connectors.sources._csv import AUTO, Csv

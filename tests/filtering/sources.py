@@ -5,8 +5,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from connectors.byoc import Filter
-from connectors.configuration import Configuration
-from connectors.fields import Fields
+from connectors.fields import Configuration, Fields
 from connectors.filtering.chain import validate
 from connectors.filtering.validation import (
     AdvancedRules,

@@ -7,7 +7,7 @@ from typing import Any
 
 from connectors.aio.clock import SystemClock
 from connectors.byoc import Filter
-from connectors.configuration import Configuration
+from connectors.fields import Configuration
 from connectors.grants import Grants
 from connectors.source import Document, Token
 from connectors.sources.directory import DirectoryDataSource

@@ -10,9 +10,9 @@ import pyarrow.parquet as pq  # type: ignore[import-untyped]
 import pytest
 from hypothesis import HealthCheck, settings
 
-from connectors.configuration import Configuration
 from connectors.dataset import Dataset
 from connectors.errors import SourceError
+from connectors.fields import Configuration
 from connectors.grants import Grants
 from connectors.sources.tabular_files import TabularFilesDataSource
 

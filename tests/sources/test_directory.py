@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
-from connectors.configuration import Configuration
 from connectors.download import Download
 from connectors.errors import AccessDenied, ConfigurationError, DocumentSkipped, SourceUnreachable
+from connectors.fields import Configuration
 from connectors.grants import Grants
 from connectors.source import Document, opened
 from connectors.sources.directory import DirectoryDataSource

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from connectors.configuration import Configuration
 from connectors.errors import ConnectorsError, SourceUnreachable
+from connectors.fields import Configuration
 from connectors.sources.directory import DirectoryDataSource
 from connectors.testing.source_contract import Broken, SourceContract
 from tests.sources.folders import Ahead

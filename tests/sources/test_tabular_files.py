@@ -16,9 +16,9 @@ import pytest
 
 from connectors.byoc import Filter
 from connectors.changes import Failed
-from connectors.configuration import Configuration
 from connectors.dataset import Dataset
 from connectors.errors import AccessDenied, ConfigurationError, SourceError, SourceUnreachable
+from connectors.fields import Configuration
 from connectors.grants import Grants
 from connectors.literal import Literal, Operator
 from connectors.predicate import And, Comparison, Not, Or

@@ -7,9 +7,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from connectors.configuration import Configuration
 from connectors.errors import ConfigurationError, ConnectorsError, SourceError
-from connectors.fields import Fields
+from connectors.fields import Configuration, Fields
 from connectors.grants import Grants
 from connectors.source import Document, fields_of, opened
 from connectors.testing.source.promise import promise

@@ -8,11 +8,10 @@ from uuid import uuid4
 
 from connectors import logger
 from connectors.byoc import Filter
-from connectors.configuration import Configuration
 from connectors.dataset import Row
 from connectors.download import Content, Download
 from connectors.errors import AccessDenied, SourceUnreachable
-from connectors.fields import Field, Fields
+from connectors.fields import Configuration, Field, Fields
 from connectors.source import Document, Yielded
 from connectors.testing.source_contract import SourceContract
 from tests.contracts.source.beads import BeadsDataSource, PebblesDataSource

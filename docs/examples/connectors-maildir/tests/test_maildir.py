@@ -9,9 +9,9 @@ import pytest
 from connectors_maildir import MaildirDataSource
 
 from connectors.changes import Failed
-from connectors.configuration import Configuration
 from connectors.download import Download
 from connectors.errors import ConfigurationError, ConnectorsError, DocumentSkipped
+from connectors.fields import Configuration
 from connectors.grants import Grants
 from connectors.source import Document
 from connectors.testing.source_contract import Broken, SourceContract

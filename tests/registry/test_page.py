@@ -12,12 +12,12 @@ from typing import Any, ClassVar
 import pytest
 
 from connectors.fields import Field, Fields
-from connectors.profile import Profile
 from connectors.registry import Origin, Place
+from connectors.registry.page import FieldRow, field_rows, list_of, page_of
+from connectors.registry.profile import Profile
 from connectors.source import BaseDataSource
-from connectors.source_page import FieldRow, field_rows, list_of, page_of
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parent.parent.parent
 FIELDS = Fields(
     Field("host", "Server", example="db.example.org", tooltip="Where it is"),
     Field("port", "Port", type=int, default=3306, greater_than=0, less_than=65_536),

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from connectors.casts import Uncastable
 from connectors.errors import ConfigurationError
-from connectors.field import Field, plain
-from tests.hostile import HOSTILE
+from connectors.fields.casts import Uncastable
+from connectors.fields.field import Field, plain
+from tests.fields.hostile import HOSTILE
 
 TYPES = [str, int, float, bool, list, Path]
 

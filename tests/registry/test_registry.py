@@ -11,7 +11,7 @@ import pytest
 from connectors.errors import ConfigurationError
 from connectors.registry import Listing, Origin, Registry
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parent.parent.parent
 SOURCE = """
     from connectors.fields import Field, Fields
     from connectors.source import BaseDataSource
@@ -255,8 +255,9 @@ def test_a_driver_that_is_loaded_already_is_there(place: Place, monkeypatch: pyt
 
 
 def test_without_being_installed_there_is_no_extra_to_name() -> None:
-    code = "from connectors.installation import install_command, own_distribution as own; "
-    code += "print(own(), install_command('x', ['driver'], own()))"
+    # Without any installed package, so the file alone: what else it is among needs some.
+    code = "import runpy; it = runpy.run_path('connectors/registry/installation.py'); own = it['own_distribution'](); "
+    code += "print(own, it['install_command']('x', ['driver'], own))"
     done = subprocess.run([sys.executable, "-S", "-c", code], cwd=ROOT, check=True, capture_output=True, text=True)
     assert done.stdout == "None pip install driver\n"
 

@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from connectors.binding import Problem
-from connectors.casts import Uncastable, is_empty, list_of
 from connectors.errors import ConfigurationError
-from connectors.field import Field, plain
-from connectors.fields import Fields
+from connectors.fields.casts import Uncastable, is_empty, list_of
+from connectors.fields.field import Field, plain
+from connectors.fields.fields import Fields
 from connectors.grants import Grants
 from connectors.references import names_in
 from connectors.secret import Secret

@@ -5,12 +5,11 @@ from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Any, Final
 
-from connectors.casts import is_empty
 from connectors.errors import ConfigurationError
-from connectors.field import TYPES, Field, plain
-from connectors.schema import annotations_of, being, example_of, limits_of
+from connectors.fields.casts import is_empty
+from connectors.fields.field import TYPES, Field, plain
+from connectors.fields.schema import annotations_of, being, example_of, limits_of
 
-__all__ = ["Field", "Fields"]
 Wire = dict[str, Any]
 _PYTHON_TYPES: Final[Mapping[str, type]] = {name: kind for kind, name in TYPES.items() if kind is not Path}
 _VALIDATIONS: Final = {

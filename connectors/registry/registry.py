@@ -14,8 +14,8 @@ from types import ModuleType
 from typing import Any, Final
 
 from connectors.errors import ConfigurationError
-from connectors.installation import install_command, missing_drivers, own_distribution
-from connectors.profile import Profile
+from connectors.registry.installation import install_command, missing_drivers, own_distribution
+from connectors.registry.profile import Profile
 from connectors.source import has
 
 GROUP: Final = "connectors.sources"

@@ -5,8 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from connectors.configuration import Configuration
-from connectors.fields import Fields
+from connectors.fields import Configuration, Fields
 from connectors.grants import Grants
 from connectors.source import BaseDataSource, fields_of, has
 

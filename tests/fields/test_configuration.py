@@ -12,12 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connectors.configuration import Configuration
 from connectors.errors import ConfigurationError
-from connectors.fields import Field, Fields
+from connectors.fields import Configuration, Field, Fields
 from connectors.grants import Grants
 from connectors.secret import Secret
-from tests.hostile import HOSTILE
+from tests.fields.hostile import HOSTILE
 
 SECRET = "hunter2"
 FIELDS = Fields(
@@ -428,6 +427,6 @@ def test_fields_and_the_plain_dictionary_work_the_same() -> None:
 
 def test_importing_it_imports_nothing_heavy() -> None:
     heavy = ["asyncio", "aiohttp", "apsw", "elasticsearch", "jsonschema_rs", "pyarrow", "sqlglot", "structlog", "yaml"]
-    code = f"import sys, connectors.configuration; print([name for name in {heavy} if name in sys.modules])"
+    code = f"import sys, connectors.fields.configuration; print([name for name in {heavy} if name in sys.modules])"
     found = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert found.stdout == "[]\n"

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from connectors.errors import ConfigurationError
 from connectors.fields import Field, Fields
-from tests.declarations import plain_configurations
+from tests.fields.declarations import plain_configurations
 
 Wire = dict[str, Any]
 WIRE = ["type", "label", "order", "display", "default_value", "value", "required", "sensitive", "tooltip", "options"]

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from connectors.field import Field
 from connectors.fields import Fields
-from connectors.installation import extra_of, install_command, own_distribution
-from connectors.profile import ABILITIES, Profile, advanced_schemas
-from connectors.registry import Place
+from connectors.fields.field import Field
+from connectors.registry.installation import extra_of, install_command, own_distribution
+from connectors.registry.profile import ABILITIES, Profile, advanced_schemas
+from connectors.registry.registry import Place
 
 _TYPES: Final[Mapping[type, str]] = {
     str: "text",

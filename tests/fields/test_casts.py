@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connectors.casts import LARGEST, LONGEST_SHOWN, Uncastable, cast_to, is_empty, list_of, shown
+from connectors.fields.casts import LARGEST, LONGEST_SHOWN, Uncastable, cast_to, is_empty, list_of, shown
 from connectors.secret import Secret
-from tests.hostile import DEEP, DIGITS, HOSTILE
+from tests.fields.hostile import DEEP, DIGITS, HOSTILE
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from connectors.casts import is_empty
-from connectors.field import Field, plain
+from connectors.fields.casts import is_empty
+from connectors.fields.field import Field, plain
 
 Schema = dict[str, Any]
 _TYPES: Final = {str: "string", int: "integer", float: "number", bool: "boolean", list: "array", Path: "string"}

@@ -8,8 +8,8 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, Final, Literal, get_args
 
-from connectors.casts import Uncastable, cast_to, is_empty, list_of, shown
 from connectors.errors import ConfigurationError
+from connectors.fields.casts import Uncastable, cast_to, is_empty, list_of, shown
 from connectors.pattern import InvalidPattern, Pattern
 from connectors.secret import MASK
 

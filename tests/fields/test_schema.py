@@ -8,11 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connectors.configuration import Configuration
-from connectors.fields import Field, Fields
+from connectors.fields import Configuration, Field, Fields
+from connectors.fields.schema import portable
 from connectors.pattern import InvalidPattern, Pattern
-from connectors.schema import portable
-from tests.declarations import PATTERNS, plain_configurations, settings_of
+from tests.fields.declarations import PATTERNS, plain_configurations, settings_of
 
 TEXTS = st.text(st.sampled_from("ab1.-@ _é\n\r\t\f\v\u00a0\u2028A٣[]{}^$|\\/&~"), max_size=8)
 PIECES = [

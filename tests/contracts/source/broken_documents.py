@@ -45,11 +45,6 @@ class Unexampled(PebblesDataSource):
     fields = Fields(*PebblesDataSource.fields.values(), Field("code", "Code", pattern="[0-9]+", required=True))
 
 
-@breaks(C.test_the_schema_of_the_settings_accepts_their_example)
-class NumberAsText(PebblesDataSource):
-    fields = Fields(*PebblesDataSource.fields.values(), Field("size", "Size", type=int, default="3"))
-
-
 @breaks(C.test_the_configuration_has_the_shape_of_the_protocol)
 class Misspelt(PebblesDataSource):
     @classmethod

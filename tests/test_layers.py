@@ -23,7 +23,7 @@ ROWS: list[set[str]] = [
 # Third-party packages that may be imported in one place only.
 DRIVERS: dict[str, str | tuple[str, ...]] = {
     "aiohttp": "connectors/engine/",
-    "apsw": ("connectors/engine/embedded/", "connectors/sources/sqlite.py"),
+    "apsw": ("connectors/engine/embedded/", "connectors/sources/_sqlite", "connectors/sources/sqlite.py"),
     "elastic_transport": "connectors/engine/",
     "elasticsearch": "connectors/engine/",
     "click": "connectors/cli/",

@@ -1,0 +1,188 @@
+"""SQLite: the tables of a database file, read in the order of their keys and never written."""
+
+import time
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from functools import cached_property, partial
+from itertools import count, islice
+from pathlib import Path
+from typing import ClassVar, Final
+
+import apsw
+
+from connectors.byoc import Filter
+from connectors.changes import Failed
+from connectors.dataset import Dataset, Key, Row
+from connectors.errors import SourceError
+from connectors.fields import Field, Fields
+from connectors.predicate import ALWAYS, And, Comparison, Not, Or, Predicate, compiled
+from connectors.source import BaseDataSource, Token
+from connectors.sources._sqlite_connection import Connection
+from connectors.sources._sqlite_page import Pages
+from connectors.sources._sqlite_schema import rows_of, statistics_of, table_of, tables_of
+
+_ROWS_AT_ONCE: Final = 100
+
+
+class SQLiteDataSource(BaseDataSource):
+    """The tables of one SQLite database.
+
+    It is opened for reading alone. Each page is read in a transaction of its own, so that a writer waits for no walk.
+    """
+
+    name = "SQLite"
+    service_type = "sqlite"
+    drivers: ClassVar[Mapping[str, str]] = {"apsw": "apsw", "sqlglot": "sqlglot"}
+    fields = Fields(
+        Field(
+            "database",
+            "Database file",
+            type=Path,
+            example="/srv/data/shop.db",
+            tooltip="It has to be below one of the allowed_paths of config.yml.",
+        ),
+        Field(
+            "tables",
+            "Tables",
+            type=list,
+            list_type="str",
+            default="*",
+            tooltip="The names of the tables to read, separated by commas; * stands for all.",
+        ),
+        Field(
+            "cursor_columns",
+            "Columns that grow with each change",
+            type=list,
+            list_type="str",
+            required=False,
+            example="updated_at",
+            tooltip="A table is taken to change in the first of these columns that it has.",
+        ),
+        Field(
+            "page_size",
+            "Rows per page",
+            type=int,
+            default=1_000,
+            greater_than=0,
+            less_than=1_000_001,
+            advanced=True,
+            shapes=False,
+        ),
+    )
+    now_ns: ClassVar[Callable[[], int]] = time.time_ns
+
+    async def close(self) -> None:
+        """Stop the statement that is running, and close the database."""
+        if "_database" in vars(self):
+            await self._database.close()
+
+    async def ping(self) -> None:
+        """Open the database and read its schema."""
+        await self._database.run(partial(tables_of, wanted=self.configuration.tables))
+
+    async def changed(self, token: Token | None, filtering: Filter | None = None) -> tuple[bool, Token | None]:
+        """Return whether anything was written, by the files alone. Says yes for some seconds after a write too."""
+        del filtering
+        stamp = await self._database.stamp()
+        if not stamp.settled:
+            return True, None
+        return token != {"stamp": stamp.text}, {"stamp": stamp.text}
+
+    async def datasets(self) -> Sequence[Dataset]:
+        """Return the tables in the order of their names, without those that SQLite keeps for itself."""
+        return await self._database.run(self._datasets)
+
+    async def read(
+        self,
+        dataset: Dataset,
+        columns: Sequence[str] | None = None,
+        where: Predicate = ALWAYS,
+        after: Key | None = None,
+        limit: int | None = None,
+    ) -> AsyncIterator[Row | Failed]:
+        """Yield the rows of a table in the order of its key, page by page.
+
+        Rows have the columns that `where` names too, so that it can be checked. A row whose text is none in the
+        encoding of the database is yielded as a `Failed`.
+        """
+        pages = await self._database.run(partial(_pages, dataset=dataset, columns=columns, where=where))
+        counts = compiled(where) if limit is not None and _tells(pages.names, where) else None
+        most = self.configuration.page_size
+        size, left = most if limit is None else min(limit, most), limit
+        while left != 0:
+            fetched = await self._database.run(partial(pages.fetch, after=after, most=size))
+            for values in fetched.rows:
+                if isinstance(values, Failed):
+                    yield values
+                    continue
+                row = dict(zip(pages.names, values, strict=False))
+                yield row
+                if counts is not None and left is not None and counts(row):
+                    left -= 1
+                    if not left:
+                        return
+            if fetched.complete:
+                return
+            after, size = fetched.last, min(2 * size, most)
+
+    async def native_query(self, text: str) -> AsyncIterator[Row]:
+        """Yield the rows that a query in SQL finds. What it would write is denied, and so are other files."""
+        cursor = await self._database.run(lambda connection: connection.execute(text), again=False)
+        try:
+            while rows := await self._database.run(partial(_some_rows, cursor), again=False):
+                for row in rows:
+                    yield row
+        finally:
+            await self._database.release(cursor)
+
+    def _datasets(self, connection: apsw.Connection) -> list[Dataset]:
+        statistics = statistics_of(connection)
+        cursors = self.configuration.cursor_columns
+        return [
+            table.dataset(cursors, rows_of(connection, table, statistics))
+            for table in tables_of(connection, self.configuration.tables)
+        ]
+
+    @cached_property
+    def _database(self) -> Connection:
+        return Connection(self.configuration.database, type(self).now_ns)
+
+
+def _pages(connection: apsw.Connection, dataset: Dataset, columns: Sequence[str] | None, where: Predicate) -> Pages:
+    """Return the pages of a dataset as it is now."""
+    table = table_of(connection, dataset.name)
+    key = tuple(part.name for part in table.key)
+    if key != dataset.primary_key:
+        message = f"The key of the table {table.name!r} is {key}, and no longer {dataset.primary_key}."
+        raise SourceError(message, hint="Read it anew.")
+    wanted = table.names if columns is None else {*key, *columns, *_fields_of(where)}
+    return Pages(connection, table, [name for name in table.names if name in wanted], where)
+
+
+def _fields_of(where: Predicate) -> Iterator[str]:
+    match where:
+        case And(parts) | Or(parts):
+            for part in parts:
+                yield from _fields_of(part)
+        case Not(part):
+            yield from _fields_of(part)
+        case Comparison(field):
+            yield field
+
+
+def _tells(names: Sequence[str], where: Predicate) -> bool:
+    """Return whether a row matches if and only if its document does, which has names that may not be in the row."""
+    return not {"_id", *({"dataset", "_timestamp"} - set(names))} & set(_fields_of(where))
+
+
+def _some_rows(cursor: apsw.Cursor, _: apsw.Connection) -> list[Row]:
+    # The names are asked for with each row: the next one may be that of another statement.
+    return [dict(zip(_names(cursor), row, strict=False)) for row in islice(cursor, _ROWS_AT_ONCE)]
+
+
+def _names(cursor: apsw.Cursor) -> list[str]:
+    """Return the names of a row's columns, those that are there before with a number."""
+    found: dict[str, None] = {}
+    for name, *_ in cursor.get_description():
+        free = (other for number in count() if (other := f"{name}:{number}" if number else name) not in found)
+        found[next(free)] = None
+    return list(found)

@@ -3,7 +3,6 @@
 import asyncio
 import os
 import threading
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -16,8 +15,6 @@ from connectors.errors import AccessDenied, ConfigurationError, ConnectorsError,
 from connectors.sources._sqlite_stamp import HEADER_SIZE, MAGIC, Stamp
 
 T = TypeVar("T")
-BUSY_S: Final = 5.0
-"""How long to wait for a program that is writing."""
 _TURN_S: Final = 0.02
 _STEPS: Final = 20_000
 """Steps of SQLite's machine, some hundred microseconds, after which a statement looks whether it should stop."""
@@ -36,6 +33,8 @@ _DENIED: Final = {
     apsw.SQLITE_CREATE_TEMP_VIEW,
     apsw.SQLITE_CREATE_VTABLE,
 }
+_REFUSED: Final = {apsw.SQLITE_AUTH, apsw.SQLITE_READONLY}
+"""What a statement is answered that would write. Other codes of the same kind say that a database needs repair."""
 _PRAGMAS: Final = {
     *("table_list", "table_xinfo", "table_info", "index_list", "index_info", "index_xinfo", "foreign_key_list"),
     *("collation_list", "compile_options", "data_version", "database_list", "encoding", "function_list"),
@@ -47,8 +46,9 @@ _PRAGMAS: Final = {
 class Connection:
     """A database that is opened by the first who asks; what is asked is done one after the other in one thread."""
 
-    def __init__(self, path: Path, now_ns: Callable[[], int] = time.time_ns) -> None:
+    def __init__(self, path: Path, busy_s: float, now_ns: Callable[[], int]) -> None:
         self.path = path
+        self._busy_s = busy_s
         self._now_ns = now_ns
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="sqlite")
         self._connection: apsw.Connection | None = None
@@ -166,7 +166,7 @@ class Connection:
     def _wait(self, turns: int) -> bool:
         """Wait a little for a program that is writing: called by SQLite, as often as it says so."""
         self._stopped.wait(_TURN_S)
-        return not self._should_stop() and turns * _TURN_S < BUSY_S
+        return not self._should_stop() and turns * _TURN_S < self._busy_s
 
     def _should_stop(self) -> bool:
         return self._stopped.is_set() or self._closed.is_set()
@@ -183,7 +183,7 @@ class Connection:
                 return ConfigurationError(f"There is no file {self.path}.", field="database")
             case PermissionError() | apsw.PermissionsError():
                 return AccessDenied(f"{self.path} can't be read: permission denied.")
-            case apsw.AuthError():
+            case apsw.AuthError() | apsw.ReadOnlyError() if getattr(error, "extendedresult", 0) in _REFUSED:
                 return AccessDenied(f"{self.path} is only read: {error}.")
             case apsw.NotADBError():
                 hint = "An encrypted one can't be read."

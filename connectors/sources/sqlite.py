@@ -45,7 +45,7 @@ class SQLiteDataSource(BaseDataSource):
             "Tables",
             type=list,
             list_type="str",
-            default="*",
+            default=["*"],
             tooltip="The names of the tables to read, separated by commas; * stands for all.",
         ),
         Field(
@@ -54,7 +54,7 @@ class SQLiteDataSource(BaseDataSource):
             type=list,
             list_type="str",
             required=False,
-            example="updated_at",
+            example=["updated_at"],
             tooltip="A table is taken to change in the first of these columns that it has.",
         ),
         Field(
@@ -68,6 +68,8 @@ class SQLiteDataSource(BaseDataSource):
             shapes=False,
         ),
     )
+    busy_s: ClassVar[float] = 5.0
+    """How long to wait for a program that is writing."""
     now_ns: ClassVar[Callable[[], int]] = time.time_ns
 
     async def close(self) -> None:
@@ -144,7 +146,7 @@ class SQLiteDataSource(BaseDataSource):
 
     @cached_property
     def _database(self) -> Connection:
-        return Connection(self.configuration.database, type(self).now_ns)
+        return Connection(self.configuration.database, self.busy_s, type(self).now_ns)
 
 
 def _pages(connection: apsw.Connection, dataset: Dataset, columns: Sequence[str] | None, where: Predicate) -> Pages:

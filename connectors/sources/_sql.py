@@ -74,7 +74,7 @@ def page(columns: Sequence[SQL], table: str, *, where: SQL, order: Sequence[SQL]
     select = exp.Select(expressions=list(columns)).from_(exp.to_identifier(table, quoted=True))
     if where is not TRUE:
         select = select.where(where.copy() if where is FALSE else where, copy=False)
-    return select.order_by(ordered, copy=False).limit(limit, copy=False).sql(dialect)
+    return select.order_by(ordered, copy=False).limit(limit, copy=False).sql(dialect, copy=False)
 
 
 def span(name: str, table: str, dialect: str) -> str:

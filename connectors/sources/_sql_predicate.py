@@ -21,7 +21,7 @@ from connectors.sources._sql import FALSE, SQL, TRUE, Parameters, all_of, any_of
 
 DEEPEST: Final = 40
 """How deep a predicate may be nested to be translated: the text is made and read by functions that call themselves."""
-MOST_PARAMETERS: Final = 5_000
+MOST_PARAMETERS: Final = 3_000
 """How many values a condition may have, of those that databases allow in a statement."""
 MOST_DIGITS: Final = 38
 """How long a number may be to be compared with decimals: databases round longer ones."""

@@ -29,7 +29,7 @@ class SQLiteTranslator(Translator):
     def by_kind(self, operand: SQL, answers: Mapping[Kind, SQL]) -> SQL:
         """Return the answer for the storage class of a value; NULL and bytes match nothing."""
         ifs = [
-            exp.If(this=exp.Literal.string(_CLASSES[kind]), true=answer.copy())
+            exp.If(this=exp.Literal.string(_CLASSES[kind]), true=answer.copy() if answer is TRUE else answer)
             for kind, answer in answers.items()
             if kind in _CLASSES and answer is not FALSE
         ]

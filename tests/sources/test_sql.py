@@ -385,15 +385,15 @@ def test_names_are_quoted_in_each_dialect() -> None:
 
 
 def test_a_long_rule_set_is_a_flat_tree() -> None:
-    connection = table("INTEGER", *range(100))
-    wide = Or(tuple(is_so(Operator.EQUALS, str(number)) for number in range(0, 3_000, 3)))
+    connection = table("INTEGER) STRICT --", *range(100))
+    wide = Or(tuple(is_so(Operator.EQUALS, str(number)) for number in range(0, 6_000, 3)))
     assert exactly(connection, wide)
     assert exactly(connection, Not(wide))
 
 
 def test_what_exceeds_the_parameters_of_a_statement_is_left_undecided() -> None:
-    connection = table("INTEGER", *range(10))
-    parts = tuple(is_so(Operator.EQUALS, str(number)) for number in range(MOST_PARAMETERS))
+    connection = table("INTEGER) STRICT --", *range(10))
+    parts = tuple(is_so(Operator.EQUALS, str(number)) for number in range(MOST_PARAMETERS + 2))
     assert found(connection, Or(parts)) == set(range(1, 11))
     assert found(connection, And(tuple(Not(part) for part in parts))) == set()
 

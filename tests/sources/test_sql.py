@@ -187,6 +187,53 @@ def test_neither_a_comparison_nor_its_opposite_loses_a_row(connection: apsw.Conn
         assert matching(rows, where) <= found(connection, where), where
 
 
+@pytest.mark.parametrize("encoding", ["UTF-8", "UTF-16le"])
+@pytest.mark.parametrize("declared", ["", "TEXT COLLATE NOCASE", "NUMERIC"])
+def test_each_strange_literal_finds_every_strange_value_that_matches(declared: str, encoding: str) -> None:
+    connection = apsw.Connection(":memory:")
+    connection.pragma("encoding", encoding)
+    connection.execute(f"CREATE TABLE t(a {declared})")
+    values = [
+        None,
+        0,
+        1,
+        -1,
+        2.5,
+        2**53 + 1,
+        2**63 - 1,
+        -(2**63),
+        1e300,
+        float("inf"),
+        b"",
+        b"a",
+        "Ā",
+        "\U00010000",
+        *STORABLE,
+    ]
+    connection.executemany("INSERT INTO t VALUES(?)", [(value,) for value in values])
+    rows = {number: {"a": value} for number, value in connection.execute("SELECT rowid, a FROM t")}
+    for text in STRANGE:
+        for how in Operator:
+            one = Comparison("a", how, Literal(text))
+            right = matching(rows, one)
+            assert right <= found(connection, one), one
+            assert rows.keys() - right <= found(connection, Not(one)), one
+
+
+def test_dates_of_any_zone_are_found() -> None:
+    zones = ["+00:00", "+14:00", "-12:00", "+23:59", "-23:59"]
+    days = [f"2024-0{day}" for day in ("1-30", "1-31", "2-01", "2-02")]
+    moments = [f"{day}T{hour}:30:00{zone}" for day in days for hour in ("00", "11", "23") for zone in zones] + days
+    connection = table("TEXT", *moments, *(f"{day} no time" for day in days))
+    rows = {number: {"a": value} for number, value in connection.execute("SELECT rowid, a FROM t")}
+    for text in moments:
+        for how in ORDERED:
+            one = Comparison("a", how, Literal(text))
+            right = matching(rows, one)
+            assert right <= found(connection, one), one
+            assert rows.keys() - right <= found(connection, Not(one)), one
+
+
 def table(declared: str, *values: object) -> apsw.Connection:
     connection = apsw.Connection(":memory:")
     connection.execute(f"CREATE TABLE t(a {declared})")

@@ -96,7 +96,8 @@ class Pages:
         key = [collated(column(part.name), part.collation) for part in self.table.key]
         conditions = [self._where.copy()] if self._where is not TRUE else []
         if undecoded is not None:
-            values = [_as_text(place) if is_raw else parameter(f"k{place}") for place, is_raw in enumerate(undecoded)]
+            given = [parameter(f"k{place}") for place, _ in enumerate(undecoded)]
+            values = [exp.cast(one, "text") if cast else one for one, cast in zip(given, undecoded, strict=True)]
             conditions.append(behind(key, values))
             if len({(part.collation, part.descending) for part in self.table.key}) > 1 or self.table.key[0].collation:
                 # No index has this order, or none that row values are looked up in: begin with its first column.
@@ -160,8 +161,3 @@ def _as_bytes(operand: SQL) -> SQL:
 def _is_text(operand: SQL) -> SQL:
     kind = exp.Anonymous(this="TYPEOF", expressions=[operand.copy()])
     return exp.EQ(this=kind, expression=exp.Literal.string("text"))
-
-
-def _as_text(place: int) -> SQL:
-    """Return a text that is given as bytes, by a function: its result makes no text of what it stands beside."""
-    return exp.Coalesce(this=exp.cast(parameter(f"k{place}"), "text"), expressions=[exp.Literal.string("")])

@@ -108,11 +108,10 @@ class Table:
         return tuple(dict.fromkeys([*(part.name for part in self.key if part.name not in declared), *declared]))
 
     def known_columns(self) -> Iterator[Column]:
-        """Yield what conditions can be made for. `_id` is left out: in a document it is the id and not the column."""
+        """Yield what conditions can be made for."""
         for one in self.columns:
             kinds = _UNKNOWN if self.virtual else one.kinds(strict=self.strict)
-            if one.name != "_id":
-                yield Column(one.name, frozenset({Kind.WHOLE}) if one.name == self.rowid else kinds)
+            yield Column(one.name, frozenset({Kind.WHOLE}) if one.name == self.rowid else kinds)
         if not self.virtual and self.rowid in set(self.names) - {one.name for one in self.columns}:
             yield Column(self.rowid or "", frozenset({Kind.WHOLE}))
 

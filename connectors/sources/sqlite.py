@@ -1,7 +1,7 @@
 """SQLite: the tables of a database file, read in the order of their keys and never written."""
 
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from functools import cached_property, partial
 from itertools import count, islice
 from pathlib import Path
@@ -14,7 +14,7 @@ from connectors.changes import Failed
 from connectors.dataset import Dataset, Key, Row
 from connectors.errors import SourceError
 from connectors.fields import Field, Fields
-from connectors.predicate import ALWAYS, And, Comparison, Not, Or, Predicate, compiled
+from connectors.predicate import ALWAYS, Predicate, compiled, fields_in
 from connectors.source import BaseDataSource, Token
 from connectors.sources._sqlite_connection import Connection
 from connectors.sources._sqlite_page import Pages
@@ -107,7 +107,7 @@ class SQLiteDataSource(BaseDataSource):
         encoding of the database is yielded as a `Failed`.
         """
         pages = await self._database.run(partial(_pages, dataset=dataset, columns=columns, where=where))
-        counts = compiled(where) if limit is not None and _tells(pages.names, where) else None
+        counts = compiled(where) if limit is not None else None
         most = self.configuration.page_size
         size, left = most if limit is None else min(limit, most), limit
         while left != 0:
@@ -156,24 +156,8 @@ def _pages(connection: apsw.Connection, dataset: Dataset, columns: Sequence[str]
     if key != dataset.primary_key:
         message = f"The key of the table {table.name!r} is {key}, and no longer {dataset.primary_key}."
         raise SourceError(message, hint="Read it anew.")
-    wanted = table.names if columns is None else {*key, *columns, *_fields_of(where)}
+    wanted = table.names if columns is None else {*key, *columns, *fields_in(where)}
     return Pages(connection, table, [name for name in table.names if name in wanted], where)
-
-
-def _fields_of(where: Predicate) -> Iterator[str]:
-    match where:
-        case And(parts) | Or(parts):
-            for part in parts:
-                yield from _fields_of(part)
-        case Not(part):
-            yield from _fields_of(part)
-        case Comparison(field):
-            yield field
-
-
-def _tells(names: Sequence[str], where: Predicate) -> bool:
-    """Return whether a row matches if and only if its document does, which has names that may not be in the row."""
-    return not {"_id", *({"dataset", "_timestamp"} - set(names))} & set(_fields_of(where))
 
 
 def _some_rows(cursor: apsw.Cursor, _: apsw.Connection) -> list[Row]:

@@ -31,6 +31,7 @@ from connectors.fields import Configuration
 from connectors.grants import Grants
 from connectors.literal import Literal, Operator
 from connectors.predicate import ALWAYS, And, Comparison, Not, Predicate, matches
+from connectors.sources._sqlite_connection import Connection
 from connectors.sources._sqlite_page import Pages
 from connectors.sources._sqlite_schema import table_of
 from connectors.sources._sqlite_stamp import SETTLED_NS
@@ -629,6 +630,43 @@ async def test_a_page_that_is_damaged_ends_the_walk_with_an_error(tmp_path: Path
             _ = [row async for row in rows]
 
 
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        (apsw.SQLITE_BUSY, SourceUnreachable),
+        (apsw.SQLITE_BUSY_SNAPSHOT, SourceUnreachable),
+        (apsw.SQLITE_LOCKED, SourceUnreachable),
+        (apsw.SQLITE_PROTOCOL, SourceUnreachable),
+        (apsw.SQLITE_INTERRUPT, SourceUnreachable),
+        (apsw.SQLITE_CANTOPEN, SourceUnreachable),
+        (apsw.SQLITE_IOERR_READ, SourceUnreachable),
+        (apsw.SQLITE_READONLY_ROLLBACK, SourceUnreachable),
+        (apsw.SQLITE_READONLY_DIRECTORY, SourceUnreachable),
+        (apsw.SQLITE_READONLY, AccessDenied),
+        (apsw.SQLITE_AUTH, AccessDenied),
+        (apsw.SQLITE_PERM, AccessDenied),
+        (apsw.SQLITE_NOTADB, ConfigurationError),
+        (apsw.SQLITE_CORRUPT, SourceError),
+        (apsw.SQLITE_ERROR, SourceError),
+    ],
+)
+async def test_each_answer_of_the_driver_is_an_error_that_steers(
+    tmp_path: Path, code: int, kind: type[ConnectorsError]
+) -> None:
+    path = made(tmp_path / "t.db", DELETE)
+
+    def fail(_: apsw.Connection) -> None:
+        raise apsw.exception_for(code)
+
+    connection = Connection(path, 0, time.time_ns)
+    try:
+        with pytest.raises(ConnectorsError, match=str(path)) as caught:
+            await connection.run(fail)
+        assert type(caught.value) is kind
+    finally:
+        await connection.close()
+
+
 # Whether anything changed.
 
 
@@ -670,6 +708,11 @@ async def test_each_commit_of_a_writer_who_stays_is_a_change(tmp_path: Path, scr
     path = made(tmp_path / "t.db", script, ROWS)
     with closing(writer_of(path)) as writer:
         _, token = await changed(path)
+        for number in range(3):
+            writer.execute("UPDATE t SET v = 'y' WHERE id = ?", (number,))
+            said, token = await changed(path, token)
+            assert said
+            assert await changed(path, token) == (False, token)
         for number in range(20):  # within one tick of the file system's clock, some of them
             writer.execute("UPDATE t SET v = ? WHERE id = 5", (f"{number:03}",))
             if number == 10:

@@ -23,13 +23,12 @@ from connectors.download import Download
 from connectors.errors import ConfigurationError, SourceUnreachable
 from connectors.fields import Configuration, Field, Fields
 from connectors.source import BaseDataSource, Document, Token
-from connectors.sources._file_rules import FileRule, FileRulesValidator, rules_of
-from connectors.sources._files import Entry, Walk, meant, shown
-from connectors.sources._glob import Glob, InvalidGlob
+from connectors.sources._files.globs import Glob, InvalidGlob
+from connectors.sources._files.rules import FileRule, FileRulesValidator, rules_of
+from connectors.sources._files.settled import SETTLED_NS
+from connectors.sources._files.walk import Entry, Walk, meant, shown
 
 T = TypeVar("T")
-SETTLED_NS: Final = 2_000_000_000
-"""How old a change has to be for a later one to be sure to have another time: no file system's clock is coarser."""
 _DIGEST: Final = 1 << 256
 _CUT: Final = "//#"
 """What stands in a shortened id before its hash, and in no path as it is shown."""

@@ -16,9 +16,9 @@ from connectors.errors import SourceError
 from connectors.fields import Field, Fields
 from connectors.predicate import ALWAYS, Predicate, compiled, fields_in
 from connectors.source import BaseDataSource, Token
-from connectors.sources._sqlite_connection import Connection
-from connectors.sources._sqlite_page import Pages
-from connectors.sources._sqlite_schema import rows_of, statistics_of, table_of, tables_of
+from connectors.sources._sqlite.connection import Connection
+from connectors.sources._sqlite.page import Pages
+from connectors.sources._sqlite.schema import rows_of, statistics_of, table_of, tables_of
 
 _ROWS_AT_ONCE: Final = 100
 

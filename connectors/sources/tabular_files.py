@@ -16,18 +16,17 @@ from connectors.errors import AccessDenied, ConfigurationError, DocumentSkipped,
 from connectors.fields import Configuration, Field, Fields
 from connectors.predicate import ALWAYS, Predicate, fields_in
 from connectors.source import BaseDataSource, Token
-from connectors.sources._csv import AUTO, Csv
-from connectors.sources._files import Entry, Walk, meant, shown
-from connectors.sources._glob import Glob, InvalidGlob
-from connectors.sources._json_lines import JsonLines
-from connectors.sources._parquet import Parquet
-from connectors.sources._snapshot import Snapshot, reading
-from connectors.sources._tables import Format, Numbered, Steps, Survey, Unreadable
+from connectors.sources._files.globs import Glob, InvalidGlob
+from connectors.sources._files.settled import SETTLED_NS
+from connectors.sources._files.walk import Entry, Walk, meant, shown
+from connectors.sources._tables.delimited import AUTO, Csv
+from connectors.sources._tables.format import Format, Numbered, Steps, Survey, Unreadable
+from connectors.sources._tables.json_lines import JsonLines
+from connectors.sources._tables.parquet import Parquet
+from connectors.sources._tables.snapshot import Snapshot, reading
 
 ROW: Final = "row"
 """The column of a row's number, followed by underscores while the file has a column of that name."""
-SETTLED_NS: Final = 2_000_000_000
-"""How long ago a file has to be changed for a later change to show in its times, whatever the file system."""
 _ENDINGS: Final = {
     ".jsonl": "json_lines",
     ".ndjson": "json_lines",

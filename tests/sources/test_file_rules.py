@@ -10,8 +10,8 @@ import pytest
 from connectors.byoc import Filter
 from connectors.errors import ConfigurationError
 from connectors.filtering.validation import SyncRuleValidationResult
-from connectors.sources._file_rules import FileRule
-from connectors.sources._files import Walk
+from connectors.sources._files.rules import FileRule
+from connectors.sources._files.walk import Walk
 from tests.sources.folders import documents, planted, rules, source
 
 

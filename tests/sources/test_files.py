@@ -15,8 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connectors.errors import AccessDenied, ConfigurationError, DocumentSkipped, SourceUnreachable
-from connectors.sources._files import MOST_AT_ONCE, MOST_LINKS, Entry, Walk, meant, shown
-from connectors.sources._glob import Glob
+from connectors.sources._files.globs import Glob
+from connectors.sources._files.walk import MOST_AT_ONCE, MOST_LINKS, Entry, Walk, meant, shown
 from tests.sources.folders import descriptors
 from tests.sources.somebody import somebody_else
 

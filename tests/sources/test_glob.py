@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.sources._glob import Glob, InvalidGlob
+from connectors.sources._files.globs import Glob, InvalidGlob
 
 PARTS = st.text("ab.*?", min_size=1, max_size=4).filter(lambda part: "**" not in part and part.strip("."))
 CLASSES = st.sampled_from(["[ab]", "[!a]", "[^b].", "*[a-b]", "[]a]", "[*]", "[!]]b"])

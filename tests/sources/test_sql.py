@@ -13,10 +13,10 @@ from sqlglot import exp
 
 from connectors.literal import Literal, Operator
 from connectors.predicate import ALWAYS, NEVER, And, Comparison, Not, Or, Predicate, matches
-from connectors.sources._sql import FALSE, TRUE, Parameters, all_of, any_of, behind, column, page, parameter
-from connectors.sources._sql_predicate import MOST_PARAMETERS, Column, Kind
-from connectors.sources._sqlite_dialect import SQLiteTranslator, opaque
-from connectors.sources._sqlite_schema import ANYTHING, table_of
+from connectors.sources._sql.predicate import MOST_PARAMETERS, Column, Kind
+from connectors.sources._sql.statement import FALSE, TRUE, Parameters, all_of, any_of, behind, column, page, parameter
+from connectors.sources._sqlite.dialect import SQLiteTranslator, opaque
+from connectors.sources._sqlite.schema import ANYTHING, table_of
 
 Row = dict[str, Any]
 ORDERED = [Operator.GREATER, Operator.GREATER_OR_EQUAL, Operator.LESS, Operator.LESS_OR_EQUAL]

@@ -31,10 +31,10 @@ from connectors.fields import Configuration
 from connectors.grants import Grants
 from connectors.literal import Literal, Operator
 from connectors.predicate import ALWAYS, And, Comparison, Not, Predicate, matches
-from connectors.sources._sqlite_connection import Connection
-from connectors.sources._sqlite_page import Pages
-from connectors.sources._sqlite_schema import table_of
-from connectors.sources._sqlite_stamp import SETTLED_NS
+from connectors.sources._files.settled import SETTLED_NS
+from connectors.sources._sqlite.connection import Connection
+from connectors.sources._sqlite.page import Pages
+from connectors.sources._sqlite.schema import table_of
 from connectors.sources.sqlite import SQLiteDataSource
 
 Row = dict[str, Any]

@@ -17,7 +17,17 @@ from sqlglot import exp
 
 from connectors.literal import Literal, Operator, check_of
 from connectors.predicate import And, Comparison, Not, Or, Predicate
-from connectors.sources._sql import FALSE, SQL, TRUE, Parameters, all_of, any_of, column, is_not_true, is_present
+from connectors.sources._sql.statement import (
+    FALSE,
+    SQL,
+    TRUE,
+    Parameters,
+    all_of,
+    any_of,
+    column,
+    is_not_true,
+    is_present,
+)
 
 DEEPEST: Final = 40
 """How deep a predicate may be nested to be translated: the text is made and read by functions that call themselves."""

@@ -9,8 +9,8 @@ from typing import Any, ClassVar, Final
 from connectors.errors import ConfigurationError
 from connectors.filtering.schema import AdvancedRulesSchemaValidator
 from connectors.filtering.validation import AdvancedRules, Results, SyncRuleValidationResult
-from connectors.sources._files import Entry
-from connectors.sources._glob import Glob, InvalidGlob
+from connectors.sources._files.globs import Glob, InvalidGlob
+from connectors.sources._files.walk import Entry
 
 _SIZE: Final = re.compile(r"(\d{1,18}) ?([kmgt]?)i?b?", re.IGNORECASE | re.ASCII)
 _AGE: Final = re.compile(r"(\d{1,9}) ?([smhdw])", re.ASCII)

@@ -13,9 +13,9 @@ from typing import Any, Final
 
 from connectors.dataset import Row
 from connectors.errors import SourceError
-from connectors.sources._columns import Column, Reader
-from connectors.sources._snapshot import Snapshot
-from connectors.sources._tables import BATCH_BYTES, BATCH_ROWS, LONGEST_ROW, Numbered, Steps, Survey, Unreadable
+from connectors.sources._tables.columns import Column, Reader
+from connectors.sources._tables.format import BATCH_BYTES, BATCH_ROWS, LONGEST_ROW, Numbered, Steps, Survey, Unreadable
+from connectors.sources._tables.snapshot import Snapshot
 
 AUTO: Final = "auto"
 DELIMITERS: Final = (",", ";", "\t", "|")

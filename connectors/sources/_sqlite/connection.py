@@ -12,7 +12,7 @@ from typing import Any, Final, TypeVar
 import apsw
 
 from connectors.errors import AccessDenied, ConfigurationError, ConnectorsError, SourceError, SourceUnreachable
-from connectors.sources._sqlite_stamp import HEADER_SIZE, MAGIC, Stamp
+from connectors.sources._sqlite.stamp import HEADER_SIZE, MAGIC, Stamp
 
 T = TypeVar("T")
 _TURN_S: Final = 0.02

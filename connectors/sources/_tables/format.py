@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
 from connectors.dataset import Row
-from connectors.sources._snapshot import Snapshot
+from connectors.sources._tables.snapshot import Snapshot
 
 LONGEST_ROW: Final = 16 * 1024 * 1024
 """Bytes, or characters of what is decoded first, of one row. A longer one is not read."""

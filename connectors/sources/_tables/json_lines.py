@@ -6,9 +6,9 @@ from typing import Any, BinaryIO, Final, TypedDict
 import msgspec
 
 from connectors.dataset import Row
-from connectors.sources._columns import DATE, DATE_TIME, Kind
-from connectors.sources._snapshot import Snapshot
-from connectors.sources._tables import BATCH_BYTES, BATCH_ROWS, LONGEST_ROW, Numbered, Steps, Survey, Unreadable
+from connectors.sources._tables.columns import DATE, DATE_TIME, Kind
+from connectors.sources._tables.format import BATCH_BYTES, BATCH_ROWS, LONGEST_ROW, Numbered, Steps, Survey, Unreadable
+from connectors.sources._tables.snapshot import Snapshot
 
 MOST_COLUMNS: Final = 10_000
 """Names that a schema holds: a file whose objects have keys of their own, each, may have any number of them."""

@@ -7,8 +7,8 @@ from typing import Final
 from sqlglot import exp
 
 from connectors.literal import Operator
-from connectors.sources._sql import FALSE, SQL, TRUE, all_of, any_of, collated
-from connectors.sources._sql_predicate import Column, Kind, Question, Translator
+from connectors.sources._sql.predicate import Column, Kind, Question, Translator
+from connectors.sources._sql.statement import FALSE, SQL, TRUE, all_of, any_of, collated
 
 DIALECT: Final = "sqlite"
 _CLASSES: Final[Mapping[Kind, str]] = {Kind.WHOLE: "integer", Kind.REAL: "real", Kind.TEXT: "text"}

@@ -5,8 +5,8 @@ from functools import cached_property
 from typing import Any, Final
 
 from connectors.errors import ConfigurationError, SourceError
-from connectors.sources._snapshot import Snapshot
-from connectors.sources._tables import BATCH_BYTES, BATCH_ROWS, Numbered, Steps, Survey, Unreadable
+from connectors.sources._tables.format import BATCH_BYTES, BATCH_ROWS, Numbered, Steps, Survey, Unreadable
+from connectors.sources._tables.snapshot import Snapshot
 
 Arrow = Any
 """What pyarrow makes, which has no types for others."""

@@ -8,8 +8,8 @@ import apsw
 
 from connectors.dataset import Dataset
 from connectors.errors import ConfigurationError
-from connectors.sources._sql import span
-from connectors.sources._sql_predicate import Column, Kind
+from connectors.sources._sql.predicate import Column, Kind
+from connectors.sources._sql.statement import span
 
 ANYTHING: Final = frozenset({Kind.WHOLE, Kind.REAL, Kind.TEXT, Kind.BYTES})
 _UNKNOWN: Final = frozenset({Kind.OTHER})

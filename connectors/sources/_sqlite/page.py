@@ -13,9 +13,9 @@ from connectors.changes import Failed
 from connectors.dataset import Key, document_id
 from connectors.errors import SourceError
 from connectors.predicate import And, Comparison, Predicate
-from connectors.sources._sql import SQL, TRUE, Parameters, all_of, behind, collated, column, page, parameter
-from connectors.sources._sqlite_dialect import DIALECT, SQLiteTranslator, opaque
-from connectors.sources._sqlite_schema import Table
+from connectors.sources._sql.statement import SQL, TRUE, Parameters, all_of, behind, collated, column, page, parameter
+from connectors.sources._sqlite.dialect import DIALECT, SQLiteTranslator, opaque
+from connectors.sources._sqlite.schema import Table
 
 LARGEST_PAGE: Final = 4 * 1024 * 1024
 """Bytes of a page in memory: it ends with the rows that exceed them."""

@@ -5,8 +5,8 @@ from os import stat_result
 from pathlib import Path
 from typing import Final
 
-SETTLED_NS: Final = 3_000_000_000
-"""Longer than two writes can be apart that a file system gives the same time."""
+from connectors.sources._files.settled import SETTLED_NS
+
 MAGIC: Final = b"SQLite format 3\x00"
 HEADER_SIZE: Final = 100
 _VERSIONS: Final = slice(18, 20)

@@ -17,7 +17,7 @@ from connectors.errors import (
     SourceError,
     SourceUnreachable,
 )
-from connectors.sources._glob import Glob
+from connectors.sources._files.globs import Glob
 
 MOST_AT_ONCE: Final = 500
 """How many names of a folder are looked at before whoever walks may stop."""

@@ -1,0 +1,1 @@
+"""Files below a folder, for every source that reads some: the walk, globs, and rules of files."""

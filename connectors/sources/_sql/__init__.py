@@ -1,0 +1,1 @@
+"""SQL: statements and conditions as trees, for every source that asks a database in it."""

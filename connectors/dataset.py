@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any, Final
 from uuid import UUID
 
@@ -14,8 +15,12 @@ Row = dict[str, Any]
 Key = tuple[Any, ...]
 LONGEST_ID: Final = 400
 """Bytes of an id; what would be longer ends in a hash instead. An engine takes 512."""
+MOST_BYTES: Final = 4
+"""Bytes of a character in UTF-8."""
+_LARGE: Final = 10**18
 _PLAIN: Final = re.compile(r"[^\W\d_][^/%\":\ud800-\udfff]*")
 _RESERVED: Final = ("null", "true", "false", "nan", "inf", "infinity")
+_LONGEST_RESERVED: Final = max(map(len, _RESERVED))
 
 
 @dataclass(frozen=True)
@@ -40,7 +45,7 @@ class Dataset:
 
     def key_of(self, row: Mapping[str, Any]) -> Key:
         """Return the values of a row's primary key."""
-        return tuple(row[name] for name in self.primary_key)
+        return tuple([row[name] for name in self.primary_key])
 
 
 def document_id(dataset: str, key: Sequence[object]) -> str:
@@ -48,7 +53,9 @@ def document_id(dataset: str, key: Sequence[object]) -> str:
 
     An instant has the same id in every time zone. Numbers that are equal may have the same, others never have.
     """
-    readable = "/".join([_escaped(dataset), *(_part(value) for value in key)])
+    readable = "/".join([_beginning(dataset), *map(_part, key)])
+    if len(readable) <= LONGEST_ID // MOST_BYTES:
+        return readable
     raw = readable.encode()
     if len(raw) <= LONGEST_ID:
         return readable
@@ -56,8 +63,15 @@ def document_id(dataset: str, key: Sequence[object]) -> str:
     return f"{raw[: LONGEST_ID - 50].decode('utf-8', 'ignore')}%#{digest}"
 
 
+@lru_cache(maxsize=1_024)
+def _beginning(dataset: str) -> str:
+    return _escaped(dataset)
+
+
 def _part(value: object) -> str:
     """Return one value of a key: numbers as they are, texts too unless they could be taken for something else."""
+    if type(value) is int and -_LARGE < value < _LARGE:  # as most are
+        return str(value)
     match value:
         case None:
             return "null"
@@ -78,7 +92,9 @@ def _part(value: object) -> str:
 
 def _is_plain(text: str) -> bool:
     """Return whether a text needs no quotes: it looks like no value of another type, and nothing in it is escaped."""
-    return _PLAIN.fullmatch(text) is not None and text.casefold() not in _RESERVED
+    if _PLAIN.fullmatch(text) is None:
+        return False
+    return len(text) > _LONGEST_RESERVED or text.casefold() not in _RESERVED
 
 
 def _number(value: float | Decimal) -> str:

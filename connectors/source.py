@@ -193,8 +193,7 @@ class BaseDataSource:
         document: Document = {"dataset": dataset.name, **row, "_id": document_id(dataset.name, dataset.key_of(row))}
         if "_id" in row:
             document["_id_"] = row["_id"]
-        moment = instant_of(row.get(dataset.cursor_field or ""))
-        if moment is not None:
+        if dataset.cursor_field is not None and (moment := instant_of(row.get(dataset.cursor_field))) is not None:
             document.setdefault("_timestamp", moment)
         return document
 

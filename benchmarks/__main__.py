@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable
 from importlib.metadata import version
 
-from benchmarks import aio, bulk, decode, embedded, rules, startup
+from benchmarks import aio, bulk, decode, embedded, rules, sources, startup
 from benchmarks.embedded_tables import text
 from benchmarks.measure import table
 
@@ -52,12 +52,19 @@ def print_startup() -> None:
         print(f"| {name} | {peak} |")
 
 
+def print_sources() -> None:
+    """Print what it costs to read from each source."""
+    for name, found in sources.run():
+        print(table(name, found, unit="µs a document", per=sources.DOCUMENTS / 1e6), flush=True)
+
+
 PARTS: dict[str, Callable[[], None]] = {
     "embedded": print_embedded,
     "bulk": print_bulk,
     "decode": print_decode,
     "aio": print_aio,
     "rules": print_rules,
+    "sources": print_sources,
     "startup": print_startup,
 }
 

@@ -152,7 +152,7 @@ def _notes(one: Field, fields: Fields) -> Iterator[str]:
     if choices:
         yield f"One of: {', '.join(choices)}."
     limits = [
-        f"{words} {limit:g}"
+        f"{words} {limit}"
         for words, limit in (("greater than", one.greater_than), ("less than", one.less_than))
         if limit is not None
     ]

@@ -1,7 +1,7 @@
 """SQLite: the tables of a database file, read in the order of their keys and never written."""
 
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from functools import cached_property, partial
 from itertools import count, islice
 from pathlib import Path
@@ -31,7 +31,6 @@ class SQLiteDataSource(BaseDataSource):
 
     name = "SQLite"
     service_type = "sqlite"
-    drivers: ClassVar[Mapping[str, str]] = {"apsw": "apsw", "sqlglot": "sqlglot"}
     fields = Fields(
         Field(
             "database",

@@ -13,7 +13,9 @@ from connectors.sources._files.globs import Glob, InvalidGlob
 from connectors.sources._files.walk import Entry
 
 _SIZE: Final = re.compile(r"(\d{1,18}) ?([kmgt]?)i?b?", re.IGNORECASE | re.ASCII)
-_AGE: Final = re.compile(r"(\d{1,9}) ?([smhdw])", re.ASCII)
+_AGE: Final = re.compile(r"(\d{1,8}) ?([smhdw])", re.ASCII)
+_SIZE_SCHEMA: Final = {"anyOf": [{"type": "integer", "minimum": 0}, {"type": "string"}], "examples": [4096, "10 MB"]}
+_AGE_SCHEMA: Final = {"type": "string", "examples": ["90s", "15m", "12h", "30d", "4w"]}
 _POWERS: Final = " kmgt"
 _UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
@@ -71,30 +73,49 @@ class FileRulesValidator(AdvancedRulesSchemaValidator):
 
     schema: ClassVar[Mapping[str, Any]] = {
         "type": "array",
+        "description": "A file is kept when it matches one of these, and an element when all that it says is true.",
         "items": {
             "type": "object",
             "minProperties": 1,
             "additionalProperties": False,
             "properties": {
-                "pattern": {"type": "string"},
-                "min_size": {"anyOf": [{"type": "integer", "minimum": 0}, {"type": "string"}]},
-                "max_size": {"anyOf": [{"type": "integer", "minimum": 0}, {"type": "string"}]},
-                "newer_than": {"type": "string"},
-                "older_than": {"type": "string"},
+                "pattern": {
+                    "type": "string",
+                    "description": "A glob of paths below the directory.",
+                    "examples": ["**/*.md"],
+                },
+                "min_size": {**_SIZE_SCHEMA, "description": "Bytes that it has at the least."},
+                "max_size": {**_SIZE_SCHEMA, "description": "Bytes that it has at the most."},
+                "newer_than": {**_AGE_SCHEMA, "description": "How long ago it was changed at the most."},
+                "older_than": {**_AGE_SCHEMA, "description": "How long ago it was changed at the least."},
             },
         },
     }
 
     def validate(self, advanced_rules: AdvancedRules) -> Results | Awaitable[Results]:
         """Return a result for each problem."""
-        own = SyncRuleValidationResult.ADVANCED_RULES
         found = super().validate(advanced_rules)
-        if found != SyncRuleValidationResult.valid_result(own):
-            return found
-        return [SyncRuleValidationResult.invalid_result(own, one) for one in _problems(advanced_rules)] or found
+        against = found if isinstance(found, list) else []
+        wrong = list(_wrong_texts(advanced_rules))
+        if not against and not wrong:
+            wrong = list(_contradictions(advanced_rules))
+        own = SyncRuleValidationResult.ADVANCED_RULES
+        return [*against, *(SyncRuleValidationResult.invalid_result(own, one) for one in wrong)] or found
 
 
-def _problems(rules: AdvancedRules) -> Iterator[str]:
+def _wrong_texts(rules: AdvancedRules) -> Iterator[str]:
+    """Yield which texts mean nothing, of elements with other problems too."""
+    for place, one in enumerate(rules if isinstance(rules, list) else ()):
+        for name, value in one.items() if isinstance(one, Mapping) else ():
+            if name in _READERS and isinstance(value, str):
+                try:
+                    _read(name, value)
+                except InvalidFileRule as error:
+                    yield f"rules[{place}]: {error}"
+
+
+def _contradictions(rules: AdvancedRules) -> Iterator[str]:
+    """Yield which elements no file could match."""
     for place, one in enumerate(rules):
         try:
             FileRule.of(one)

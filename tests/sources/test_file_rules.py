@@ -112,11 +112,10 @@ def test_what_is_wrong_beyond_the_schema_is_told_of_every_rule() -> None:
 
 
 def test_what_the_schema_says_and_what_it_can_not_say_are_told_together() -> None:
-    assert told([{"sizes": 3, "newer_than": "soon"}, {"pattern": "a/", "max_size": "1 XB"}, "x"]) == [
+    assert told([{"sizes": 3, "newer_than": "soon"}, {"pattern": "a/", "older_than": "1y"}, "x"]) == [
         "rules[0]: It knows no 'sizes'.",
         "rules[2]: It has to be an object, not 'x'.",
         "rules[0]: newer_than has to be a time such as 90s, 15m, 12h, 30d or 4w, not 'soon'.",
         "rules[1]: The pattern 'a/' has an empty part, or one of dots only: no path below a folder is like that.",
-        "rules[1]: max_size has to be a number of bytes, or one with KB, MB, GB or TB, each 1,024 of the one before, "
-        "not '1 XB'.",
+        "rules[1]: older_than has to be a time such as 90s, 15m, 12h, 30d or 4w, not '1y'.",
     ]

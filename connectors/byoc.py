@@ -6,6 +6,7 @@ from typing import Any
 
 from connectors.errors import ConfigurationError
 from connectors.filtering.rules import Rules
+from connectors.filtering.snippet import advanced_rules_of
 from connectors.filtering.validation import AdvancedRules
 from connectors.filtering.wording import shown
 from connectors.predicate import Predicate
@@ -31,18 +32,7 @@ class Filter:
 
         Raises a `ConfigurationError` for what is neither.
         """
-        snippet = self._wire.get("advanced_snippet")
-        if snippet is None:
-            return {}
-        if not isinstance(snippet, Mapping):
-            raise ConfigurationError(f"The advanced snippet is {shown(snippet)}, not an object.", field="filtering")
-        rules = snippet.get("value")
-        if rules is None:
-            return {}
-        if not isinstance(rules, Mapping | list):
-            message = f"The advanced rules are {shown(rules)}, neither an object nor a list."
-            raise ConfigurationError(message, field="filtering")
-        return rules
+        return advanced_rules_of(self._wire)
 
     @cached_property
     def basic_rules(self) -> Rules:

@@ -5,12 +5,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from connectors.byoc import Filter
 from connectors.errors import ConfigurationError
 from connectors.filtering.asking import Asking, Scope, Validate, name_of, scope_of, settled, validate_of
 from connectors.filtering.basic import faults_of_default
 from connectors.filtering.findings import BASIC_RULES, Findings
 from connectors.filtering.rule import DEFAULT_ID, id_of, is_default, order_of
+from connectors.filtering.snippet import advanced_rules_of
 from connectors.filtering.validation import (
     AdvancedRules,
     FilteringValidation,
@@ -65,7 +65,7 @@ async def validate(source: object, filtering: object, *, limit_s: float = LIMIT_
     chain = _Chain(source, limit_s)
     await chain.ask_about_basic(filtering.get("rules"))
     try:
-        snippet = Filter(filtering).get_advanced_rules()
+        snippet = advanced_rules_of(filtering)
     except ConfigurationError as error:
         chain.findings.add(_ADVANCED, str(error))
     else:

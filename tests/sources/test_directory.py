@@ -216,18 +216,10 @@ async def test_a_file_that_was_replaced_by_a_larger_one_is_skipped(root: Path) -
         await found["readme.md"]()
 
 
-@pytest.fixture
-def commons() -> Iterator[Path]:
-    """A folder that everybody may reach, unlike those of pytest."""
-    with tempfile.TemporaryDirectory() as folder:
-        Path(folder).chmod(0o755)
-        yield Path(folder).resolve()
-
-
 def test_a_file_that_may_not_be_read_is_skipped_and_a_folder_is_an_error(commons: Path) -> None:
     (commons / "closed.txt").write_text("x")
-    (commons / "closed.txt").chmod(0o600)
-    (commons / "closed").mkdir(mode=0o700)
+    (commons / "closed.txt").chmod(0)
+    (commons / "closed").mkdir(mode=0)
     # A thread begins with the rights of the one that starts it.
     with ThreadPoolExecutor(1, initializer=become_nobody) as nobody:
         nobody.submit(asyncio.run, refused_by(commons)).result()

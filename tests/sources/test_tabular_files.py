@@ -23,6 +23,7 @@ from connectors.grants import Grants
 from connectors.literal import Literal, Operator
 from connectors.predicate import And, Comparison, Not, Or
 from connectors.sources.tabular_files import TabularFilesDataSource
+from tests.sources.somebody import become_nobody
 from tests.sources.tables import (
     Rows,
     append,
@@ -229,11 +230,18 @@ async def test_ping_says_what_is_wrong(tmp_path: Path) -> None:
         await source_of(tmp_path / "nothing").datasets()
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-async def test_a_file_that_may_not_be_read_is_an_error(tmp_path: Path) -> None:
-    written(tmp_path / "a.csv", "a\n").chmod(0)
-    with pytest.raises(AccessDenied):
-        await source_of(tmp_path / "a.csv").ping()
+def test_a_file_that_may_not_be_read_is_an_error(commons: Path) -> None:
+    written(commons / "a.csv", "a\n").chmod(0)
+    # A thread begins with the rights of the one that starts it.
+    with ThreadPoolExecutor(1, initializer=become_nobody) as nobody:
+        nobody.submit(asyncio.run, refused(commons / "a.csv")).result()
+
+
+async def refused(path: Path) -> None:
+    with pytest.raises(AccessDenied, match=r"'a\.csv' may not be read"):
+        await source_of(path).ping()
+    with pytest.raises(AccessDenied, match=r"'a\.csv' may not be read"):
+        await source_of(path).datasets()
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,7 @@ class Checkout:
         for name in COPIED:
             shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
         (folder / "pyproject.toml").write_text((ROOT / "pyproject.toml").read_text())
+        self._copied = self._files()
 
     def run(self, *command: str, within: str = ".") -> "subprocess.CompletedProcess[str]":
         return subprocess.run(
@@ -43,9 +44,11 @@ class Checkout:
         return done.stdout
 
     def files(self) -> set[Path]:
-        """Return the files that are there and not in the original."""
-        here = {path.relative_to(self.folder) for path in self.folder.rglob("*") if path.is_file()}
-        return {path for path in here if not (ROOT / path).exists()}
+        """Return the files that were not copied."""
+        return self._files() - self._copied
+
+    def _files(self) -> set[Path]:
+        return {path.relative_to(self.folder) for path in self.folder.rglob("*") if path.is_file()}
 
 
 @pytest.fixture
@@ -121,19 +124,19 @@ def test_a_name_that_can_not_be_is_refused_and_nothing_is_written(checkout: Chec
     (checkout.folder / "config.yml").write_text("sources: {known: 'json:JSONDecoder'}\n")
     done = checkout.new(name)
     assert (done.returncode, done.stdout, done.stderr.splitlines()[0]) == (2, "", message)
-    assert checkout.files() == set()
+    assert checkout.files() == {Path("config.yml")}
 
 
 @pytest.mark.parametrize("taken", range(3))
 def test_no_file_is_overwritten(checkout: Checkout, taken: int) -> None:
-    path = checkout.folder / paths("letters")[taken]
+    path = checkout.folder / paths(NAME)[taken]
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("# mine\n")
-    done = checkout.new("letters")
+    done = checkout.new(NAME)
     assert (done.returncode, done.stdout) == (2, "")
     assert "already" in done.stderr
     assert path.read_text() == "# mine\n"
-    assert checkout.files() == {Path(paths("letters")[taken])}
+    assert checkout.files() == {Path(paths(NAME)[taken])}
 
 
 def test_a_folder_that_is_no_checkout_is_named(checkout: Checkout) -> None:

@@ -1,8 +1,10 @@
 """A configuration: the values of a source's fields, typed, checked, and with what they refer to resolved."""
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from connectors.binding import Problem
 from connectors.errors import ConfigurationError
@@ -11,7 +13,7 @@ from connectors.fields.field import Field, plain
 from connectors.fields.fields import Fields
 from connectors.grants import Grants
 from connectors.references import names_in
-from connectors.secret import Secret
+from connectors.secret import MASK, Secret
 
 
 class Configuration(Mapping[str, Any]):
@@ -76,6 +78,12 @@ class Configuration(Mapping[str, Any]):
         """Return whether the fields that a field depends on have the values that make it count."""
         return all(self._is(other, wanted) for other, wanted in self._fields.conditions(name))
 
+    def masked(self, text: str) -> str:
+        """Return a text that somebody else wrote, such as a driver's error, with every secret that is in it masked."""
+        for secret in sorted(self._secrets(), key=len, reverse=True):
+            text = text.replace(secret, MASK)
+        return text
+
     def shaping(self) -> dict[str, object]:
         """Return the values that have a part in what is indexed, as they were given: `${NAME}` is not resolved.
 
@@ -86,6 +94,19 @@ class Configuration(Mapping[str, Any]):
             for name, one in self._fields.items()
             if one.shapes_documents and self.counts(name)
         }
+
+    def _secrets(self) -> set[str]:
+        """Return what may not be shown, as it is and as addresses hold it."""
+        found: set[str] = set()
+        for one in self._fields.values():
+            if self._is_masked(one):
+                with suppress(ConfigurationError):
+                    value = self._resolved(one)
+                    texts = map(str, value if isinstance(value, list | tuple) else [value])
+                    found.update(
+                        way for text in texts if text for way in (text, quote(text, safe="", errors="replace"))
+                    )
+        return found
 
     def _faults(self, one: Field) -> Iterator[str]:
         try:

@@ -29,11 +29,15 @@ _SCOPES: Final = ((BasicRuleValidator, Scope.EACH), (BasicRulesSetValidator, Sco
 
 
 class Asking:
-    """Asks validators, and adds to the findings what they say or how they fail. Raises when it is cancelled only."""
+    """Asks validators, and adds to the findings what they say or how they fail. Raises when it is cancelled only.
 
-    def __init__(self, findings: Findings, limit_s: float) -> None:
+    What they say is stored and logged, and may be what a driver says of a connection: so it goes through `mask`.
+    """
+
+    def __init__(self, findings: Findings, limit_s: float, mask: Callable[[str], str] = str) -> None:
         self._findings = findings
         self._limit_s = limit_s
+        self._mask = mask
 
     async def within_limit(self, name: str, rule_id: str, work: Awaitable[None]) -> None:
         """Wait for work, and add to the findings when it takes too long."""
@@ -52,10 +56,11 @@ class Asking:
         try:
             return await call()
         except ConnectorsError as error:
-            self._findings.add(rule_id, f"{name} could not check this: {error}")
-        except Exception as error:
-            log.warning("A validator of sync rules failed.", validator=name, rule=rule_id, exc_info=True)
-            reason = traceback.format_exception_only(error)[0].strip()
+            self._findings.add(rule_id, self._mask(f"{name} could not check this: {error}"))
+        except Exception as error:  # noqa: BLE001 - whoever wrote it, it is told
+            trace = self._mask("".join(traceback.format_exception(error)))
+            log.warning("A validator of sync rules failed.", validator=name, rule=rule_id, trace=trace)
+            reason = self._mask(traceback.format_exception_only(error)[0].strip())
             self._findings.add(rule_id, f"{name} failed: {reason}. This is a defect of the source, not of the rules.")
         return None
 
@@ -66,7 +71,7 @@ class Asking:
             return list(_problems(await settled(validate(question)), name, rule_id))
 
         for own, message in await self.answer(name, rule_id, results) or ():
-            self._findings.add(own, message)
+            self._findings.add(own, self._mask(message))
 
 
 async def settled(found: object) -> object:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from connectors.errors import ConfigurationError
+from connectors.fields import Configuration
 from connectors.filtering.asking import Asking, Scope, Validate, name_of, scope_of, settled, validate_of
 from connectors.filtering.basic import faults_of_default
 from connectors.filtering.findings import BASIC_RULES, Findings
@@ -101,7 +102,9 @@ class _Chain:
     def __init__(self, source: object, limit_s: float) -> None:
         self.findings = Findings()
         self._validators = Validators(source)
-        self._asking = Asking(self.findings, limit_s)
+        configuration = getattr(source, "configuration", None)
+        mask = configuration.masked if isinstance(configuration, Configuration) else str
+        self._asking = Asking(self.findings, limit_s, mask)
 
     async def ask_about_basic(self, wire: object) -> None:
         """Ask the validators of basic rules about them."""

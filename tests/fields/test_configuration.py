@@ -430,3 +430,17 @@ def test_importing_it_imports_nothing_heavy() -> None:
     code = f"import sys, connectors.fields.configuration; print([name for name in {heavy} if name in sys.modules])"
     found = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert found.stdout == "[]\n"
+
+
+def test_secrets_are_masked_in_what_somebody_else_wrote() -> None:
+    fields = Fields(
+        Field("password", "Password", sensitive=True),
+        Field("host", "Host"),
+        Field("plain", "Plain", required=False),
+        Field("other", "Other", sensitive=True, required=False),
+    )
+    values = {"password": "s/cret 1", "host": "db-${PART}", "plain": "shown", "other": "${GONE}"}
+    configuration = Configuration(fields, values, exposing("PART", PART="hidden"))
+    text = "no way to postgres://me:s%2Fcret%201@db-hidden as 's/cret 1', shown"
+    assert configuration.masked(text) == "no way to postgres://me:***@*** as '***', shown"
+    assert Configuration(fields, {"host": "h"}).masked("nothing to hide") == "nothing to hide"

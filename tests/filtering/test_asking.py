@@ -8,10 +8,14 @@ from typing import Any
 import pytest
 
 from connectors.errors import AccessDenied
+from connectors.fields import Configuration, Field, Fields
+from connectors.filtering.chain import validate
 from connectors.filtering.validation import AdvancedRulesValidator, BasicRuleValidator
 from connectors.testing.virtual_time import virtual_time
 from tests.filtering.sources import DEFECT, SNIPPET, MyValidator, Never, Result, bad, errors, source
 from tests.filtering.wire import rule
+
+PASSWORD = "open sesame, 1704"
 
 
 def raising(error: BaseException) -> Callable[..., Any]:
@@ -160,3 +164,25 @@ async def test_cancellation_is_no_answer() -> None:
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
+
+
+async def test_what_a_validator_says_of_a_connection_shows_no_password(caplog: pytest.LogCaptureFixture) -> None:
+    class Connecting(MyValidator):
+        def validate(self, advanced_rules: Any) -> Any:
+            raise OSError(f"no way to postgres://me:{PASSWORD}@db")
+
+    class Telling(MyValidator):
+        def validate(self, advanced_rules: Any) -> Any:
+            return Result.invalid_result(SNIPPET, f"{PASSWORD} does not open it")
+
+    fields = Fields(Field("password", "Password", sensitive=True))
+    asked = source(advanced=[Connecting, Telling])
+    asked.configuration = Configuration(fields, {"password": PASSWORD})
+    found = await validate(asked, {"rules": [], "advanced_snippet": {"value": {"a": 1}}})
+    messages = [message for error in found.errors for message in error.messages]
+    assert messages == [
+        f"Connecting failed: OSError: no way to postgres://me:***@db. {DEFECT}",
+        "*** does not open it",
+    ]
+    assert "Connecting" in caplog.text
+    assert PASSWORD not in caplog.text

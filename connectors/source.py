@@ -1,9 +1,9 @@
 """The contract of a source: what the author of a connector writes, and what the framework makes of it."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from types import TracebackType
-from typing import Any, ClassVar, Final, Self
+from typing import Any, ClassVar, Final, Self, TypeVar
 
 from connectors.byoc import Filter
 from connectors.changes import Change, Cursor, Failed
@@ -15,6 +15,7 @@ from connectors.filtering.validators import Validators
 from connectors.literal import instant_of
 from connectors.predicate import ALWAYS, Predicate, without
 
+T = TypeVar("T")
 Document = dict[str, Any]
 Yielded = Document | Failed | tuple[Document, Download | Fetch | None]
 Token = Mapping[str, Any]
@@ -134,8 +135,9 @@ class BaseDataSource:
         """
         where = without(filtering.where, _OF_DOCUMENTS) if filtering is not None else ALWAYS
         for dataset in await self.datasets():
-            async for row in self.read(dataset, where=where):
-                yield row if isinstance(row, Failed) else (self.document_of(dataset, row), None)
+            async with closing_walk(self.read(dataset, where=where)) as rows:
+                async for row in rows:
+                    yield row if isinstance(row, Failed) else (self.document_of(dataset, row), None)
 
     def get_docs_incrementally(
         self, sync_cursor: Cursor | None, filtering: Filter | None = None
@@ -244,6 +246,16 @@ def has(source: object, method: str) -> bool:
     kind = source if isinstance(source, type) else type(source)
     found = getattr(kind, method, None)
     return found is not None and found is not getattr(BaseDataSource, method, None)
+
+
+@asynccontextmanager
+async def closing_walk(walk: AsyncIterator[T]) -> AsyncIterator[AsyncIterator[T]]:
+    """Provide what a source yields, and close it behind the block: left to itself it would go on for a while."""
+    try:
+        yield walk
+    finally:
+        if isinstance(walk, AsyncGenerator):
+            await walk.aclose()
 
 
 @asynccontextmanager

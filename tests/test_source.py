@@ -1,6 +1,6 @@
 """The base of sources: what it makes of rows, and what it takes from classes that know nothing of it."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -211,3 +211,22 @@ def test_who_brings_validators_of_advanced_rules_has_such_rules() -> None:
 def test_the_older_name_of_the_validators_is_kept() -> None:
     assert BaseDataSource.basic_rule_validators() == BaseDataSource.basic_rules_validators() == [*DEFAULT_VALIDATORS]
     assert BaseDataSource(Configuration(Fields(), {})).advanced_rules_validators() == []
+
+
+async def test_a_walk_that_is_closed_closes_what_it_reads_from() -> None:
+    closed: list[str] = []
+
+    class Closing(Rows):
+        async def read(self, dataset: Dataset, *given: Any, **more: Any) -> AsyncIterator[Row | Failed]:
+            try:
+                yield {"n": 1}
+                yield {"n": 2}
+            finally:
+                closed.append(dataset.name)
+
+    walk = Closing(Configuration(Fields(), {})).get_docs()
+    await anext(walk)
+    assert closed == []
+    assert isinstance(walk, AsyncGenerator)
+    await walk.aclose()
+    assert closed == ["people"]

@@ -5,7 +5,8 @@ import time
 from collections.abc import AsyncGenerator, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from threading import Event
-from typing import Final, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
+from weakref import WeakSet
 
 from connectors.errors import SourceUnreachable
 
@@ -19,6 +20,24 @@ LONGEST_FAREWELL_S: Final = 0.8
 def drawn(steps: Iterable[Sequence[T]], *, enough: int = ENOUGH) -> AsyncGenerator[T, None]:
     """Yield the items of the lists that a blocking iterable yields, as a `Drawing` does."""
     return Drawing(steps, enough=enough).items()
+
+
+class Drawings:
+    """The drawings of one owner, which are stopped when it is closed, wherever they are read."""
+
+    def __init__(self) -> None:
+        self._all: WeakSet[Drawing[Any]] = WeakSet()
+
+    def drawn(self, steps: Iterable[Sequence[T]], *, enough: int = ENOUGH) -> AsyncGenerator[T, None]:
+        """Yield items as `drawn` does, until the owner is closed: then what is read does not look complete."""
+        drawing = Drawing(steps, enough=enough)
+        self._all.add(drawing)
+        return drawing.items()
+
+    async def stop(self) -> None:
+        """Stop what is still being drawn."""
+        for drawing in list(self._all):
+            await drawing.stop()
 
 
 class Drawing(Generic[T]):

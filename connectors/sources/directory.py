@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from connectors.aio.clock import Clock, SystemClock
-from connectors.aio.threads import Drawing
+from connectors.aio.threads import Drawings
 from connectors.byoc import Filter
 from connectors.dataset import LONGEST_ID
 from connectors.download import Download
@@ -79,12 +79,11 @@ class DirectoryDataSource(BaseDataSource):
         self._clock = clock or SystemClock()
         self._owners = _Names(lambda number: pwd.getpwuid(number).pw_name)
         self._groups = _Names(lambda number: grp.getgrgid(number).gr_name)
-        self._running: set[Drawing[Any]] = set()
+        self._drawings = Drawings()
 
     async def close(self) -> None:
         """Stop the walks that still go on."""
-        for one in list(self._running):
-            await one.stop()
+        await self._drawings.stop()
 
     async def validate_config(self) -> None:
         """Check the patterns."""
@@ -104,7 +103,7 @@ class DirectoryDataSource(BaseDataSource):
     async def get_docs(self, filtering: Filter | None = None) -> AsyncGenerator[tuple[Document, Download], None]:
         """Yield every file that is selected."""
         selection = await self._selected(filtering)
-        async with aclosing(self._in_thread(self._documents(selection))) as documents:
+        async with aclosing(self._drawings.drawn(self._documents(selection))) as documents:
             async for document in documents:
                 yield document
 
@@ -112,7 +111,7 @@ class DirectoryDataSource(BaseDataSource):
         """Return a file by its path; one whose path was too long for an id is searched for."""
         selection = await self._selected(None)
         if _CUT in document_id:
-            async with aclosing(self._in_thread(self._documents(selection, document_id))) as documents:
+            async with aclosing(self._drawings.drawn(self._documents(selection, document_id))) as documents:
                 return await anext(documents, None)
         entry = await asyncio.to_thread(selection.walk.entry, meant(document_id))
         if entry is None or not selection.keeps(entry) or _id_of(entry) != document_id:
@@ -127,7 +126,7 @@ class DirectoryDataSource(BaseDataSource):
         """
         selection = await self._selected(filtering)
         now = _Stamp(digest=_number_of(selection.settings))
-        async with aclosing(self._in_thread(self._stamps(selection))) as stamps:
+        async with aclosing(self._drawings.drawn(self._stamps(selection))) as stamps:
             async for stamp in stamps:
                 now += stamp
         return token != now.token or not now.settled, now.token
@@ -151,17 +150,6 @@ class DirectoryDataSource(BaseDataSource):
             return Glob(self.configuration[name])
         except InvalidGlob as error:
             raise ConfigurationError(f"{self.fields[name].label!r} {error}.", field=name) from None
-
-    async def _in_thread(self, steps: Generator[list[T], None, None]) -> AsyncGenerator[T, None]:
-        """Yield what the steps give, until the source is closed."""
-        running = Drawing(steps)
-        self._running.add(running)
-        try:
-            async with aclosing(running.items()) as items:
-                async for item in items:
-                    yield item
-        finally:
-            self._running.discard(running)
 
     def _documents(
         self, selection: "_Selection", wanted: str | None = None

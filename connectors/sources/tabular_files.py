@@ -8,7 +8,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path, PurePath
 from typing import ClassVar, Final
 
-from connectors.aio.threads import drawn
+from connectors.aio.threads import Drawings
 from connectors.byoc import Filter
 from connectors.changes import Failed
 from connectors.dataset import Dataset, Key, Row, document_id
@@ -107,6 +107,11 @@ class TabularFilesDataSource(BaseDataSource):
         super().__init__(configuration)
         self._now_ns = now_ns
         self._surveys: dict[str, tuple[tuple[int, ...], Survey]] = {}
+        self._drawings = Drawings()
+
+    async def close(self) -> None:
+        """Stop the walks that still go on."""
+        await self._drawings.stop()
 
     async def validate_config(self) -> None:
         """Check the pattern and the encoding."""
@@ -127,13 +132,13 @@ class TabularFilesDataSource(BaseDataSource):
     async def changed(self, token: Token | None, filtering: Filter | None = None) -> tuple[bool, Token | None]:
         """Compare the files by what the system says of them. Files that changed just now may change again unseen."""
         del filtering  # rules choose among rows, not among files
-        [(digest, latest_ns)] = [found async for found in drawn(self._digest())]
+        [(digest, latest_ns)] = [found async for found in self._drawings.drawn(self._digest())]
         settled = latest_ns < self._now_ns() - SETTLED_NS
         return token is None or token.get("files") != digest, {"files": digest} if settled else None
 
     async def datasets(self) -> Sequence[Dataset]:
         """Return the files by name, each with the schema of its rows, for which it is read to its end."""
-        return [dataset async for dataset in drawn(self._datasets())]
+        return [dataset async for dataset in self._drawings.drawn(self._datasets())]
 
     def read(
         self,
@@ -148,7 +153,7 @@ class TabularFilesDataSource(BaseDataSource):
         `where` is not used to leave out rows, so the limit counts only where there is none.
         """
         rows = self._rows(dataset, _wanted(dataset, columns, where), after)
-        return drawn(_first(rows, limit) if limit is not None and where == ALWAYS else rows, enough=1)
+        return self._drawings.drawn(_first(rows, limit) if limit is not None and where == ALWAYS else rows, enough=1)
 
     # What follows blocks, in steps: a generator yields an empty list when it has nothing yet.
 
@@ -214,7 +219,8 @@ class TabularFilesDataSource(BaseDataSource):
         """Open a file by the name of its dataset, below the folder and nowhere else."""
         path, relative = self.configuration.path, meant(name)
         walk = Walk(path if path.is_dir() else path.parent)
-        if walk.entry(relative) is None:
+        wanted = Glob(self.configuration.pattern).matches(relative) if path.is_dir() else relative == path.name
+        if not wanted or walk.entry(relative) is None:
             raise SourceUnreachable(f"There is no file {name!r} in {walk.root}.", hint="Correct the path, or mount it.")
         try:
             opened = walk.open(relative)

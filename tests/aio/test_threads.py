@@ -7,7 +7,7 @@ from contextlib import aclosing
 
 import pytest
 
-from connectors.aio.threads import Drawing, drawn
+from connectors.aio.threads import Drawing, Drawings, drawn
 from connectors.errors import SourceUnreachable
 
 
@@ -142,3 +142,15 @@ async def test_what_was_stopped_in_a_step_does_not_look_complete(end: int) -> No
     with pytest.raises(SourceUnreachable, match="stopped before its end"):
         await first
     assert numbers.closed.is_set()
+
+
+async def test_all_drawings_of_one_owner_are_stopped_together() -> None:
+    drawings, several = Drawings(), [Numbers(10), Numbers(10)]
+    walks = [drawings.drawn(numbers, enough=1) for numbers in several]
+    for items in walks:
+        await anext(items)
+    await drawings.stop()
+    assert [numbers.closed.is_set() for numbers in several] == [True, True]
+    for items in walks:
+        with pytest.raises(SourceUnreachable, match="stopped before its end"):
+            [number async for number in items]

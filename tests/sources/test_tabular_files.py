@@ -341,3 +341,20 @@ async def test_memory_does_not_grow_with_the_file_nor_with_its_rows(tmp_path: Pa
     finally:
         tracemalloc.stop()
     assert (count, peak < 20_000_000) == (60, True)
+
+
+async def test_a_file_that_the_settings_do_not_name_is_not_read(tmp_path: Path) -> None:
+    written(tmp_path / "a.csv", "a\n1\n")
+    written(tmp_path / "secret.csv", "a\n2\n")
+    for one in (source_of(tmp_path / "a.csv"), source_of(tmp_path, pattern="a.*")):
+        with pytest.raises(SourceUnreachable, match=r"no file 'secret\.csv'"):
+            [row async for row in one.read(Dataset("secret.csv", primary_key=("row",)))]
+
+
+async def test_a_source_that_is_closed_ends_its_walks_and_they_do_not_look_complete(tmp_path: Path) -> None:
+    one = source_of(written(tmp_path / "a.csv", "a\n" + "1\n" * 5_000))
+    rows = one.get_docs()
+    await anext(rows)
+    await one.close()
+    with pytest.raises(SourceUnreachable, match="stopped before its end"):
+        [row async for row in rows]

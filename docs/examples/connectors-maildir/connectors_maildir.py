@@ -13,12 +13,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from connectors.aio.threads import drawn
+from connectors.aio.threads import Drawings
 from connectors.byoc import Filter
 from connectors.changes import Failed
 from connectors.download import Download
 from connectors.errors import AccessDenied, ConfigurationError, DocumentSkipped, SourceUnreachable
-from connectors.fields import Field, Fields
+from connectors.fields import Configuration, Field, Fields
 from connectors.source import BaseDataSource, Document, Token
 
 FOLDERS = ("new", "cur")  # in this order, as messages move from the first to the second
@@ -36,6 +36,14 @@ class MaildirDataSource(BaseDataSource):
         Field("folder", "Folder", type=Path, example="/srv/mail/me", tooltip="The folder that holds new and cur."),
     )
 
+    def __init__(self, configuration: Configuration) -> None:
+        super().__init__(configuration)
+        self._drawings = Drawings()
+
+    async def close(self) -> None:
+        """Stop the walks that still go on."""
+        await self._drawings.stop()
+
     async def ping(self) -> None:
         """See that the folder is a Maildir."""
         for folder in FOLDERS:
@@ -48,7 +56,7 @@ class MaildirDataSource(BaseDataSource):
 
     async def get_docs(self, filtering: Filter | None = None) -> AsyncIterator[Message]:
         """Yield the messages, read in a thread, so that nothing else waits for the disk."""
-        async with aclosing(drawn([message] for message in self._messages())) as messages:
+        async with aclosing(self._drawings.drawn([message] for message in self._messages())) as messages:
             async for message in messages:
                 yield message
 

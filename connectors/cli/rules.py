@@ -56,7 +56,7 @@ class Checked:
     @property
     def valid(self) -> bool:
         """Whether there is nothing wrong."""
-        return not self.validation.errors
+        return self.validation.is_valid
 
 
 @click.group()

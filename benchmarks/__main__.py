@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable
 from importlib.metadata import version
 
-from benchmarks import aio, bulk, decode, embedded, rules, sources, startup
+from benchmarks import aio, bulk, decode, downloads, embedded, rules, sources, startup
 from benchmarks.embedded_tables import text
 from benchmarks.measure import table
 
@@ -32,6 +32,14 @@ def print_decode() -> None:
 def print_aio() -> None:
     """Print what a queue costs."""
     print(table("An item through a queue", aio.run(), unit="µs an item", per=aio.ITEMS / 1e6))
+
+
+def print_downloads() -> None:
+    """Print what downloads cost."""
+    print(table("A small download", downloads.run(), unit="µs a document", per=downloads.DOCUMENTS / 1e6))
+    print("\n| 10 MB extracted | the longest that others wait, ms |\n| --- | ---: |")
+    for name, wait_ms in downloads.waits_ms().items():
+        print(f"| {name} | {wait_ms} |")
 
 
 def print_rules() -> None:
@@ -63,6 +71,7 @@ PARTS: dict[str, Callable[[], None]] = {
     "bulk": print_bulk,
     "decode": print_decode,
     "aio": print_aio,
+    "downloads": print_downloads,
     "rules": print_rules,
     "sources": print_sources,
     "startup": print_startup,

@@ -102,7 +102,6 @@ class Downloads:
         self._budget = ByteBudget(limits.at_once_bytes)
         self._held_until = 0.0
         self._dismissed: set[asyncio.Task[Content]] = set()
-        self._stuck: set[asyncio.Task[Content]] = set()
 
     @property
     def reserved_bytes(self) -> int:
@@ -186,8 +185,6 @@ class Downloads:
         self._dismissed.add(task)
         task.add_done_callback(self._forget)
         await self._farewell(task)
-        if not task.done():
-            self._stuck.add(task)
 
     async def _farewell(self, *tasks: "asyncio.Task[Content]") -> None:
         for task in tasks:
@@ -196,14 +193,14 @@ class Downloads:
 
     def _forget(self, task: "asyncio.Task[Content]") -> None:
         self._dismissed.discard(task)
-        self._stuck.discard(task)
         if not task.cancelled():
             task.exception()  # which nobody waits for; unread it would be reported as lost
 
     def _check(self) -> None:
-        if len(self._stuck) >= self.limits.concurrent:
+        # Whoever still waits for a farewell has a slot, so as many as there are slots are past it.
+        if len(self._dismissed) >= self.limits.concurrent:
             raise SourceUnreachable(
-                f"{len(self._stuck)} downloads neither end nor can be cancelled.",
+                f"{len(self._dismissed)} downloads neither end nor can be cancelled.",
                 hint="The source may hang, or swallow cancellation.",
             )
 

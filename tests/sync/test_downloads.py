@@ -1,4 +1,5 @@
 import asyncio
+import gc
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -263,6 +264,23 @@ async def test_one_throttle_makes_every_download_wait() -> None:
 
 
 @virtual_time
+async def test_a_throttle_makes_a_second_attempt_of_another_wait() -> None:
+    fetcher, started = downloads(), []
+    error: list[Exception] = [SourceUnreachable("gone")]
+
+    async def fetch() -> bytes:
+        started.append(now_s())
+        await asyncio.sleep(1)
+        if error:
+            raise error.pop()
+        return b""
+
+    throttled = Download(raises(Throttled("Slow down.", retry_after_s=30)), size=0)
+    await asyncio.gather(fetcher.fetch("a", Download(fetch, size=0)), fetcher.fetch("b", throttled))
+    assert started == [0, 30]
+
+
+@virtual_time
 async def test_a_throttle_without_a_time_makes_everybody_wait_for_a_pause() -> None:
     fetcher = downloads()
     first = asyncio.create_task(fetcher.fetch("a", Download(raises(*[Throttled("Slow down.")] * 3), size=0)))
@@ -365,7 +383,9 @@ async def test_fetches_that_end_late_but_end_break_nothing() -> None:
 
 
 @virtual_time
-async def test_an_error_that_comes_while_being_stopped_is_not_lost_with_a_warning() -> None:
+async def test_an_error_that_comes_while_being_stopped_is_not_reported_as_lost() -> None:
+    lost: list[str] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: lost.append(context["message"]))
     fetcher = downloads()
 
     async def fetch() -> bytes:
@@ -380,6 +400,10 @@ async def test_an_error_that_comes_while_being_stopped_is_not_lost_with_a_warnin
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
+    del task
+    await asyncio.sleep(1)
+    gc.collect()
+    assert lost == []
 
 
 def test_a_content_is_counted_by_what_it_takes() -> None:

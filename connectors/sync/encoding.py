@@ -1,6 +1,7 @@
 """Encoding: fields become the bytes of a JSON object, once, and equal fields the same bytes."""
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Final
 
@@ -46,18 +47,27 @@ def _where(path: list[str]) -> str:
 
 
 def _plain(value: Any, depth: int) -> object:  # noqa: ANN401 - whatever a source yields
-    """Return a value as orjson takes it without help."""
-    kind = type(value)
-    if kind is str:
-        return clean(value)
-    if kind is int:
-        return whole(value)
-    if value is None or kind is bool or kind is float or kind is orjson.Fragment:
-        return value
-    for known, walk in _WALKS:
-        if issubclass(kind, known):
-            return walk(value, depth)
-    return _plain(_converted(value), depth)
+    """Return a value as orjson takes it without help.
+
+    It spends few frames on a level, so that Python's own limit is further away than ours.
+    """
+    for _ in range(DEEPEST):
+        kind = type(value)
+        if kind is str:
+            return clean(value)
+        if value is None or kind is bool or kind is float or kind is orjson.Fragment:
+            return value
+        walk = _walk_of(kind)
+        if walk is not None:
+            return walk.finish(walk.begin(value), depth)
+        value = _converted(value)
+    raise Unconvertible("is converted into something that has to be converted, without end")
+
+
+def _walk_of(kind: type) -> "_Walk | None":
+    if issubclass(kind, Enum):  # which is a text or a number too, perhaps, and stands for its value
+        return None
+    return next((walk for known, walk in _WALKS if issubclass(kind, known)), None)
 
 
 def _converted(value: object) -> object:
@@ -113,13 +123,23 @@ def _name(key: object) -> str:
     return str(orjson.loads(raw)) if raw.startswith(b'"') else raw.decode()
 
 
-_WALKS: Final[tuple[tuple[type | tuple[type, ...], Callable[[Any, int], object]], ...]] = (
-    (Enum, lambda value, depth: _plain(value.value, depth)),
-    (dict, lambda value, depth: _object(dict.items(value), depth)),
-    (list, lambda value, depth: _array(list.__iter__(value), depth)),
-    (tuple, lambda value, depth: _array(tuple.__iter__(value), depth)),
-    ((set, frozenset), lambda value, depth: in_order(_array(value, depth))),
-    (str, lambda value, _: clean(str.__str__(value))),
-    (int, lambda value, _: whole(int.__int__(value))),
+def _sorted_array(parts: Iterable[object], depth: int) -> list[object]:
+    return in_order(_array(parts, depth))
+
+
+@dataclass(frozen=True)
+class _Walk:
+    """How to go through a value without a conversion, as orjson sees it: whatever its type says that it contains."""
+
+    begin: Callable[[Any], Any]
+    finish: Callable[[Any, int], object]
+
+
+_WALKS: Final[tuple[tuple[type | tuple[type, ...], _Walk], ...]] = (
+    (dict, _Walk(dict.items, _object)),
+    (list, _Walk(list.__iter__, _array)),
+    (tuple, _Walk(tuple.__iter__, _array)),
+    ((set, frozenset), _Walk(iter, _sorted_array)),
+    (str, _Walk(str.__str__, lambda text, _: clean(text))),
+    (int, _Walk(int.__int__, lambda number, _: whole(number))),
 )
-"""What is walked through without a conversion, and as orjson sees it: whatever a type of its own says it contains."""

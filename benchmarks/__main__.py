@@ -7,6 +7,7 @@ from collections.abc import Callable
 from importlib.metadata import version
 
 from benchmarks import aio, bulk, decode, downloads, embedded, rules, sources, startup
+from benchmarks import aio, bulk, decode, embedded, prepare, rules, sources, startup
 from benchmarks.embedded_tables import text
 from benchmarks.measure import table
 
@@ -40,6 +41,17 @@ def print_downloads() -> None:
     print("\n| 10 MB extracted | the longest that others wait, ms |\n| --- | ---: |")
     for name, wait_ms in downloads.waits_ms().items():
         print(f"| {name} | {wait_ms} |")
+def print_prepare() -> None:
+    """Print what it costs to make a document bytes."""
+    for size in (200, 1_000, 10_000):
+        count, one = prepare.documents(size), prepare.document(size)
+        title = f"JSON of a document of {size:,} bytes"
+        print(table(title, prepare.serializers(size), unit="µs a document", per=count / 1e6))
+        title = f"From a document of {size:,} bytes to its bulk lines"
+        print(table(title, prepare.whole(one, count), unit="µs a document", per=count / 1e6))
+    count = prepare.documents(200)
+    title = "From a row with two dates and a decimal to its bulk lines"
+    print(table(title, prepare.whole(prepare.typed(), count), unit="µs a document", per=count / 1e6))
 
 
 def print_rules() -> None:
@@ -72,6 +84,7 @@ PARTS: dict[str, Callable[[], None]] = {
     "decode": print_decode,
     "aio": print_aio,
     "downloads": print_downloads,
+    "prepare": print_prepare,
     "rules": print_rules,
     "sources": print_sources,
     "startup": print_startup,
@@ -82,7 +95,9 @@ def main(names: list[str]) -> None:
     """Print the tables of these parts, or of all."""
     if set(names) - PARTS.keys():
         sys.exit(f"There are these parts: {', '.join(PARTS)}.")
-    packages = ", ".join(f"{name} {version(name)}" for name in ("elasticsearch", "aiohttp", "msgspec", "apsw"))
+    packages = ", ".join(
+        f"{name} {version(name)}" for name in ("elasticsearch", "aiohttp", "msgspec", "orjson", "apsw")
+    )
     machine = f"{os.cpu_count()} cores, {platform.machine()}"
     print(f"{platform.python_implementation()} {platform.python_version()}, {packages}; {machine}")
     for name in names or PARTS:

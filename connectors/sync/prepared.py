@@ -19,6 +19,7 @@ LONGEST_ID: Final = 512
 _SHORT_ID: Final = LONGEST_ID // 4
 """Characters of which there are at most so many bytes."""
 _LARGEST_ID: Final = 10**LONGEST_ID
+_FIRST: Final = b'"' + FIELD.encode()
 
 
 class Prepared(msgspec.Struct, frozen=True, gc=False):
@@ -61,11 +62,7 @@ class Preparer:
             fields.update(self._extra)
         key = key_of(doc_id)
         body = encoded(fields)
-        try:
-            names = "\0".join(fields)
-        except TypeError:  # names that are no texts, and are some by now
-            names = "\0".join(orjson.loads(body))
-        if FIELD in names:
+        if body[1:7] <= _FIRST and FIELD in _names(fields, body):  # else every name comes behind: they are sorted
             _check_names(body)
         return Prepared(doc_id, key, xxh3_64_intdigest(body, self._seed), body)
 
@@ -144,6 +141,13 @@ def _check_length(doc_id: str) -> None:
     if size > LONGEST_ID:
         reason = f"The _id has {size} bytes; an engine takes {LONGEST_ID}."
         raise DocumentSkipped(reason, hint="Let the source end long ids in a hash.")
+
+
+def _names(fields: dict[str, Any], body: bytes) -> str:
+    try:
+        return "\0".join(fields)
+    except TypeError:  # names that are no texts, and are some by now
+        return "\0".join(orjson.loads(body))
 
 
 def _check_names(body: bytes) -> None:

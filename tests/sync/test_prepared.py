@@ -119,6 +119,13 @@ def test_names_that_are_not_ours_are_kept(name: str) -> None:
     }
 
 
+@pytest.mark.parametrize("first", ["", "A", "_", "_s", "_sync\n", "_sync ", "\n", '"', "_timestamp", "a"])
+def test_a_field_that_would_be_the_mark_is_found_behind_any_other(first: str) -> None:
+    for own in ("_sync", "_sync.f"):
+        with pytest.raises(DocumentSkipped, match="where its own state is kept"):
+            prepare({"_id": "x", own: 1, first: 1})
+
+
 class Broken(Mapping[str, Any]):
     def __getitem__(self, key: str) -> Any:
         raise OSError("s3cret")

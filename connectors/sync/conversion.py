@@ -19,7 +19,7 @@ import orjson
 
 Conversion = Callable[[Any], object]
 OPTIONS: Final = orjson.OPT_SORT_KEYS | orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME
-"""Dates pass through us because orjson cuts the seconds off an offset, dataclasses because it does not sort them."""
+"""Dates pass through us because orjson rounds an offset to minutes, dataclasses because it does not sort them."""
 WORDS: Final = (
     UUID,
     PurePath,
@@ -56,17 +56,15 @@ class Unconvertible(Exception):
         self.path: list[str] = []
 
 
-def convert(value: object) -> object:
+def convert(value: Any) -> object:  # noqa: ANN401 - whatever a source yields
     """Return what stands for a value that is no plain JSON: a plain value, or parts that may be converted in turn.
 
     It keeps nothing, and reads only what can be read again: an iterator can't. Raises `Unconvertible`.
     """
-    return conversion_of(type(value))(value)
+    return _known(type(value))(value)
 
 
-@lru_cache(maxsize=1_024)
-def conversion_of(kind: type) -> Conversion:
-    """Return what converts the values of a type."""
+def _conversion_of(kind: type) -> Conversion:
     for known, conversion in _CONVERSIONS:
         if issubclass(kind, known):
             return conversion
@@ -79,9 +77,9 @@ def conversion_of(kind: type) -> Conversion:
     return _decimal_of if "Decimal128" in names else _refused
 
 
-def word_of(value: object) -> str | None:
+def word_of(value: Any) -> str | None:  # noqa: ANN401 - whatever a source yields
     """Return the text of a value that is one word by nature: an id, an address, a path. None for others."""
-    conversion = conversion_of(type(value))
+    conversion = _known(type(value))
     return str(value) if conversion is str else None
 
 
@@ -217,3 +215,5 @@ _CONVERSIONS: Final[tuple[tuple[type | tuple[type, ...], Conversion], ...]] = (
     (Mapping, dict),
 )
 """In this order: what is of two types is converted as the first."""
+_known: Final[Callable[[type], Conversion]] = lru_cache(maxsize=1_024)(_conversion_of)
+"""What converts the values of a type. Types are few, but some drivers make one for each query."""

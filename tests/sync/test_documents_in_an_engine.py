@@ -56,10 +56,11 @@ async def test_every_conversion_is_indexed_and_read_back(engine: Engine) -> None
 
 
 async def test_marks_are_read_back_from_doc_values_and_documents(engine: Engine) -> None:
-    documents = [{"_id": str(n), "n": n} for n in range(20)]
+    documents: list[dict[str, Any]] = [{"_id": str(n), "n": n} for n in range(20)]
     await write(engine, documents)
-    expected = {document["_id"]: mark_of(prepare(document)) for document in documents}
-    found = {}
+    prepared = [prepare(document) for document in documents]
+    expected = {one.id: mark_of(one) for one in prepared}
+    found: dict[str, Mark | None] = {}
     async with aclosing(engine.data.scan(Walk(INDEX, fields=Mark.FIELDS))) as pages:
         async for page in pages:
             found |= {hit.id: Mark.of_fields(hit.fields) for hit in page}

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from enum import Enum
 from typing import Any, Final
 
 import orjson
@@ -65,8 +64,6 @@ def _plain(value: Any, depth: int) -> object:  # noqa: ANN401 - whatever a sourc
 
 
 def _walk_of(kind: type) -> "_Walk | None":
-    if issubclass(kind, Enum):  # which is a text or a number too, perhaps, and stands for its value
-        return None
     return next((walk for known, walk in _WALKS if issubclass(kind, known)), None)
 
 

@@ -9,7 +9,7 @@ from enum import Enum, IntEnum, StrEnum
 from ipaddress import ip_address, ip_network
 from pathlib import PurePosixPath, PureWindowsPath
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Self
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -30,6 +30,17 @@ class Level(IntEnum):
 
 class Word(StrEnum):
     YES = "yes"
+
+
+class Named(StrEnum):
+    """Texts whose value is another one: it is the text that counts, as for every subclass."""
+
+    ONE = "one"
+
+    def __new__(cls, text: str) -> Self:
+        one = str.__new__(cls, text)
+        one._value_ = text.upper()
+        return one
 
 
 class Text(str):
@@ -127,6 +138,7 @@ CONVERSIONS: list[tuple[object, str]] = [
     (Color.BOTH, '["red",1.50]'),
     (Level.HIGH, "3"),
     (Word.YES, '"yes"'),
+    (Named.ONE, '"one"'),
     ((1, "a"), '[1,"a"]'),
     (Point(1, Decimal(2)), "[1,2]"),
     (deque([1, 2]), "[1,2]"),

@@ -14,8 +14,8 @@ Keys = npt.NDArray[np.uint64]
 """One row a document: the two halves of its key."""
 BYTES_A_DOCUMENT: Final = 26
 """What a ledger takes at most, at any moment. For admitting syncs by their memory."""
-HELD: Final = 1
-SEEN: Final = 2
+HELD: Final = np.uint8(1)
+SEEN: Final = np.uint8(2)
 _BYTES_A_KEY: Final = 16
 
 
@@ -37,7 +37,7 @@ class Layout:
     ratio: int = 16
     smallest: int = 1_024
     """Entries that every run may have."""
-    block: int = 8_192
+    block: int = 16_384
     """Entries that are copied at a time."""
 
 
@@ -135,7 +135,7 @@ class Ledger:
         self._layout = layout or Layout()
         block = self._layout.block
         self._runs = [Run(expected, block=block), *[Run(block=block) for _ in range(1, self._layout.runs)]]
-        self._counts = np.zeros(HELD + SEEN + 1, np.int64)
+        self._counts = np.zeros(4, np.int64)
         """How many entries there are with each combination of flags; not kept for those without one."""
 
     def __len__(self) -> int:
@@ -162,8 +162,12 @@ class Ledger:
 
         Raises a `ScanIncomplete`, and adds nothing, when one of the keys is here already or comes twice.
         """
+        if self._continues(keys):
+            self._runs[0].append(Entries(keys[:, 0], keys[:, 1], fingerprints, np.full(len(keys), HELD, np.uint8)))
+            self._counts[HELD] += len(keys)
+            return
         batch = _Batch.of(keys)
-        if len(batch) < len(keys) or not self._is_new(batch):
+        if len(batch) < len(keys) or len(self._find(batch).missing) < len(batch):
             raise ScanIncomplete("A scan returned a document twice.")
         ordered = np.empty(len(batch), np.int64)
         ordered[batch.places] = fingerprints
@@ -194,14 +198,13 @@ class Ledger:
         """Say that the index holds these documents no more."""
         batch = _Batch.of(keys)
         found = self._find(batch)
-        known = found.flags.copy()
-        known &= SEEN
-        self._change(batch, found, known, np.zeros(len(batch), np.int64))
+        self._change(batch, found, found.flags & SEEN, np.zeros(len(batch), np.int64))
 
     def are_unseen(self, keys: Keys) -> Bools:
         """Return of each document whether it is held and was not seen."""
         batch = _Batch.of(keys)
-        return (self._find(batch).flags == HELD)[batch.places]
+        unseen: Bools = self._find(batch).flags == HELD
+        return unseen[batch.places]
 
     def begin_walk(self) -> None:
         """Forget what was seen."""
@@ -221,15 +224,16 @@ class Ledger:
             is_held = (flags & HELD).astype(np.bool_)
             yield np.column_stack((high[is_held], low[is_held])), fingerprints[is_held]
 
-    def _is_new(self, batch: _Batch) -> bool:
-        """Return whether no key is here; at once where all of them are behind the last one."""
-        return self._is_behind(batch.high, batch.low) or len(self._find(batch).missing) == len(batch)
-
-    def _is_behind(self, high: Halves, low: Halves) -> bool:
+    def _continues(self, keys: Keys) -> bool:
+        """Return whether the keys are in order and all behind the last one that is here."""
         whole, *others = self._runs
-        if any(map(len, others)) or not len(high):
+        if not len(keys) or any(map(len, others)):
             return False
-        return not len(whole) or (int(high[0]), int(low[0])) > whole.key(len(whole) - 1)
+        if len(whole) and (int(keys[0, 0]), int(keys[0, 1])) <= whole.key(len(whole) - 1):
+            return False
+        high, low = keys[:, 0], keys[:, 1]
+        grows = high[1:] > high[:-1]
+        return bool(np.all(grows) or np.all(grows | ((high[1:] == high[:-1]) & (low[1:] > low[:-1]))))
 
     def _find(self, batch: _Batch) -> _Found:
         fingerprints, flags = np.zeros(len(batch), np.int64), np.zeros(len(batch), np.uint8)
@@ -259,10 +263,6 @@ class Ledger:
 
     def _add(self, entries: Entries) -> None:
         """Add entries that are not here, and merge each run that is too large now into the one above it."""
-        high, low, *_ = entries.arrays
-        if self._is_behind(high, low):
-            self._runs[0].append(entries)
-            return
         self._runs[-1].absorb(entries)
         for number in range(len(self._runs) - 1, 0, -1):
             if len(self._runs[number]) > self._most(number):
@@ -272,7 +272,8 @@ class Ledger:
         """Return how many entries a run may have. While fewer came than expected, the memory of the others is used."""
         whole = len(self._runs[0])
         second = max(whole // self._layout.share, (self._expected - whole) * 2 // 5)
-        return max(self._layout.smallest, second // self._layout.ratio ** (number - 1))
+        share: int = self._layout.ratio ** (number - 1)
+        return max(self._layout.smallest, second // share)
 
 
 def _visit(batch: _Batch, found: _Found) -> Visit:

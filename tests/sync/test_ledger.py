@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from connectors.errors import ScanIncomplete
-from connectors.sync.ledger import Fingerprints, Keys, Layout, Ledger, keys_of
+from connectors.sync.ledger import Keys, Layout, Ledger, keys_of
+from connectors.sync.ledger_run import Fingerprints
 
 TINY = Layout(runs=3, share=2, ratio=2, smallest=1, block=2)
 EDGES = [0, 1, 2, 2**32, 2**63, 2**64 - 2, 2**64 - 1]

@@ -8,6 +8,7 @@ from importlib.metadata import version
 
 from benchmarks import aio, bulk, decode, downloads, embedded, rules, sources, startup
 from benchmarks import aio, bulk, decode, embedded, prepare, rules, sources, startup
+from benchmarks import aio, bulk, decode, embedded, ledger, rules, sources, startup
 from benchmarks.embedded_tables import text
 from benchmarks.measure import table
 
@@ -78,6 +79,12 @@ def print_sources() -> None:
         print(table(name, found, unit="µs a document", per=sources.DOCUMENTS / 1e6), flush=True)
 
 
+def print_ledger() -> None:
+    """Print what a ledger costs, in time and memory."""
+    for size in ledger.SIZES:
+        print(ledger.text(ledger.run(size)), flush=True)
+
+
 PARTS: dict[str, Callable[[], None]] = {
     "embedded": print_embedded,
     "bulk": print_bulk,
@@ -87,6 +94,7 @@ PARTS: dict[str, Callable[[], None]] = {
     "prepare": print_prepare,
     "rules": print_rules,
     "sources": print_sources,
+    "ledger": print_ledger,
     "startup": print_startup,
 }
 

@@ -160,11 +160,12 @@ def _copying(ledger: Ledger) -> Figures:
     found, copied = Figures(), len(ledger) / 1e6
     with tempfile.TemporaryDirectory(prefix="connectors-bench-") as place:
         copies = LedgerCopy(Path(place))
-        for name, work in {
+        works: dict[str, Callable[[], object]] = {
             "save a copy, µs": lambda: copies.save("a", STAMP, ledger),
             "load a copy, µs": lambda: copies.load("a"),
             "append 5,000 changes to a copy, µs": lambda: copies.append("a", STAMP, _changes, since=STAMP),
-        }.items():
+        }
+        for name, work in works.items():
             started = time.perf_counter()
             if not work():
                 raise AssertionError(f"Could not {name}.")

@@ -39,6 +39,8 @@ class Layout:
     """Entries that every run may have."""
     block: int = 16_384
     """Entries that are copied at a time."""
+    stride: int = 64
+    """A power of two: how many entries of a run are searched for each one that is kept apart."""
 
 
 @dataclass(frozen=True)
@@ -133,8 +135,9 @@ class Ledger:
     def __init__(self, expected: int = 0, *, layout: Layout | None = None) -> None:
         self._expected = expected
         self._layout = layout or Layout()
-        block = self._layout.block
-        self._runs = [Run(expected, block=block), *[Run(block=block) for _ in range(1, self._layout.runs)]]
+        block, stride = self._layout.block, self._layout.stride
+        lesser = [Run(block=block, stride=stride) for _ in range(1, self._layout.runs)]
+        self._runs = [Run(expected, block=block, stride=stride), *lesser]
         self._counts = np.zeros(4, np.int64)
         """How many entries there are with each combination of flags; not kept for those without one."""
 

@@ -38,9 +38,20 @@ class Entry:
 class Compared(RuleBasedStateMachine):
     """A ledger of tiny runs beside a dictionary."""
 
-    @initialize(expected=st.integers(0, 60), runs=st.integers(1, 4), block=st.integers(1, 9), share=st.integers(1, 9))
-    def begin(self, expected: int, runs: int, block: int, share: int) -> None:
-        self.ledger = Ledger(expected, layout=Layout(runs=runs, share=share, ratio=2, smallest=1, block=block))
+    @initialize(
+        expected=st.integers(0, 60),
+        layout=st.builds(
+            Layout,
+            runs=st.integers(1, 4),
+            share=st.integers(1, 9),
+            ratio=st.just(2),
+            smallest=st.just(1),
+            block=st.integers(1, 9),
+            stride=st.sampled_from([1, 2, 4]),
+        ),
+    )
+    def begin(self, expected: int, layout: Layout) -> None:
+        self.ledger = Ledger(expected, layout=layout)
         self.model: dict[Pair, Entry] = {}
 
     @rule(page=st.dictionaries(PAIRS, FINGERPRINTS, max_size=12))

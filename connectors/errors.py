@@ -22,6 +22,7 @@
     ├── JobError
     │   ├── JobCanceled                     Permanent   a person asked for it
     │   └── JobLost                         Permanent   another worker owns the job now
+    ├── RecordUnreadable(key)               Permanent   what we stored is from a newer version, or damaged
     └── QueueClosed                         Permanent   a queue takes or gives nothing more
 
 `Retryable` and `Permanent` are all that a retry looks at. A message says what happened and to which thing; the
@@ -180,6 +181,14 @@ class JobCanceled(JobError, Permanent):
 
 class JobLost(JobError, Permanent):
     """The job's lease is not ours any more."""
+
+
+class RecordUnreadable(ConnectorsError, Permanent):
+    """A record of the store was written by a newer version of this program, or is damaged."""
+
+    def __init__(self, message: str, *, key: str, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.key = key
 
 
 class QueueClosed(ConnectorsError, Permanent):

@@ -44,6 +44,7 @@ def test_without_a_hint_the_message_stands_alone() -> None:
         (errors.IndexMissing("x", index="docs"), "index", "docs"),
         (errors.IndexReplaced("x", index="docs"), "index", "docs"),
         (errors.DocumentSkipped("too large"), "reason", "too large"),
+        (errors.RecordUnreadable("x", key="target/docs"), "key", "target/docs"),
         (errors.QueueClosed(), "message", "The queue is closed."),
     ],
     ids=lambda value: type(value).__name__,

@@ -1,0 +1,170 @@
+"""The state index: records that several daemons share, read by key and written by compare-and-set."""
+
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from contextlib import aclosing
+from typing import Final, Self, TypeVar
+from uuid import uuid4
+
+import msgspec
+
+from connectors.aio.clock import Clock, SystemClock
+from connectors.engine import Engine
+from connectors.engine.operations import Operations
+from connectors.engine.records import Hit, Revision, StoredDocument
+from connectors.engine.scan import Walk
+from connectors.errors import Conflict, EngineError, RecordUnreadable
+from connectors.store.index import StoreIndex
+from connectors.store.record import Record, Versioned, document_of, record_of
+
+T = TypeVar("T", bound=Record)
+INDEX: Final = StoreIndex(
+    ".elastic-connectors-state-v1",
+    {
+        "kind": {"type": "keyword"},
+        "connector": {"type": "keyword"},
+        "target": {"type": "keyword"},
+        "run": {"type": "keyword"},
+        "updated_at": {"type": "date"},
+        # What sources and others make up is in here: nothing of it is looked at, so that nothing of it can be refused.
+        "record": {"type": "object", "enabled": False},
+    },
+)
+MOST_ATTEMPTS: Final = 25
+"""How often a change is tried while others change the same record: each time one of them gets through."""
+_PAGE: Final = 500
+
+
+class StateStore:
+    """Reads and writes records of the state index, which has to be there: `open` sees to that.
+
+    Every write says who made it by a number drawn for it alone. So one whose answer was lost, and that met its own
+    first attempt when it was repeated, is recognised and has succeeded.
+    """
+
+    def __init__(self, operations: Operations, clock: Clock | None = None) -> None:
+        self._operations = operations
+        self._clock = clock or SystemClock()
+
+    @classmethod
+    async def open(cls, engine: Engine, clock: Clock | None = None) -> Self:
+        """Return the store of an engine, its index created when it was missing. Raises an `EngineError`."""
+        await INDEX.prepare(engine)
+        return cls(engine.control, clock)
+
+    async def read(self, key: str, kind: type[T]) -> Versioned[T] | None:
+        """Return the record as it is now; None when there is none. Raises `RecordUnreadable`."""
+        found = await self._operations.get(INDEX.name, key)
+        return None if found is None else _versioned(found, kind)
+
+    async def create(self, key: str, value: T) -> Versioned[T]:
+        """Write a record of which there is none yet. Raises `Conflict` when there is."""
+        return await self._write(key, value, None)
+
+    async def replace(self, key: str, old: Versioned[T], value: T) -> Versioned[T]:
+        """Write a record in the place of what was read. Raises `Conflict` when somebody wrote in between.
+
+        The error says `maybe_applied` when this write may have been there for a while, before somebody else's.
+        """
+        return await self._write(key, value, old)
+
+    async def put(self, key: str, value: Record) -> None:
+        """Write a record over whatever is there, for records that never have two writers."""
+        document = document_of(value, {}, now=self._clock.now(), nonce=uuid4().hex)
+        await self._operations.put(INDEX.name, key, msgspec.json.encode(document))
+
+    async def remove(self, key: str, old: Versioned[T]) -> None:
+        """Delete what was read. Raises `Conflict` when somebody wrote in between."""
+        try:
+            await self._operations.delete(INDEX.name, key, expected=old.revision)
+        except Conflict as error:
+            if not error.maybe_applied or await self._settling(key) is not None:
+                raise
+
+    async def change(self, key: str, kind: type[T], change: Callable[[T | None], T]) -> Versioned[T]:
+        """Write what a function makes of the record as it is; of the newer one when somebody wrote in between.
+
+        What equals the record is not written. The function may see its own work where an answer was lost and somebody
+        wrote on top of it, so it should say what has to be, not how much more. Raises `Conflict` in the end.
+        """
+        maybe_applied, attempts = False, 0
+        while True:
+            attempts += 1
+            try:
+                return await self._changed(key, kind, change)
+            except EngineError as error:
+                maybe_applied |= error.maybe_applied
+                error.maybe_applied = maybe_applied
+                if not isinstance(error, Conflict) or attempts == MOST_ATTEMPTS:
+                    raise
+
+    async def find(
+        self, kind: type[T], *, connector: str | None = None, target: str | None = None, run: str | None = None
+    ) -> AsyncGenerator[Versioned[T], None]:
+        """Yield the records of a kind that have these labels, in no order, as they were when the search began.
+
+        Close the generator (`aclosing`) to leave early.
+        """
+        labels = {"kind": kind.KIND, "connector": connector, "target": target, "run": run}
+        async with aclosing(self._hits(labels, source=True)) as pages:
+            async for hit in pages:
+                yield _found(hit, kind)
+
+    async def keys(self, kind: type[Record], **labels: str) -> AsyncIterator[str]:
+        """Yield the keys of the same without reading the records."""
+        async with aclosing(self._hits({"kind": kind.KIND, **labels}, source=False)) as pages:
+            async for hit in pages:
+                yield hit.id
+
+    async def delete(self, key: str) -> None:
+        """Delete a record whatever it holds, which may be missing."""
+        await self._operations.delete(INDEX.name, key)
+
+    async def _changed(self, key: str, kind: type[T], change: Callable[[T | None], T]) -> Versioned[T]:
+        found = await self.read(key, kind)
+        value = change(None if found is None else found.value)
+        if found is not None and found.value == value:
+            return found
+        return await self._write(key, value, found)
+
+    async def _write(self, key: str, value: T, old: Versioned[T] | None) -> Versioned[T]:
+        nonce = uuid4().hex
+        document = document_of(value, old.stored if old else {}, now=self._clock.now(), nonce=nonce)
+        body = msgspec.json.encode(document)
+        try:
+            if old is None:
+                written = await self._operations.create(INDEX.name, key, body)
+            else:
+                written = await self._operations.put(INDEX.name, key, body, expected=old.revision)
+        except Conflict as error:
+            found = await self._settling(key) if error.maybe_applied else None
+            if found is None or found.source.get("written_by") != nonce:
+                raise
+            return Versioned(value, found.revision, found.source)
+        return Versioned(value, written.revision, msgspec.json.decode(body))
+
+    async def _settling(self, key: str) -> StoredDocument | None:
+        """Return what there is instead of what may have been written; without an answer that stays open."""
+        try:
+            return await self._operations.get(INDEX.name, key)
+        except EngineError as error:
+            error.maybe_applied = True
+            raise
+
+    async def _hits(self, labels: Mapping[str, str | None], *, source: bool) -> AsyncGenerator[Hit, None]:
+        terms = [{"term": {name: value}} for name, value in labels.items() if value is not None]
+        await self._operations.refresh(INDEX.name)
+        walk = Walk(INDEX.name, {"bool": {"filter": terms}}, source=source, page_size=_PAGE)
+        async with aclosing(self._operations.scan(walk)) as pages:
+            async for page in pages:
+                for hit in page:
+                    yield hit
+
+
+def _versioned(found: StoredDocument, kind: type[T]) -> Versioned[T]:
+    return Versioned(record_of(found.id, found.source, kind), found.revision, found.source)
+
+
+def _found(hit: Hit, kind: type[T]) -> Versioned[T]:
+    if hit.source is None or hit.seq_no is None or hit.primary_term is None:
+        raise RecordUnreadable(f"The record {hit.id!r} came without its content.", key=hit.id)
+    return Versioned(record_of(hit.id, hit.source, kind), Revision(hit.seq_no, hit.primary_term), hit.source)

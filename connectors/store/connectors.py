@@ -1,0 +1,148 @@
+"""The connectors that the engine holds: found, read, and changed without losing what others write beside us."""
+
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import aclosing
+from typing import Any, Final, Self
+
+import msgspec
+
+from connectors.engine import Engine
+from connectors.engine.operations import Operations
+from connectors.engine.records import Revision
+from connectors.engine.scan import Walk
+from connectors.errors import Conflict
+from connectors.store.connector import Connector
+from connectors.store.index import StoreIndex
+
+_KEYWORD: Final = {"type": "keyword"}
+_DATE: Final = {"type": "date"}
+_LONG: Final = {"type": "long"}
+_FLAG: Final = {"type": "boolean"}
+_OPAQUE: Final = {"type": "object", "enabled": False}
+_SCHEDULE: Final = {"properties": {"enabled": _FLAG, "interval": {"type": "text"}}}
+_ENABLED: Final = {"properties": {"enabled": _FLAG}}
+INDEX: Final = StoreIndex(
+    ".elastic-connectors-v1",
+    {
+        **dict.fromkeys(("api_key_id", "api_key_secret_id", "error", "index_name", "language", "name"), _KEYWORD),
+        **dict.fromkeys(("service_type", "status", "last_sync_status", "last_sync_error"), _KEYWORD),
+        **dict.fromkeys(("last_access_control_sync_error", "last_access_control_sync_status"), _KEYWORD),
+        **dict.fromkeys(("last_seen", "last_synced", "last_sync_scheduled_at", "created_at", "updated_at"), _DATE),
+        **dict.fromkeys(("last_incremental_sync_scheduled_at", "last_access_control_sync_scheduled_at"), _DATE),
+        **dict.fromkeys(("last_deleted_document_count", "last_indexed_document_count"), _LONG),
+        **dict.fromkeys(("is_native", "deleted"), _FLAG),
+        **dict.fromkeys(("configuration", "custom_scheduling", "filtering", "sync_cursor", "sync"), _OPAQUE),
+        "description": {"type": "text"},
+        "features": {
+            "properties": {
+                "sync_rules": {"properties": {"basic": _ENABLED, "advanced": _ENABLED}},
+                **dict.fromkeys(("document_level_security", "incremental_sync", "native_connector_api_keys"), _ENABLED),
+            }
+        },
+        "pipeline": {
+            "properties": {
+                "name": _KEYWORD,
+                **dict.fromkeys(("extract_binary_content", "reduce_whitespace", "run_ml_inference"), _FLAG),
+            }
+        },
+        "scheduling": {"properties": dict.fromkeys(("full", "incremental", "access_control"), _SCHEDULE)},
+    },
+    alias=".elastic-connectors",
+    meta={
+        "version": 1,
+        "pipeline": {
+            "default_name": "search-default-ingestion",
+            "default_extract_binary_content": True,
+            "default_reduce_whitespace": True,
+            "default_run_ml_inference": True,
+        },
+    },
+    shared=True,
+)
+NAME: Final = ".elastic-connectors"
+MOST_ATTEMPTS: Final = 25
+"""How often an update is tried while others update the same connector: each time one of them gets through."""
+_PAGE: Final = 100
+Update = Callable[[Connector], Mapping[str, Any]]
+"""Returns the fields that are to be other than they are in a connector, each whole."""
+
+
+class ConnectorStore:
+    """Reads and writes connector documents, whose index has to be there: `open` sees to that."""
+
+    def __init__(self, operations: Operations) -> None:
+        self._operations = operations
+
+    @classmethod
+    async def open(cls, engine: Engine) -> Self:
+        """Return the store of an engine, the index and its alias created when missing. Raises an `EngineError`."""
+        await INDEX.prepare(engine)
+        return cls(engine.control)
+
+    async def get(self, connector_id: str) -> Connector | None:
+        """Return a connector as it is now; None when there is none of that id."""
+        found = await self._operations.get(NAME, connector_id)
+        return None if found is None else Connector(found.id, found.source, found.revision)
+
+    async def create(self, connector_id: str, document: Mapping[str, Any]) -> Connector:
+        """Write a connector of which there is none yet. Raises `Conflict` when there is."""
+        body = msgspec.json.encode(document)
+        try:
+            written = await self._operations.create(NAME, connector_id, body, refresh="now")
+        except Conflict as error:
+            found = await self.get(connector_id) if error.maybe_applied else None
+            if found is None or msgspec.json.encode(found.document) != body:
+                raise Conflict(
+                    f"There is a connector {connector_id!r} already.", hint="Choose another id, or update that one."
+                ) from error
+            return found
+        return Connector(connector_id, msgspec.json.decode(body), written.revision)
+
+    async def update(self, connector_id: str, update: Update) -> Connector:
+        """Write the fields that a function returns for the connector as it is; of the newer one on a conflict.
+
+        Every other field is left as it is, known or not; no field changed is no write. The function may be called
+        several times, and again for its own work when an answer was lost. Raises `Conflict` when there is no such
+        connector, or when others keep changing it.
+        """
+        for _ in range(MOST_ATTEMPTS - 1):
+            try:
+                return await self._updated(connector_id, update)
+            except _Overtaken:
+                continue
+        try:
+            return await self._updated(connector_id, update)
+        except _Overtaken as error:
+            raise Conflict(f"The connector {connector_id!r} is changed by others all the time.") from error
+
+    async def all(self, *, service_types: Sequence[str] | None = None) -> AsyncGenerator[Connector, None]:
+        """Yield every connector that is not deleted, those of these sources where they are given, in no order.
+
+        Close the generator (`aclosing`) to leave early.
+        """
+        query: dict[str, Any] = {"must_not": [{"term": {"deleted": True}}]}
+        if service_types is not None:
+            query["filter"] = [{"terms": {"service_type": list(service_types)}}]
+        await self._operations.refresh(NAME)
+        walk = Walk(NAME, {"bool": query}, source=True, page_size=_PAGE)
+        async with aclosing(self._operations.scan(walk)) as pages:
+            async for page in pages:
+                for hit in page:
+                    yield Connector(hit.id, hit.source or {}, Revision(hit.seq_no or 0, hit.primary_term or 0))
+
+    async def _updated(self, connector_id: str, update: Update) -> Connector:
+        found = await self.get(connector_id)
+        if found is None:
+            raise Conflict(f"There is no connector {connector_id!r}.", hint="It may have been deleted meanwhile.")
+        body = msgspec.json.encode({**found.document, **update(found)})
+        if body == msgspec.json.encode(found.document):
+            return found
+        try:
+            written = await self._operations.put(NAME, connector_id, body, expected=found.revision)
+        except Conflict as error:
+            raise _Overtaken from error
+        return Connector(connector_id, msgspec.json.decode(body), written.revision)
+
+
+class _Overtaken(Exception):
+    """Somebody else wrote in between, or we did ourselves and do not know it: both are found out by reading again."""

@@ -1,0 +1,62 @@
+"""The settings of one connector's syncs, which stand in its document beside what the protocol has there."""
+
+from dataclasses import dataclass, field
+from typing import Annotated, Final, Self
+
+import msgspec
+
+from connectors.binding import Binder, setting
+from connectors.errors import ConfigurationError
+
+FIELD: Final = "sync"
+"""Where a connector document has them."""
+Number = Annotated[int, msgspec.Meta(ge=0)]
+Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
+
+
+@dataclass(frozen=True)
+class DeleteGuard:
+    """How many deletions of one sync are carried out without a person's word: the larger of the two."""
+
+    count: Number = setting(default=100, text="So many documents.")
+    share: Share = setting(default=0.2, text="This share of the connector's documents.")
+
+    def most(self, documents: int) -> int:
+        """Return how many of so many documents that is."""
+        return max(self.count, int(documents * self.share))
+
+
+@dataclass(frozen=True)
+class MaxDeadLetters:
+    """With how many documents that can't be indexed a sync still goes on: the larger of the two."""
+
+    count: Number = setting(default=1_000, text="So many documents.")
+    share: Share = setting(default=0.01, text="This share of the documents that were read.")
+
+    def most(self, documents: int) -> int:
+        """Return how many of so many documents that is."""
+        return max(self.count, int(documents * self.share))
+
+
+@dataclass(frozen=True)
+class SyncSettings:
+    """How the syncs of one connector behave."""
+
+    shared_index: bool = setting(
+        default=False, text="Other connectors may write to the same index. Each of them has to say so."
+    )
+    delete_guard: DeleteGuard = field(default_factory=DeleteGuard)
+    max_dead_letters: MaxDeadLetters = field(default_factory=MaxDeadLetters)
+
+    @classmethod
+    def of(cls, given: object) -> Self:
+        """Return the settings that a connector document has.
+
+        Raises one `ConfigurationError` that names every problem. What is not known is one too: it may be a setting that
+        a newer version obeys, or one that keeps documents from being deleted and has a slip of the pen in its name.
+        """
+        binder = Binder({})
+        settings = binder.section(cls, given, FIELD)
+        if binder.problems:
+            raise ConfigurationError("\n".join(map(str, binder.problems)), field=binder.problems[0].name)
+        return settings

@@ -1,0 +1,106 @@
+"""What the store of connectors promises on every engine: inherited by one test class an engine."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from connectors.engine import Engine
+from connectors.errors import Conflict
+from connectors.store.connector import Connector
+from connectors.store.connectors import NAME, ConnectorStore
+
+KIBANA: dict[str, Any] = {
+    "name": "Shop",
+    "service_type": "sqlite",
+    "index_name": "shop",
+    "configuration": {"database": {"value": "/srv/shop.db", "type": "str", "sensitive": False}, "": {"..": None}},
+    "scheduling": {"full": {"enabled": True, "interval": "0 0 0 * * ?"}},
+    "custom_scheduling": {},
+    "sync_cursor": {"": {"a..b": 2**63}},
+    "is_native": False,
+    "some_day": {"new": [1, {"x": None}]},
+}
+
+
+class ConnectorsContract:
+    """Its module provides the fixture `engine`. Every test keeps to connectors of its own."""
+
+    @pytest.fixture
+    async def store(self, engine: Engine) -> ConnectorStore:
+        return await ConnectorStore.open(engine)
+
+    @pytest.fixture
+    def own(self) -> str:
+        return uuid4().hex
+
+    async def test_a_connector_is_read_as_it_was_written(self, store: ConnectorStore, own: str) -> None:
+        assert await store.get(own) is None
+        created = await store.create(own, KIBANA)
+        found = await store.get(own)
+        assert found == created
+        assert found is not None
+        assert (found.id, found.document) == (own, KIBANA)
+
+    async def test_a_second_one_of_the_same_id_is_refused_and_changes_nothing(
+        self, store: ConnectorStore, own: str
+    ) -> None:
+        first = await store.create(own, KIBANA)
+        with pytest.raises(Conflict, match=f"There is a connector '{own}' already"):
+            await store.create(own, {"name": "other"})
+        assert await store.get(own) == first
+
+    async def test_an_update_leaves_every_other_field_as_it_is(self, store: ConnectorStore, own: str) -> None:
+        await store.create(own, {**KIBANA, "changed": True})
+        updated = await store.update(own, lambda connector: {"error": None, "sync_cursor": {"b": 1}, "changed": 1})
+        found = await store.get(own)
+        assert found == updated
+        assert found is not None
+        assert found.document == {**KIBANA, "error": None, "sync_cursor": {"b": 1}, "changed": 1}
+        assert found.document["changed"] is not True
+
+    async def test_an_update_that_changes_nothing_writes_nothing(self, store: ConnectorStore, own: str) -> None:
+        created = await store.create(own, KIBANA)
+        assert await store.update(own, lambda connector: {"name": "Shop"}) == created
+        assert await store.update(own, lambda connector: {}) == created
+
+    async def test_updates_by_many_at_once_are_all_there(self, store: ConnectorStore, own: str) -> None:
+        await store.create(own, {"by": []})
+
+        def adding(number: int, connector: Connector) -> Mapping[str, Any]:
+            return {"by": [*connector.document["by"], number]}
+
+        async with asyncio.TaskGroup() as tasks:
+            for number in range(8):
+                tasks.create_task(
+                    store.update(own, lambda connector, number=number: adding(number, connector)),  # type: ignore[misc]
+                    name=f"update {number}",
+                )
+        found = await store.get(own)
+        assert found is not None
+        assert sorted(found.document["by"]) == list(range(8))
+
+    async def test_a_connector_that_is_missing_is_not_made_by_an_update(self, store: ConnectorStore, own: str) -> None:
+        with pytest.raises(Conflict, match=f"There is no connector '{own}'"):
+            await store.update(own, lambda connector: {"name": "a"})
+        assert await store.get(own) is None
+
+    async def test_every_connector_that_is_not_deleted_is_found(self, store: ConnectorStore, own: str) -> None:
+        documents = {
+            "a": {"service_type": own},
+            "b": {"service_type": f"{own}2", "deleted": False},
+            "c": {"service_type": own, "deleted": True},
+            "d": {"service_type": f"{own}3"},
+        }
+        for name, document in documents.items():
+            await store.create(own + name, document)
+        everything = {one.id async for one in store.all()}
+        assert {one for one in everything if one.startswith(own)} == {f"{own}a", f"{own}b", f"{own}d"}
+        found = [one async for one in store.all(service_types=[own, f"{own}2"])]
+        assert sorted(one.id for one in found) == [f"{own}a", f"{own}b"]
+        assert found == [await store.get(one.id) for one in found]
+
+    async def test_the_alias_is_what_kibana_knows(self, engine: Engine, store: ConnectorStore) -> None:
+        assert await engine.indices.aliases(NAME) == {".elastic-connectors-v1": [NAME]}

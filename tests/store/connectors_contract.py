@@ -88,7 +88,7 @@ class ConnectorsContract:
         assert await store.get(own) is None
 
     async def test_every_connector_that_is_not_deleted_is_found(self, store: ConnectorStore, own: str) -> None:
-        documents = {
+        documents: dict[str, dict[str, Any]] = {
             "a": {"service_type": own},
             "b": {"service_type": f"{own}2", "deleted": False},
             "c": {"service_type": own, "deleted": True},

@@ -47,7 +47,7 @@ class LettersContract:
         await letters.put_many([letter(f"{own}a", "b")])
         assert await letters.count(own) == len(IDS) * len(LetterKind)
         assert {one.run async for one in letters.letters(own)} == {"r2"}
-        await letters.remove_many(own, IDS, kinds=LetterKind)
+        await letters.remove_many(own, IDS, kinds=list(LetterKind))
         assert (await letters.count(own), await letters.count(f"{own}a")) == (0, 1)
 
     async def test_more_letters_than_one_request_takes_are_kept_and_removed(

@@ -38,7 +38,7 @@ DRIVERS: dict[str, str | tuple[str, ...]] = {
     "xxhash": "connectors/sync/",
     "structlog": ("connectors/logger.py", "connectors/testing/"),
     "yarl": "connectors/engine/node.py",
-    "yaml": "connectors/config.py",
+    "yaml": ("connectors/config.py", "connectors/cli/create.py"),
 }
 
 

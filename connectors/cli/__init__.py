@@ -7,6 +7,7 @@ import click
 
 import connectors
 from connectors import logger
+from connectors.cli.create import create
 from connectors.cli.engine import engine
 from connectors.cli.invocation import Invocation
 from connectors.cli.new import new
@@ -36,6 +37,7 @@ def cli(context: click.Context, config: Path | None) -> None:
     context.obj = Invocation(config)
 
 
+cli.add_command(create)
 cli.add_command(engine)
 cli.add_command(new)
 cli.add_command(rules)

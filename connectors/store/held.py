@@ -4,6 +4,7 @@ from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Sequen
 from datetime import datetime
 from enum import StrEnum
 from typing import ClassVar, Final
+from uuid import uuid4
 
 import msgspec
 
@@ -43,6 +44,8 @@ class HeldSet(Record, frozen=True, kw_only=True):
     chunks: int = 0
     status: HeldStatus = HeldStatus.INCOMPLETE
     decided_at: datetime | None = None
+    attempt: str = ""
+    """Tells the chunks of this set from those of a worker that lost the run and does not know it yet."""
 
     @property
     def key(self) -> str:
@@ -57,13 +60,14 @@ class HeldChunk(Record, frozen=True, kw_only=True):
 
     connector: str
     run: str
+    attempt: str
     place: int
     ids: list[str]
 
     @property
     def key(self) -> str:
         """Where it is."""
-        return self.key_for(self.connector, self.run, self.place)
+        return self.key_for(self.connector, self.run, self.attempt, self.place)
 
 
 class HeldSets:
@@ -79,20 +83,23 @@ class HeldSets:
     async def hold(self, held: HeldSet, ids: AsyncIterable[Sequence[str]]) -> HeldSet:
         """Write a set with the ids that come in pages, and return it with their number.
 
-        What this run held before, and what other runs of the connector did not finish writing or removing, is removed.
+        What this run held before, and what earlier runs did not finish writing or removing, is removed. Raises
+        `Conflict` when another worker holds for the same run meanwhile: the run is not this one's any more.
         """
         async for other in self._state.find(HeldSet, connector=held.connector):
-            if other.value.run == held.run or other.value.status is HeldStatus.INCOMPLETE:
+            if other.value.run == held.run or _is_left_over(other.value, held):
                 await self.remove(other.value)
-        begun = msgspec.structs.replace(held, status=HeldStatus.INCOMPLETE, number=0, chunks=0)
-        await self._state.put(begun.key, begun)
-        number = chunks = 0
+        begun = await self._state.create(
+            held.key,
+            msgspec.structs.replace(held, status=HeldStatus.INCOMPLETE, number=0, chunks=0, attempt=uuid4().hex),
+        )
+        attempt, number, chunks = begun.value.attempt, 0, 0
         async for chunk in _chunks(ids):
-            one = HeldChunk(connector=held.connector, run=held.run, place=chunks, ids=chunk)
+            one = HeldChunk(connector=held.connector, run=held.run, attempt=attempt, place=chunks, ids=chunk)
             await self._state.put(one.key, one)
             number, chunks = number + len(chunk), chunks + 1
-        whole = msgspec.structs.replace(begun, status=HeldStatus.HELD, number=number, chunks=chunks)
-        return (await self._state.change(whole.key, HeldSet, lambda _: whole)).value
+        whole = msgspec.structs.replace(begun.value, status=HeldStatus.HELD, number=number, chunks=chunks)
+        return (await self._state.replace(held.key, begun, whole)).value
 
     async def get(self, connector: str, run: str) -> HeldSet | None:
         """Return what a run held; None when that is nothing, or not whole."""
@@ -114,7 +121,7 @@ class HeldSets:
         """
         number = 0
         for place in range(held.chunks):
-            key = HeldChunk.key_for(held.connector, held.run, place)
+            key = HeldChunk.key_for(held.connector, held.run, held.attempt, place)
             chunk = await self._state.read(key, HeldChunk)
             if chunk is None:
                 raise RecordUnreadable(
@@ -149,7 +156,7 @@ class HeldSets:
         key = held.key
         if await self._state.read(key, HeldSet) is not None:
             await self._state.change(
-                key, HeldSet, lambda _: msgspec.structs.replace(held, status=HeldStatus.INCOMPLETE)
+                key, HeldSet, lambda found: msgspec.structs.replace(found or held, status=HeldStatus.INCOMPLETE)
             )
         async for chunk in self._state.keys(HeldChunk, connector=held.connector, run=held.run):
             await self._state.delete(chunk)
@@ -172,6 +179,12 @@ class HeldSets:
 
 class _NotAsExpected(Exception):
     """Leaves a change at once, which a `Conflict` would only begin anew."""
+
+
+def _is_left_over(other: HeldSet, held: HeldSet) -> bool:
+    """Return whether nobody can be writing a set any more: of one connector one sync of each of these sorts runs."""
+    same_sort = (other.job_type is JobType.ACCESS_CONTROL) == (held.job_type is JobType.ACCESS_CONTROL)
+    return other.status is HeldStatus.INCOMPLETE and same_sort
 
 
 async def _chunks(pages: AsyncIterable[Sequence[str]]) -> AsyncIterator[list[str]]:

@@ -75,7 +75,7 @@ async def test_a_set_that_was_not_finished_is_offered_to_nobody_and_goes_with_th
         await sets.approve("c", "r1")
     held = await sets.hold(about("r2"), paged(["a"]))
     assert await sets.of("c") == [held]
-    assert [key async for key in state.keys(HeldChunk, connector="c")] == [HeldChunk.key_for("c", "r2", 0)]
+    assert [one.value.run async for one in state.find(HeldChunk, connector="c")] == ["r2"]
 
 
 async def test_what_a_run_holds_again_takes_the_place_of_what_it_held(state: StateStore, sets: HeldSets) -> None:
@@ -83,6 +83,30 @@ async def test_what_a_run_holds_again_takes_the_place_of_what_it_held(state: Sta
     held = await sets.hold(about("r"), paged(["a", "b"]))
     assert [chunk async for chunk in sets.ids(held)] == [["a", "b"]]
     assert len([key async for key in state.keys(HeldChunk, connector="c")]) == 1
+
+
+async def test_a_worker_that_lost_its_run_can_not_spoil_what_the_next_one_holds(sets: HeldSets) -> None:
+    async def overtaken() -> AsyncIterator[list[str]]:
+        yield ["old"] * CHUNK
+        await sets.hold(about("r"), paged(["new"] * 1_500))
+        yield ["old"] * CHUNK
+
+    with pytest.raises(Conflict):
+        await sets.hold(about("r"), overtaken())
+    held = await sets.get("c", "r")
+    assert held is not None
+    assert {one async for chunk in sets.ids(held) for one in chunk} == {"new"}
+
+
+async def test_a_sync_of_access_control_leaves_what_another_sync_is_writing(sets: HeldSets) -> None:
+    async def meanwhile() -> AsyncIterator[list[str]]:
+        yield ["a"] * CHUNK
+        await sets.hold(msgspec.structs.replace(about("acl"), job_type=JobType.ACCESS_CONTROL), paged(["user"]))
+        yield ["b"]
+
+    held = await sets.hold(about("r"), meanwhile())
+    assert [len(chunk) async for chunk in sets.ids(held)] == [1_000, 1]
+    assert [one.run for one in await sets.of("c")] == ["acl", "r"]
 
 
 async def test_a_removed_set_leaves_nothing_and_others_stay(state: StateStore, sets: HeldSets) -> None:
@@ -121,7 +145,7 @@ async def test_what_was_decided_is_not_decided_otherwise(sets: HeldSets) -> None
 
 async def test_a_set_of_which_a_part_is_missing_is_told(state: StateStore, sets: HeldSets) -> None:
     held = await sets.hold(about("r"), paged(["a"] * 1_500))
-    await state.delete(HeldChunk.key_for("c", "r", 1))
+    await state.delete(HeldChunk.key_for("c", "r", held.attempt, 1))
     with pytest.raises(RecordUnreadable, match="A part of what 'r' held is missing"):
         [chunk async for chunk in sets.ids(held)]
     with pytest.raises(RecordUnreadable, match="Of 1001 ids that 'r' held, 1000 are left"):

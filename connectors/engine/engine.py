@@ -104,7 +104,7 @@ def _assembled(
         info=info,
         control=Operations(control_lane, info.flavor),
         data=Operations(data_lane, info.flavor),
-        indices=Indices(control_lane),
+        indices=Indices(control_lane, info.flavor),
         pressure=pressure,
     )
 

@@ -1,11 +1,12 @@
-"""The named operations on indices, their aliases and their mappings."""
+"""The named operations on indices, their aliases and their mappings, and on the pipelines that lead into them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
+from connectors.engine.flavor import Flavor
 from connectors.engine.lane import Lane
 from connectors.engine.stamp import Stamp, read_stamp
 from connectors.errors import IndexMissing
@@ -17,6 +18,32 @@ class Identity:
 
     name: str
     uuid: str
+
+
+@dataclass(frozen=True)
+class Description:
+    """What a concrete index is like.
+
+    `aliases` says of each whether writes to it go to this index, and None where nobody said; `data_stream` names the
+    one that the index is a part of. `settings` and `mappings` are what the engine shows of both.
+    """
+
+    identity: Identity
+    aliases: Mapping[str, bool | None]
+    settings: Mapping[str, Any]
+    mappings: Mapping[str, Any]
+    data_stream: str | None = None
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether it takes neither reads nor writes."""
+        return self.settings.get("verified_before_close") == "true"
+
+    @property
+    def blocks(self) -> list[str]:
+        """The settings that keep writes out, by their full names."""
+        found = self.settings.get("blocks", {})
+        return [f"index.blocks.{name}" for name in _BLOCKS if found.get(name) == "true"]
 
 
 @dataclass(frozen=True)
@@ -38,6 +65,29 @@ class AliasChange:
         return {"add": change}
 
 
+_BLOCKS: Final = ("write", "read_only", "read_only_allow_delete")
+
+
+class _Alias(msgspec.Struct, frozen=True):
+    is_write_index: bool | None = None
+
+
+class _Settings(msgspec.Struct, frozen=True):
+    index: dict[str, Any]
+
+
+class _Described(msgspec.Struct, frozen=True):
+    settings: _Settings
+    aliases: dict[str, _Alias] = {}
+    mappings: dict[str, Any] = {}
+    data_stream: str | None = None
+
+    def named(self, index: str) -> Description:
+        aliases = {name: alias.is_write_index for name, alias in sorted(self.aliases.items())}
+        own = self.settings.index
+        return Description(Identity(index, str(own["uuid"])), aliases, own, self.mappings, self.data_stream)
+
+
 class _Uuid(msgspec.Struct, frozen=True):
     settings: dict[str, dict[str, Any]]
 
@@ -53,8 +103,9 @@ class _Aliases(msgspec.Struct, frozen=True):
 class Indices:
     """Creates, describes and deletes indices. Every operation has a time limit and raises an `EngineError`."""
 
-    def __init__(self, lane: Lane) -> None:
+    def __init__(self, lane: Lane, flavor: Flavor) -> None:
         self._lane = lane
+        self._flavor = flavor
 
     async def create(
         self,
@@ -88,6 +139,16 @@ class Indices:
         except IndexMissing:
             return []
         return [Identity(index, str(found[index].settings["index"]["uuid"])) for index in sorted(found)]
+
+    async def describe(self, name: str) -> list[Description]:
+        """Return what the concrete indices of a name are like, in the order of their names; none when it is unknown."""
+        try:
+            found = await self._lane.call(
+                f"find out what {name} is like", lambda client: client.indices.get(index=name), dict[str, _Described]
+            )
+        except IndexMissing:
+            return []
+        return [found[index].named(index) for index in sorted(found)]
 
     async def delete(self, name: str) -> bool:
         """Delete a concrete index; False when there was none."""
@@ -129,6 +190,15 @@ class Indices:
             lambda client: client.indices.update_aliases(actions=[change.action() for change in changes]),
             object,
         )
+
+    async def pipeline_exists(self, name: str) -> bool:
+        """Return whether there is an ingest pipeline of that name; the embedded engine has none."""
+        if self._flavor is Flavor.EMBEDDED:
+            return False
+        found = await self._lane.call(
+            f"look for the pipeline {name}", lambda client: client.ingest.get_pipeline(id=name), dict[str, Any]
+        )
+        return name in found
 
     async def stamp(self, name: str) -> Stamp | None:
         """Return where a concrete index stands; None when that can't be told right now."""

@@ -225,6 +225,13 @@ class Values:
         assert failure(answer).status == 400
         assert (await wire("HEAD", doc(index, "1"))).status == 404
 
+    async def test_limit_of_fields_is_a_setting_from_the_creation_on(self, wire: Wire, index: str) -> None:
+        named = {f"m{number}": {"type": "long"} for number in range(1_100)}
+        settings = {"number_of_shards": 1, "number_of_replicas": 0, "index.mapping.total_fields.limit": 1_200}
+        body_of(await wire("PUT", f"/{index}", {"settings": settings, "mappings": {"properties": named}}))
+        fitting = await wire("PUT", doc(index, "1"), {f"f{number}": 1 for number in range(100)})
+        assert (fitting.status, (await wire("PUT", doc(index, "2"), {"more": 1})).status) == (201, 400)
+
     async def test_deep_document_is_kept(self, wire: Wire, index: str) -> None:
         # From 1,001 levels on Elasticsearch refuses; OpenSearch has no limit, and from some depth on never answers.
         await create(wire, index, dynamic=False)

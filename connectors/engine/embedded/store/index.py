@@ -67,8 +67,7 @@ class Index:
     @property
     def limits(self) -> Limits:
         """How far the mapping may grow."""
-        fields, depth = (self.setting(f"index.mapping.{name}.limit") for name in ("total_fields", "depth"))
-        return Limits(fields=int(fields), depth=int(depth))
+        return limits_of(self.settings)
 
     def change_mapping(self, mapping: Mapping) -> None:
         """Take a mapping that grew."""
@@ -199,3 +198,10 @@ def new_id() -> str:
     """Return an id for a document that came without one."""
     alphabet = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
     return "".join(random.SystemRandom().choices(alphabet, k=20))
+
+
+def limits_of(settings: Dict[str, str | None]) -> Limits:
+    """Return how far a mapping may grow under these settings."""
+    names = [f"index.mapping.{name}.limit" for name in ("total_fields", "depth")]
+    fields, depth = (settings.get(name) or index_settings.DEFAULTS[name] for name in names)
+    return Limits(fields=int(fields), depth=int(depth))

@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from connectors.engine.embedded.engine import EmbeddedEngine
@@ -49,3 +50,15 @@ def test_a_folder_that_can_not_be_is_named(tmp_path: Path, name: str) -> None:
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(ConfigurationError, match=re.escape(f"The data folder {tmp_path / name} can't be used: ")):
         EmbeddedEngine(tmp_path / name)
+
+
+def test_an_index_of_many_fields_is_opened_again(tmp_path: Path) -> None:
+    mappings = {"properties": {f"f{number}": {"type": "long"} for number in range(1_500)}}
+    body = {"settings": {"index.mapping.total_fields.limit": 1_500}, "mappings": mappings}
+    engine = EmbeddedEngine(tmp_path)
+    assert engine.handle("PUT", "/docs", msgspec.json.encode(body))[0] == 200
+    engine.close()
+    again = EmbeddedEngine(tmp_path)
+    assert again.handle("PUT", "/docs/_doc/1", b'{"f1": 1}')[0] == 201
+    assert again.handle("PUT", "/docs/_doc/2", b'{"more": 1}')[0] == 400
+    again.close()

@@ -4,7 +4,9 @@ from structlog.testing import capture_logs
 from connectors.sync.analysis import LANGUAGES, UNIVERSAL, language_of
 
 
-@pytest.mark.parametrize("code", ["da", "de", "en", "es", "fr", "it", "ja", "ko", "nl", "pt", "pt-br", "ru", "th", "zh"])
+@pytest.mark.parametrize(
+    "code", ["da", "de", "en", "es", "fr", "it", "ja", "ko", "nl", "pt", "pt-br", "ru", "th", "zh"]
+)
 def test_a_language_of_kibana_is_known(code: str) -> None:
     assert language_of(code) == code
     assert code in LANGUAGES
@@ -12,7 +14,14 @@ def test_a_language_of_kibana_is_known(code: str) -> None:
 
 @pytest.mark.parametrize(
     ("code", "key"),
-    [(None, UNIVERSAL), ("", UNIVERSAL), (" ", UNIVERSAL), ("universal", UNIVERSAL), ("pt_BR", "pt-br"), ("EN-us", "en")],
+    [
+        (None, UNIVERSAL),
+        ("", UNIVERSAL),
+        (" ", UNIVERSAL),
+        ("universal", UNIVERSAL),
+        ("pt_BR", "pt-br"),
+        ("EN-us", "en"),
+    ],
 )
 def test_a_language_is_found_however_it_is_written(code: str | None, key: str) -> None:
     with capture_logs() as logs:

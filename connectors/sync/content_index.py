@@ -22,6 +22,11 @@ MOST_FIELDS: Final = 5_000
 LONGEST_KEYWORD: Final = 256
 _KEYWORD: Final = {"type": "keyword", "ignore_above": LONGEST_KEYWORD}
 _READERS: Final = {"type": "keyword", "fields": {"enum": {"type": "keyword"}}}
+_DATE: Final = {
+    "type": "date",
+    "format": "strict_date_optional_time||epoch_millis",  # said, because else it is the first that fitted
+    "fields": {"keyword": _KEYWORD},
+}
 _TIMESTAMP: Final = {"type": "date", "ignore_malformed": True}
 _ID: Final = {"type": "keyword", "ignore_above": 1_024}
 _OWN: Final[Mapping[str, Any]] = {"_sync": MARK, "_allow_access_control": _READERS, "_timestamp": _TIMESTAMP, "id": _ID}
@@ -35,7 +40,7 @@ _DATES: Final = [
 """What a text has to look like to make its field one of dates: a whole day at least, so neither 2026 nor 2026-01."""
 _TEMPLATES: Final[list[Mapping[str, Any]]] = [
     {"texts": {"match_mapping_type": "string", "mapping": {"type": "text", "fields": {"keyword": _KEYWORD}}}},
-    {"dates": {"match_mapping_type": "date", "mapping": {"type": "date", "fields": {"keyword": _KEYWORD}}}},
+    {"dates": {"match_mapping_type": "date", "mapping": _DATE}},
     {"decimals": {"match_mapping_type": "double", "mapping": {"type": "double"}}},
 ]
 _NAMES: Final = [{"names": {"match_mapping_type": "string", "mapping": {"type": "keyword", "ignore_above": 8_191}}}]

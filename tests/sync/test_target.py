@@ -23,8 +23,8 @@ from tests.contracts.wire import Wire
 from tests.engine.real import Node, node, wire_to
 from tests.engine.stub import Reply, Stub, answer, greeting, half, refusal
 
-SHOWN_MARK = {"dynamic": "false", "properties": MARK["properties"]}
 NUMBER = {"type": "long", "index": False}
+SHOWN_MARK = {"dynamic": "false", "properties": {**dict.fromkeys("fdvo", NUMBER), "c": {"type": "keyword"}}}
 
 
 async def settings_of(engine: Engine, index: str) -> Any:

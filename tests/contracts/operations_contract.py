@@ -182,6 +182,24 @@ class OperationsContract:
         assert (await engine.control.put(alias, "a", {})).index == index
         await engine.indices.delete(other)
 
+    async def test_an_index_is_described_by_each_of_its_names(self, engine: Engine, index: str) -> None:
+        other, alias = f"{index}-2", f"{index}-alias"
+        await engine.indices.create(other, settings={"index.blocks.write": True}, aliases=[alias])
+        await engine.indices.change_aliases([AliasChange(index, alias, is_write_index=True)])
+        described = await engine.indices.describe(alias)
+        [identity] = await engine.indices.resolve(index)
+        assert [one.identity.name for one in described] == [index, other]
+        assert [one.aliases for one in described] == [{alias: True}, {alias: None}]
+        assert [one.blocks for one in described] == [[], ["index.blocks.write"]]
+        assert [(one.is_closed, one.data_stream) for one in described] == [(False, None)] * 2
+        assert (described[0].identity, described[0].settings["number_of_shards"]) == (identity, "3")
+        assert described[0].mappings["properties"]["_sync"] == MARK
+        assert await engine.indices.describe(f"{index}-missing") == []
+        await engine.indices.delete(other)
+
+    async def test_a_pipeline_that_is_missing_does_not_exist(self, engine: Engine, index: str) -> None:
+        assert not await engine.indices.pipeline_exists(index)
+
     async def test_fields_are_added_to_a_mapping_and_never_changed(self, engine: Engine, index: str) -> None:
         await engine.indices.add_to_mapping(index, {"title": {"type": "text"}})
         mapping = await engine.indices.mapping(index)

@@ -28,6 +28,31 @@ async def test_a_name_is_resolved_to_its_concrete_indices(opened: Opened) -> Non
         assert not await engine.indices.exists("nope")
 
 
+async def test_an_index_is_described(opened: Opened) -> None:
+    settings = {"index": {"uuid": "u1", "blocks": {"read_only": "true", "write": "false"}}}
+    stream = {"settings": settings, "aliases": {"b": {"is_write_index": False}, "a": {}}, "data_stream": "docs"}
+    closed = {"settings": {"index": {"uuid": "u0", "verified_before_close": "true"}}}
+    async with opened(answer(200, {"docs-1": stream, "docs-0": closed}), MISSING) as (engine, stub):
+        first, second = await engine.indices.describe("docs")
+        assert await engine.indices.describe("nope") == []
+    assert (first.identity, first.is_closed, first.blocks) == (Identity("docs-0", "u0"), True, [])
+    assert (second.identity, second.is_closed, second.blocks) == (
+        Identity("docs-1", "u1"),
+        False,
+        ["index.blocks.read_only"],
+    )
+    assert (second.aliases, second.data_stream) == ({"a": None, "b": False}, "docs")
+    assert stub.asked == ["GET /docs", "GET /nope"]
+
+
+async def test_a_pipeline_exists_when_the_answer_names_it(opened: Opened) -> None:
+    answers = [answer(200, {"enrich": {}}), answer(200, {"enrich": {}}), answer(404, {})]
+    async with opened(*answers) as (engine, stub):
+        names = ["enrich", "en*", "other"]
+        assert [await engine.indices.pipeline_exists(name) for name in names] == [True, False, False]
+    assert stub.asked[0] == "GET /_ingest/pipeline/enrich"
+
+
 async def test_delete_says_whether_there_was_one(opened: Opened) -> None:
     async with opened(OK, MISSING) as (engine, stub):
         assert await engine.indices.delete("docs-1")

@@ -55,6 +55,14 @@ class TestOperations(OperationsContract):
     async def test_the_engine_is_recognised(self, engine: Engine, flavor: Flavor) -> None:
         assert engine.info.flavor is flavor
 
+    async def test_a_pipeline_that_was_put_exists_under_its_own_name_alone(
+        self, engine: Engine, wire: Wire, index: str
+    ) -> None:
+        await wire("PUT", f"/_ingest/pipeline/{index}", {"processors": []})
+        names = [index, f"{index}*", f"{index},{index}", f"{index}-2"]
+        assert [await engine.indices.pipeline_exists(name) for name in names] == [True, False, False, False]
+        await wire("DELETE", f"/_ingest/pipeline/{index}")
+
 
 class TestRestart:
     """A node that dies: nothing acknowledged is lost, and the stamp tells."""

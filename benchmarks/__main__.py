@@ -6,9 +6,7 @@ import sys
 from collections.abc import Callable
 from importlib.metadata import version
 
-from benchmarks import aio, bulk, decode, downloads, embedded, rules, sources, startup
-from benchmarks import aio, bulk, decode, embedded, prepare, rules, sources, startup
-from benchmarks import aio, bulk, decode, embedded, ledger, rules, sources, startup
+from benchmarks import aio, bulk, decode, downloads, embedded, ledger, prepare, rules, sources, startup
 from benchmarks.embedded_tables import text
 from benchmarks.measure import table
 
@@ -42,6 +40,8 @@ def print_downloads() -> None:
     print("\n| 10 MB extracted | the longest that others wait, ms |\n| --- | ---: |")
     for name, wait_ms in downloads.waits_ms().items():
         print(f"| {name} | {wait_ms} |")
+
+
 def print_prepare() -> None:
     """Print what it costs to make a document bytes."""
     for size in (200, 1_000, 10_000):

@@ -87,7 +87,7 @@ def whole(one: Document, count: int) -> list[Row]:
 
     def prepared() -> bytes:
         found = prepare(one)
-        mark = Mark(fingerprint(found.metadata, 0), 0, AT, AT, CONNECTOR)
+        mark = Mark(fingerprint(found.metadata, 0), 0, AT, CONNECTOR)
         return index_line(found.id, version=AT) + marked(found.body, mark) + b"\n"
 
     return compare(

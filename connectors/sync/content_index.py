@@ -15,7 +15,7 @@ _NUMBER: Final = {"type": "long", "index": False}
 MARK: Final[Mapping[str, Any]] = {
     "type": "object",
     "dynamic": False,
-    "properties": {"f": _NUMBER, "d": _NUMBER, "v": _NUMBER, "o": _NUMBER, "c": {"type": "keyword"}},
+    "properties": {"f": _NUMBER, "d": _NUMBER, "o": _NUMBER, "c": {"type": "keyword"}},
 }
 MOST_FIELDS: Final = 5_000
 """Fields of an index, sub-fields included: a connector brings many tables into one. A document with more is refused."""

@@ -5,6 +5,8 @@ from typing import Any, ClassVar, Final, Self
 
 import msgspec
 
+from connectors.engine.records import Hit
+
 FIELD: Final = "_sync"
 VERSION_BITS: Final = 21
 """How many bits of a version number the batch; the rest is the writer's epoch."""
@@ -14,57 +16,47 @@ _encode: Final = msgspec.json.Encoder().encode
 _LONG: Final = {"type": "long", "index": False, "doc_values": True}
 
 
-class Mark(msgspec.Struct, frozen=True, gc=False):
+class Mark(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """The mark of a document of ours.
 
-    `f` is the fingerprint of all of it (0: unknown), `d` that of its content alone (0: it has none), `v` the version
-    that the write of the mark made, `o` the writer's epoch and batch (`epoch_of`), `c` the connector.
+    `f` is the fingerprint of all of it (0: unknown), `d` that of its content alone (0: it has none), `o` the version
+    that its writer gave it, `c` the connector, and `k` the names of the fields that its content added. While the
+    document's `_version` is `o`, nobody has written to it since.
     """
 
-    FIELDS: ClassVar[tuple[str, ...]] = tuple(f"{FIELD}.{name}" for name in "fdvoc")
-    """The fields to ask for in a scan."""
+    SCANNED: ClassVar[tuple[str, ...]] = (f"{FIELD}.f", f"{FIELD}.o")
+    """The fields to ask for in a scan of one connector's documents: see `scanned_fingerprint`."""
     MAPPING: ClassVar[Mapping[str, Any]] = {
         FIELD: {
             "type": "object",
             "dynamic": False,
-            "properties": {**dict.fromkeys("fdvo", _LONG), "c": {"type": "keyword"}},
+            "properties": {**dict.fromkeys("fdo", _LONG), "c": {"type": "keyword"}},
         }
     }
     """The properties of an index that holds marks. Only the connector is searched for."""
 
     f: int
     d: int
-    v: int
     o: int
     c: str
+    k: list[str] | None = None
 
     @classmethod
-    def of_fields(cls, fields: Mapping[str, Any] | None) -> Self | None:
-        """Return the mark in a hit's doc values (`FIELDS`). None where there is none, or somebody else's data."""
-        if fields is None:
-            return None
-        try:
-            (f,), (d,), (v,), (o,), (c,) = [fields[name] for name in cls.FIELDS]
-        except (KeyError, TypeError, ValueError):
-            return None
-        return cls._of(f, d, v, o, c)
-
-    @classmethod
-    def of_source(cls, source: Mapping[str, Any]) -> Self | None:
+    def of_source(cls, source: Mapping[str, Any] | None) -> Self | None:
         """Return the mark in a document. None where there is none, or somebody else's data."""
-        found = source.get(FIELD)
-        if not isinstance(found, dict) or len(found) != len(cls.FIELDS):
-            return None
         try:
-            return cls._of(found["f"], found["d"], found["v"], found["o"], found["c"])
-        except KeyError:
+            return msgspec.convert((source or {}).get(FIELD), cls)
+        except msgspec.ValidationError:
             return None
 
-    @classmethod
-    def _of(cls, f: object, d: object, v: object, o: object, c: object) -> Self | None:
-        if type(f) is int and type(d) is int and type(v) is int and type(o) is int and type(c) is str:
-            return cls(f, d, v, o, c)
-        return None
+
+def scanned_fingerprint(hit: Hit) -> int:
+    """Return the fingerprint of a document that a scan returned; 0 when somebody wrote to it since, or to its mark."""
+    try:
+        (fingerprint,), (origin,) = [hit.fields[name] for name in Mark.SCANNED]  # type: ignore[index]
+    except (KeyError, TypeError, ValueError):
+        return 0
+    return fingerprint if type(fingerprint) is int and origin == hit.version else 0
 
 
 def marked(body: bytes, mark: Mark) -> bytes:

@@ -13,7 +13,7 @@ from connectors.config import EngineSettings
 from connectors.engine import Engine, open_engine
 from connectors.engine.bulk import index_line
 from connectors.engine.scan import Walk
-from connectors.sync.mark import Mark, marked, version
+from connectors.sync.mark import Mark, marked, scanned_fingerprint, version
 from connectors.sync.prepared import Prepared, Preparer, fingerprint
 from connectors.sync.shape import Shape
 from tests.sync.conversions import CONVERSIONS, nested
@@ -31,7 +31,7 @@ async def engine(tmp_path: Path) -> AsyncIterator[Engine]:
 
 
 def mark_of(prepared: Prepared) -> Mark:
-    return Mark(fingerprint(prepared.metadata, 0), 0, AT, AT, "mine")
+    return Mark(fingerprint(prepared.metadata, 0), 0, AT, "mine")
 
 
 async def write(engine: Engine, documents: list[dict[str, Any]]) -> dict[str, str | None]:
@@ -60,11 +60,11 @@ async def test_marks_are_read_back_from_doc_values_and_documents(engine: Engine)
     await write(engine, documents)
     prepared = [prepare(document) for document in documents]
     expected = {one.id: mark_of(one) for one in prepared}
-    found: dict[str, Mark | None] = {}
-    async with aclosing(engine.data.scan(Walk(INDEX, fields=Mark.FIELDS))) as pages:
+    found: dict[str, int] = {}
+    async with aclosing(engine.data.scan(Walk(INDEX, fields=Mark.SCANNED))) as pages:
         async for page in pages:
-            found |= {hit.id: Mark.of_fields(hit.fields) for hit in page}
-    assert found == expected
+            found |= {hit.id: scanned_fingerprint(hit) for hit in page}
+    assert found == {doc_id: mark.f for doc_id, mark in expected.items()}
     for doc_id, mark in expected.items():
         stored = await engine.data.get(INDEX, doc_id)
         assert stored is not None

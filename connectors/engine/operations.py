@@ -1,14 +1,14 @@
 """The named operations on documents: what the rest of the program may ask of an engine, over one lane."""
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import Any, Literal, cast
 
 from connectors.engine.bulk import ANSWER_PATH, BulkAnswer
 from connectors.engine.flavor import Flavor
 from connectors.engine.lane import Lane
-from connectors.engine.records import Counted, Hit, Lookup, Revision, SearchAnswer, SearchPage, StoredDocument, Written
+from connectors.engine.records import Counted, Hit, Lookup, Lookups, Revision, SearchAnswer, SearchPage, StoredDocument, Written
 from connectors.engine.scan import Walk, scan
-from connectors.errors import EngineFailed
+from connectors.errors import EngineFailed, IndexMissing
 
 Document = Mapping[str, Any] | bytes
 """A document, or its JSON where that is ready already."""
@@ -36,6 +36,26 @@ class Operations:
             f"read {doc_id!r} of {index}", lambda client: client.get(index=index, id=doc_id), Lookup
         )
         return found.document
+
+    async def get_many(
+        self, index: str, doc_ids: Sequence[str], *, source: bool | Sequence[str] = True
+    ) -> list[StoredDocument | None]:
+        """Return documents as they are now, in the order of their ids; of their fields those that are asked for.
+
+        Raises `IndexMissing`, and `EngineFailed` when the engine could not tell of every one.
+        """
+        what = f"read {len(doc_ids)} documents of {index}"
+        wanted = source if isinstance(source, bool) else list(source)
+        answer = await self._lane.call(
+            what, lambda client: client.mget(index=index, ids=list(doc_ids), source=wanted), Lookups
+        )
+        failed = next((one.error for one in answer.docs if one.error is not None), None)
+        if failed is not None or [one.id for one in answer.docs] != list(doc_ids):
+            if failed is not None and failed.type == "index_not_found_exception":
+                raise IndexMissing(f"Could not {what}: there is no such index.", index=index)
+            reason = failed.reason if failed is not None else "it answered for other ids"
+            raise EngineFailed(f"Could not {what}: {reason}.", status=200)
+        return [one.document for one in answer.docs]
 
     async def put(
         self, index: str, doc_id: str, document: Document, *, expected: Revision | None = None, refresh: Refresh = "no"

@@ -133,6 +133,19 @@ class Lookup(_Underscored, frozen=True, gc=False):
         return StoredDocument(self.index, self.id, self.version, self.seq_no, self.primary_term, self.source)
 
 
+class _FoundOrFailed(Lookup, frozen=True, gc=False):
+    """One of several reads by id, which may fail alone."""
+
+    found: bool = msgspec.field(name="found", default=False)
+    error: Failure | None = msgspec.field(name="error", default=None)
+
+
+class Lookups(msgspec.Struct, frozen=True):
+    """Several reads by id, in the order of the ids."""
+
+    docs: list[_FoundOrFailed]
+
+
 class Counted(msgspec.Struct, frozen=True):
     """How many documents match."""
 

@@ -42,6 +42,19 @@ class OperationsContract:
         assert found is not None
         assert (found.source, found.revision, found.version) == ({"n": BIG, "text": "é😀"}, written.revision, 1)
 
+    async def test_many_documents_are_read_in_the_order_of_their_ids(self, engine: Engine, index: str) -> None:
+        first = await engine.control.put(index, "a", {"n": 1, "_sync": {"f": BIG}})
+        await engine.control.put(index, "b/ü", {"n": 2})
+
+        found = await engine.data.get_many(index, ["b/ü", "none", "a"], source=["_sync"])
+
+        assert [one and one.source for one in found] == [{}, None, {"_sync": {"f": BIG}}]
+        assert found[2] is not None
+        assert (found[2].revision, found[2].version) == (first.revision, 1)
+        assert await engine.data.get_many(index, ["a"], source=False) != [None]
+        with pytest.raises(IndexMissing):
+            await engine.data.get_many(f"{index}-none", ["a"])
+
     async def test_of_two_who_compare_and_set_one_wins(self, engine: Engine, index: str) -> None:
         first = await engine.control.create(index, "lease", {"owner": "a"})
         second = await engine.control.put(index, "lease", {"owner": "b"}, expected=first.revision)

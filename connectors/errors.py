@@ -21,7 +21,8 @@
     │   └── IndexReplaced(index)            Permanent   the name now means another index
     ├── JobError
     │   ├── JobCanceled                     Permanent   a person asked for it
-    │   └── JobLost                         Permanent   another worker owns the job now
+    │   ├── JobLost                         Permanent   another worker owns the job now
+    │   └── TargetInUse                     Retryable   another sync writes to the index
     ├── RecordUnreadable(key)               Permanent   what we stored is from a newer version, or damaged
     └── QueueClosed                         Permanent   a queue takes or gives nothing more
 
@@ -189,6 +190,10 @@ class RecordUnreadable(ConnectorsError, Permanent):
     def __init__(self, message: str, *, key: str, hint: str | None = None) -> None:
         super().__init__(message, hint=hint)
         self.key = key
+
+
+class TargetInUse(JobError, Retryable):
+    """Another sync writes to the index now, and shows that it is alive."""
 
 
 class QueueClosed(ConnectorsError, Permanent):

@@ -6,7 +6,17 @@ from typing import Any, Literal, cast
 from connectors.engine.bulk import ANSWER_PATH, BulkAnswer
 from connectors.engine.flavor import Flavor
 from connectors.engine.lane import Lane
-from connectors.engine.records import Counted, Hit, Lookup, Lookups, Revision, SearchAnswer, SearchPage, StoredDocument, Written
+from connectors.engine.records import (
+    Counted,
+    Hit,
+    Lookup,
+    Lookups,
+    Revision,
+    SearchAnswer,
+    SearchPage,
+    StoredDocument,
+    Written,
+)
 from connectors.engine.scan import Walk, scan
 from connectors.errors import EngineFailed, IndexMissing
 

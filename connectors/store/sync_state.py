@@ -57,6 +57,8 @@ class SyncState(Record, frozen=True, kw_only=True):
 
     connector: str
     job_type: JobType
+    epoch: int = 0
+    """Of the sync that may change it: the highest that a sync of the connector had."""
     checkpoint: Checkpoint | None = None
     completed: Completed | None = None
     without_deletes: int = 0

@@ -1,0 +1,201 @@
+"""The lease: the right to write to a target, claimed under an epoch, renewed while it is used, and given back."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+import msgspec
+
+from connectors import logger
+from connectors.aio.clock import Clock
+from connectors.aio.tasks import Tasks
+from connectors.errors import Conflict, ConnectorsError, EngineError, JobLost, TargetInUse
+from connectors.store.record import Versioned
+from connectors.store.state import StateStore
+from connectors.store.targets import TargetRecord
+from connectors.sync.instance import Instance
+from connectors.sync.mark import MOST_BATCHES, epoch_of, version
+from connectors.sync.target import Target
+
+log = logger.get(__name__)
+RENEWALS = 6
+"""How often a lease is renewed within its timeout."""
+FENCED_AFTER = 2 / 3
+"""The share of its timeout after which nothing is sent under a lease before it is confirmed."""
+MOST_AHEAD_S = 86_400.0
+"""How far in the future an epoch may lie: what carries a higher one was not written by a clock like ours."""
+
+
+@dataclass(frozen=True)
+class Claim:
+    """Who claims a target, and what for. A lease whose counter stands still for `timeout_s` may be taken over."""
+
+    target: Target
+    connector: str
+    run: str
+    instance: Instance
+    timeout_s: float = 60.0
+
+
+@dataclass(eq=False)
+class Lease:
+    """The right to write to one target, whose record only the owner renews, by compare-and-set.
+
+    - Claiming gives an epoch above every earlier one of the target, and not below the present moment in milliseconds.
+    - Numbers of batches are given under it, each once. When there are none left the epoch rises.
+    - `ensure` is awaited before each request that writes: it costs nothing while the last renewal is young, and else
+      confirms that the target is still ours. Whatever it was sent before is harmless: see docs/sync.md.
+    - Whoever finds something in the way that was written under a higher version calls `rise_above`, which only the
+      owner can; another one gets `JobLost`.
+    """
+
+    _state: StateStore
+    _clock: Clock
+    claim: Claim
+    _record: Versioned[TargetRecord]
+    _confirmed_at: float
+    _batch: int = 0
+    _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    @property
+    def epoch(self) -> int:
+        """The epoch that writes are numbered under now."""
+        return self._record.value.epoch
+
+    async def next_version(self) -> int:
+        """Return the version of the next batch. Raises `JobLost`."""
+        if self._batch + 1 >= MOST_BATCHES:
+            await self.rise_above(version(self.epoch, self._batch))
+        self._batch += 1
+        return version(self.epoch, self._batch)
+
+    async def ensure(self) -> None:
+        """Make sure that the target is ours, by asking if it was not confirmed for a while. Raises `JobLost`."""
+        if self._clock.monotonic() - self._confirmed_at > FENCED_AFTER * self.claim.timeout_s:
+            await self.renew()
+
+    async def renew(self) -> None:
+        """Confirm that the target is ours. Raises `JobLost`, and an `EngineError` when that can't be found out."""
+        async with self._lock:
+            await self._write(lambda record: msgspec.structs.replace(record, lease=record.lease + 1))
+
+    async def rise_above(self, other: int) -> None:
+        """Let the next batch have a higher version than another one. Raises `JobLost`."""
+        async with self._lock:
+            if version(self.epoch, self._batch) > other and self._batch + 1 < MOST_BATCHES:
+                return  # somebody else's request has risen above it already
+            epoch = max(self.epoch, epoch_of(other)) + 1
+            await self._write(lambda record: msgspec.structs.replace(record, lease=record.lease + 1, epoch=epoch))
+            self._batch = 0
+
+    def is_within_reach(self, other: int) -> bool:
+        """Return whether a version is one that can be risen above."""
+        return epoch_of(other) < _milliseconds(self._clock) + MOST_AHEAD_S * 1000
+
+    async def keep(self) -> None:
+        """Renew until cancelled. Raises `JobLost` when the target is another's; what else fails is tried again."""
+        while True:
+            await self._clock.sleep(self.claim.timeout_s / RENEWALS)
+            try:
+                await self.renew()
+            except EngineError as error:
+                log.warning("The lease could not be renewed.", index=self.claim.target.index, why=str(error))
+
+    async def give_back(self) -> None:
+        """Let the next sync begin at once. What fails is only logged: the lease then ends by itself."""
+        try:
+            async with self._lock:
+                await self._write(lambda record: msgspec.structs.replace(record, owner=None, run=None))
+        except ConnectorsError as error:
+            log.debug("The lease was not given back.", index=self.claim.target.index, why=str(error))
+
+    async def _write(self, change: Callable[[TargetRecord], TargetRecord]) -> None:
+        sent_at = self._clock.monotonic()
+        key = TargetRecord.key_of(self.claim.target.uuid)
+        try:
+            self._record = await self._state.replace(key, self._record, change(self._record.value))
+        except Conflict as error:
+            raise JobLost(
+                f"Another sync has taken over the index {self.claim.target.index}.",
+                hint="What this one wrote is compared and mended by the other.",
+            ) from error
+        self._confirmed_at = sent_at
+
+
+@asynccontextmanager
+async def leased(
+    state: StateStore, claim: Claim, clock: Clock, *, waiting: Callable[[str], None] = lambda _owner: None
+) -> AsyncIterator[Lease]:
+    """Claim a target, renew the lease during the block, and give it back at the end.
+
+    A lease of somebody else is watched for its timeout first; `waiting` is told whose it is. Raises `TargetInUse` when
+    that one is alive, and in the block `JobLost` when it is taken over.
+    """
+    lease = await _claimed(state, claim, clock, waiting)
+    try:
+        async with Tasks("lease") as tasks:
+            keeping = tasks.start(lease.keep(), name="renewals")
+            try:
+                yield lease
+            finally:
+                keeping.cancel()
+    finally:
+        await lease.give_back()
+
+
+async def _claimed(state: StateStore, claim: Claim, clock: Clock, waiting: Callable[[str], None]) -> Lease:
+    key = TargetRecord.key_of(claim.target.uuid)
+    while True:
+        found = await state.read(key, TargetRecord)
+        if found is not None and found.value.owner is not None:
+            await _wait_for_end(state, found.value, claim, clock, waiting)
+            again = await state.read(key, TargetRecord)
+            if again is None or again.revision != found.revision:
+                continue
+        sent_at = clock.monotonic()
+        record = _record(claim, found.value if found is not None else None, clock)
+        try:
+            written = await (state.create(key, record) if found is None else state.replace(key, found, record))
+        except Conflict:
+            continue
+        return Lease(state, clock, claim, written, sent_at)
+
+
+async def _wait_for_end(
+    state: StateStore, record: TargetRecord, claim: Claim, clock: Clock, waiting: Callable[[str], None]
+) -> None:
+    """Return when a lease has ended: given back, its process gone, or still for its whole timeout."""
+    owner = Instance.of(record.owner or "")
+    if owner is not None and owner.is_gone:
+        return
+    name = owner.name if owner is not None else str(record.owner)
+    waiting(name)
+    until = clock.monotonic() + claim.timeout_s
+    while clock.monotonic() < until:
+        await clock.sleep(claim.timeout_s / RENEWALS)
+        found = await state.read(TargetRecord.key_of(claim.target.uuid), TargetRecord)
+        if found is None or found.value.owner is None:
+            return
+        if found.value.lease != record.lease or found.value.owner != record.owner:
+            raise TargetInUse(
+                f"The index {claim.target.index} is being written to by {name} (connector {record.connector}).",
+                hint="Wait for that sync to end, or stop it.",
+            )
+
+
+def _record(claim: Claim, found: TargetRecord | None, clock: Clock) -> TargetRecord:
+    before = found.epoch if found is not None else 0
+    return TargetRecord(
+        target=claim.target.uuid,
+        index=claim.target.index,
+        epoch=max(before + 1, _milliseconds(clock)),
+        lease=found.lease + 1 if found is not None else 0,
+        owner=str(claim.instance),
+        connector=claim.connector,
+        run=claim.run,
+    )
+
+
+def _milliseconds(clock: Clock) -> int:
+    return int(clock.now().timestamp() * 1000)

@@ -1,0 +1,83 @@
+"""The report: the only counters of a sync, from its first document to its end."""
+
+from dataclasses import asdict, dataclass, field, fields
+from datetime import datetime
+
+from connectors.store.sync_state import JobType
+
+
+@dataclass
+class SyncReport:
+    """What a sync has done so far; whoever shows progress reads it while the sync writes it.
+
+    Every document that was walked is in exactly one of created, updated, unchanged, dropped, letters and superseded.
+    """
+
+    job_type: JobType
+    index: str
+    started_at: datetime
+    finished_at: datetime | None = None
+
+    walked: int = 0
+    """Documents that the source yielded."""
+    created: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    dropped: int = 0
+    """By a sync rule."""
+    letters: int = 0
+    """That could not be indexed."""
+    superseded: int = 0
+    """That came again under the same id before they were written."""
+
+    deleted: int = 0
+    held: int = 0
+    """That should be deleted, and are held for a person's word."""
+    repeated: int = 0
+    """Ids that came more than once in a walk."""
+    content_failed: int = 0
+    """Documents that are indexed without their content, as it could not be had."""
+    downloaded: int = 0
+    downloaded_bytes: int = 0
+
+    sent: int = 0
+    """Operations that requests carried, with those that were sent again."""
+    requests: int = 0
+    sent_bytes: int = 0
+    conflicts: int = 0
+    passes: int = 0
+    """Walks of the source: more than one where others wrote to the index meanwhile."""
+    scans: int = 0
+
+    skipped: bool = False
+    """Whether nothing was read, as nothing had changed."""
+    unsettled: bool = False
+    """Whether others kept writing to the index, so that it can't be vouched for."""
+    resumed_since: datetime | None = None
+    """When the sync began that this one went on with."""
+    phase: str = "starting"
+    waiting_for: str | None = None
+    """What the engine says while it takes nothing."""
+    expected: int | None = None
+    """How many documents the source thinks that it has."""
+    warnings: list[str] = field(default_factory=list)
+
+    @property
+    def accounted(self) -> int:
+        """The documents of which it is known what became of them."""
+        return self.created + self.updated + self.unchanged + self.dropped + self.letters + self.superseded
+
+    @property
+    def error(self) -> str | None:
+        """What a person has to know of a sync that ended; None when all is well."""
+        return " ".join(self.warnings) or None
+
+    def counters(self) -> dict[str, int]:
+        """Return the numbers, for a checkpoint and for the wire."""
+        return {one.name: getattr(self, one.name) for one in fields(self) if one.type == "int"}
+
+    def wire(self) -> dict[str, object]:
+        """Return all of it as JSON holds it."""
+        found = asdict(self)
+        moments = {name: value.isoformat() for name, value in found.items() if isinstance(value, datetime)}
+        return {**found, **moments, "error": self.error}

@@ -22,7 +22,9 @@
     ├── JobError
     │   ├── JobCanceled                     Permanent   a person asked for it
     │   ├── JobLost                         Permanent   another worker owns the job now
-    │   └── TargetInUse                     Retryable   another sync writes to the index
+    │   ├── TargetInUse                     Retryable   another sync writes to the index
+    │   ├── TooManyLetters                  Permanent   so many documents fail that something else is wrong
+    │   └── Miscounted                      Permanent   a sync's counters do not add up
     ├── RecordUnreadable(key)               Permanent   what we stored is from a newer version, or damaged
     └── QueueClosed                         Permanent   a queue takes or gives nothing more
 
@@ -194,6 +196,14 @@ class RecordUnreadable(ConnectorsError, Permanent):
 
 class TargetInUse(JobError, Retryable):
     """Another sync writes to the index now, and shows that it is alive."""
+
+
+class TooManyLetters(JobError, Permanent):
+    """So many documents can't be indexed that something else must be wrong."""
+
+
+class Miscounted(JobError, Permanent):
+    """The counters of a sync do not add up: a fault of this program, and never a reason to delete."""
 
 
 class QueueClosed(ConnectorsError, Permanent):

@@ -1,0 +1,146 @@
+"""The letters of one sync: which documents could not be indexed, and which that could not before are well now."""
+
+from typing import Final
+
+from connectors import logger
+from connectors.aio.clock import Clock
+from connectors.errors import DocumentSkipped, TooManyLetters
+from connectors.store.dead_letter import OF_DOCUMENTS, DeadLetter, LetterKind
+from connectors.store.dead_letters import DeadLetters
+from connectors.store.sync_settings import MaxDeadLetters
+from connectors.sync.lease import Lease
+from connectors.sync.prepared import key_of
+from connectors.sync.report import SyncReport
+
+log = logger.get(__name__)
+IN_A_ROW: Final = 50
+"""So many documents one after the other that fail for one cause mean that something else is wrong."""
+AT_ONCE: Final = 500
+
+
+class Letters:
+    """Gathers the dead letters of one sync, and takes back those about documents that are well.
+
+    Letters are written some hundred at a time, and all of them by `flush`: before a checkpoint, and at the end. Before
+    that the lease is confirmed, so that a sync that lost its target says nothing any more. More than `most` letters,
+    or too many in a row for one cause, raise `TooManyLetters`.
+    """
+
+    def __init__(
+        self, store: DeadLetters, lease: Lease, report: SyncReport, *, most: MaxDeadLetters, clock: Clock
+    ) -> None:
+        self._store = store
+        self._lease = lease
+        self._report = report
+        self._most = most
+        self._clock = clock
+        self._known: dict[bytes, str] = {}
+        self._content: set[bytes] = set()
+        self._written: list[DeadLetter] = []
+        self._well: dict[str, bool] = {}
+        self._rows: dict[LetterKind, tuple[str, int]] = {}
+        self._of_this_sync: set[bytes] = set()
+        self.passing = 0
+        """Letters of this sync about what may be well the next time: while there are any, none may be skipped."""
+
+    async def load(self) -> None:
+        """Read which documents have letters, to take back those that have become well."""
+        async for letter in self._store.letters(self._lease.claim.connector):
+            try:
+                key = key_of(letter.id)
+            except DocumentSkipped:
+                continue
+            self._known[key] = letter.id
+            if letter.kind is LetterKind.CONTENT:
+                self._content.add(key)
+
+    @property
+    def any_known(self) -> bool:
+        """Whether there are letters that could be taken back."""
+        return bool(self._known)
+
+    async def add(self, kind: LetterKind, doc_id: str, cause: str, reason: str, *, lasting: bool = False) -> None:
+        """Keep that a document could not be indexed, or not wholly; `lasting` if it will be the same the next time.
+
+        Raises `TooManyLetters`.
+        """
+        claim = self._lease.claim
+        letter = DeadLetter(
+            connector=claim.connector,
+            id=doc_id,
+            kind=kind,
+            cause=cause,
+            reason=reason,
+            at=self._clock.now(),
+            run=claim.run,
+        )
+        self._written.append(letter)
+        self._remember(doc_id, kind)
+        if kind is LetterKind.CONTENT:
+            self._report.content_failed += 1
+        else:
+            self._report.letters += 1
+        self.passing += not lasting
+        if len(self._written) >= AT_ONCE:
+            await self.flush()
+        if not (lasting and kind is LetterKind.CONTENT):
+            await self._check(kind, cause, reason)
+
+    def went_well(self, kind: LetterKind) -> None:
+        """Learn that a document took the step at which letters of this kind arise."""
+        if kind in self._rows:
+            del self._rows[kind]
+
+    def well(self, doc_id: str, key: bytes, *, content: bool) -> None:
+        """Take back what there is about a document that is indexed, or gone; of its content only if that is meant."""
+        if key in self._known and key not in self._of_this_sync:
+            self._well[doc_id] = content
+
+    async def flush(self) -> None:
+        """Write what was gathered. Raises `JobLost`."""
+        if not self._written and not self._well:
+            return
+        await self._lease.ensure()
+        written, self._written = self._written, []
+        well, self._well = self._well, {}
+        await self._store.put_many(written)
+        connector = self._lease.claim.connector
+        await self._store.remove_many(connector, well)
+        whole = [doc_id for doc_id, content in well.items() if content]
+        await self._store.remove_many(connector, whole, kinds=[LetterKind.CONTENT])
+
+    async def forget_older(self) -> None:
+        """Remove the letters of earlier syncs about documents: a complete walk has said all that there is to say.
+
+        Letters about contents stay while their documents do.
+        """
+        await self._lease.ensure()
+        claim = self._lease.claim
+        await self._store.drop(claim.connector, kinds=OF_DOCUMENTS, but_of_run=claim.run)
+
+    def _remember(self, doc_id: str, kind: LetterKind) -> None:
+        try:
+            key = key_of(doc_id)
+        except DocumentSkipped:
+            return
+        self._of_this_sync.add(key)
+        self._known[key] = doc_id
+        if kind is LetterKind.CONTENT:
+            self._content.add(key)
+
+    async def _check(self, kind: LetterKind, cause: str, reason: str) -> None:
+        last, row = self._rows.get(kind, (cause, 0))
+        row = row + 1 if last == cause else 1
+        self._rows[kind] = cause, row
+        letters, most = self._report.letters, self._most.most(self._report.walked)
+        if row >= IN_A_ROW:
+            problem = f"{row} documents in a row could not be indexed ({cause}: {reason})."
+        elif letters > most:
+            problem = f"{letters} documents could not be indexed, and {most} is the limit; the last: {reason}"
+        else:
+            return
+        await self.flush()
+        raise TooManyLetters(
+            problem,
+            hint=f"Nothing was deleted. `connectors dead-letters list {self._lease.claim.connector}` tells more.",
+        )

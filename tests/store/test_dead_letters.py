@@ -64,6 +64,22 @@ async def test_a_letter_that_can_not_be_kept_is_an_error(reply: Reply, error: ty
                 await DeadLetters(engine.control, clock).put_many([letter("c", "a"), letter("c", "b")])
 
 
+async def test_a_letter_that_is_written_anew_while_others_are_dropped_stays() -> None:
+    hits = [{"_index": "i", "_id": one, "_seq_no": 1, "_primary_term": 1, "sort": [0]} for one in ("a", "b")]
+    shards = {"total": 1, "successful": 1, "failed": 0}
+    page = {"timed_out": False, "_shards": shards, "hits": {"total": {"value": 2, "relation": "eq"}, "hits": hits}}
+    items = [
+        {"delete": {"_index": "i", "_id": "a", "status": 200, "result": "deleted"}},
+        {"delete": {"_index": "i", "_id": "b", "status": 409, "error": {"type": "version_conflict_engine_exception"}}},
+    ]
+    bulk = answer(200, {"took": 1, "errors": True, "items": items})
+    async with Stub(greeting(), answer(), answer(200, {"id": "pit"}), answer(200, page), bulk, answer()) as stub:
+        async with open_engine(EngineSettings(host=stub.url), Impatient()) as engine:
+            assert await DeadLetters(engine.control).drop("c") == 1
+    lines = [json.loads(line) for line in stub.requests[4].body.splitlines()]
+    assert lines == [{"delete": {"_id": one, "if_seq_no": 1, "if_primary_term": 1}} for one in ("a", "b")]
+
+
 @pytest.mark.parametrize(
     "reason",
     [

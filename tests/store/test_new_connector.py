@@ -159,6 +159,13 @@ async def test_a_configuration_that_is_none_is_told(least: dict[str, Any], confi
     assert (await wrong({**least, "configuration": configuration}))[0].startswith("configuration: This is ")
 
 
+@pytest.mark.parametrize("pipeline", ["mine", {"name": "mine"}])
+async def test_a_pipeline_may_be_named_alone(least: dict[str, Any], pipeline: object) -> None:
+    found = as_read(await made({**least, "pipeline": pipeline})).pipeline
+    assert found is not None
+    assert (found["name"], found["extract_binary_content"]) == ("mine", True)
+
+
 async def test_a_source_that_there_is_not_is_told_with_the_nearest(least: dict[str, Any]) -> None:
     assert await wrong({**least, "service_type": "sqlight"}) == ["There is no source 'sqlight'. Did you mean sqlite?"]
     assert await wrong({**least, "service_type": None}) == ["service_type: It has to be given."]

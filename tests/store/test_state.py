@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import pytest
 
@@ -27,18 +26,23 @@ class TestEmbedded(StateContract):
     pass
 
 
-async def test_processes_that_open_it_at_once_share_one_index(tmp_path: Path) -> None:
+async def test_who_opens_it_at_once_shares_one_index(engine: Engine) -> None:
     async def used(number: int) -> None:
-        async with open_engine(EngineSettings(data=tmp_path)) as engine:
-            store = await StateStore.open(engine)
-            await store.create(Count.key_for(str(number)), Count(connector="c"))
+        store = await StateStore.open(engine)
+        await store.create(Count.key_for(str(number)), Count(connector="c"))
 
     async with asyncio.TaskGroup() as tasks:
         for number in range(6):
-            tasks.create_task(used(number), name=f"process {number}")
-    async with open_engine(EngineSettings(data=tmp_path)) as engine:
-        store = await StateStore.open(engine)
-        assert len([found async for found in store.find(Count)]) == 6
+            tasks.create_task(used(number), name=f"user {number}")
+    assert len([found async for found in StateStore(engine.control).find(Count)]) == 6
+
+
+async def test_an_index_that_somebody_made_in_between_will_do() -> None:
+    missing = refusal(404, "index_not_found_exception")
+    async with Stub(greeting(), missing, refusal(400, "resource_already_exists_exception")) as stub:
+        async with open_engine(EngineSettings(host=stub.url), Impatient()) as engine:
+            await StateStore.open(engine)
+    assert ([one.method for one in stub.requests], stub.script) == (["GET", "GET", "PUT"], [])
 
 
 async def test_an_index_of_an_older_version_is_given_the_fields_that_it_lacks(engine: Engine) -> None:

@@ -73,6 +73,11 @@ class Failure:
     cause: str
     reason: str
 
+    @classmethod
+    def skipped(cls, reason: str) -> Self:
+        """Return the failure of a content that was fetched and can't be indexed."""
+        return cls(FailureKind.SKIPPED, "content", reason)
+
     @property
     def lasting(self) -> bool:
         """Whether fetching the same version again would end the same way."""

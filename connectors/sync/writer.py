@@ -128,6 +128,11 @@ class Writer:
     ) -> None:
         await self._tasks.__aexit__(kind, error, trace)
 
+    @property
+    def index(self) -> str:
+        """The concrete index that is written to."""
+        return self._lease.claim.target.index
+
     async def put(self, write: Write, body: bytes) -> None:
         """Write a document, waiting for room. The id is not to be on its way already."""
         await self._add(write, body)
@@ -177,8 +182,8 @@ class Writer:
         except EngineRefused as error:
             await self._refused(batch, error)
         except IndexMissing as error:
-            name = self._lease.claim.target.index
-            raise IndexReplaced(f"The index {name} was deleted while it was written to.", index=name) from error
+            text = f"The index {self.index} was deleted while it was written to."
+            raise IndexReplaced(text, index=self.index) from error
         if conflicts:
             await self._resolve(batch.version, conflicts)
 
@@ -189,9 +194,8 @@ class Writer:
             self._report.requests += 1
             self._report.sent += len(batch)
             self._report.sent_bytes += batch.size
-            index = self._lease.claim.target.index
             answer = await self._channel.data.bulk(
-                index, batch.body(), operations=len(batch), pipeline=self._channel.pipeline
+                self.index, batch.body(), operations=len(batch), pipeline=self._channel.pipeline
             )
             again = await self._sort(batch, answer, conflicts)
             if again is not None:
@@ -204,7 +208,7 @@ class Writer:
         removed: list[Removal] = []
         left: list[int] = []
         again: EngineError | None = None
-        index = self._lease.claim.target.index
+        index = self.index
         for place, (operation, action) in enumerate(zip(batch.operations, answer.items, strict=True)):
             (item,) = action.values()
             if item.seq_no is not None:
@@ -248,7 +252,7 @@ class Writer:
                 self._receipts.overtaken(operation)
         if not writes:
             return
-        index = self._lease.claim.target.index
+        index = self.index
         found = await self._channel.data.get_many(index, [write.id for write, _ in writes], source=["_sync"])
         again: list[tuple[Write, bytes]] = []
         highest = version

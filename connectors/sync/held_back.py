@@ -1,0 +1,86 @@
+"""What is held back: deletions that wait for a person's word, and those for which it was given."""
+
+from collections.abc import AsyncIterator, Sequence
+
+import numpy as np
+
+from connectors.aio.clock import Clock
+from connectors.errors import Conflict, DocumentSkipped
+from connectors.store.held import HeldSet, HeldSets, HeldStatus
+from connectors.store.sync_state import JobType
+from connectors.sync.lease import Lease
+from connectors.sync.ledger import Ledger, keys_of
+from connectors.sync.prepared import key_of
+
+
+class HeldBack:
+    """The held deletions of one connector, as one sync sees them.
+
+    An approval is of the ids of one run, and is used up by the next complete walk; ids that are in the source again
+    are not deleted, and new ones are held anew.
+    """
+
+    def __init__(self, sets: HeldSets, lease: Lease, job_type: JobType, clock: Clock) -> None:
+        self._sets = sets
+        self._lease = lease
+        self._job_type = job_type
+        self._clock = clock
+        self._approved: Ledger | None = None
+        self._used: list[HeldSet] = []
+
+    async def approved(self) -> Ledger | None:
+        """Return the ids whose deletion was approved, as a ledger that has seen and holds them; None without any."""
+        if self._approved is not None:
+            return self._approved
+        claim = self._lease.claim
+        for held in await self._sets.of(claim.connector, status=HeldStatus.APPROVED):
+            if held.job_type is not self._job_type or held.target != claim.target.uuid:
+                continue
+            self._approved = self._approved or Ledger()
+            self._used.append(held)
+            async for ids in self._sets.ids(held):
+                keys = keys_of(b"".join(_keys(ids)))
+                self._approved.visit(keys)
+                self._approved.acknowledge(keys, np.zeros(len(keys), np.int64))
+        return self._approved
+
+    async def hold(self, reason: str, ids: AsyncIterator[Sequence[str]]) -> int:
+        """Keep ids for a person to decide, in the place of what earlier syncs held, and return how many."""
+        claim = self._lease.claim
+        held = HeldSet(
+            connector=claim.connector,
+            run=claim.run,
+            target=claim.target.uuid,
+            job_type=self._job_type,
+            reason=reason,
+            created_at=self._clock.now(),
+        )
+        return (await self._sets.hold(held, ids)).number
+
+    async def settle(self) -> None:
+        """Remove what is answered by this walk: approvals that were used, and what earlier syncs held."""
+        await self._lease.ensure()
+        claim = self._lease.claim
+        for held in await self._sets.of(claim.connector):
+            if held.job_type is not self._job_type or held.run == claim.run:
+                continue
+            if held.status is HeldStatus.HELD or held in self._used or held.status is HeldStatus.LAPSED:
+                await self._sets.remove(held)
+            elif held.status is HeldStatus.APPROVED:
+                await self._lapse(held)
+
+    async def _lapse(self, held: HeldSet) -> None:
+        try:
+            await self._sets.lapse(held.connector, held.run)
+        except Conflict:
+            return  # somebody decided otherwise a moment ago
+
+
+def _keys(ids: Sequence[str]) -> list[bytes]:
+    found = []
+    for doc_id in ids:
+        try:
+            found.append(key_of(doc_id))
+        except DocumentSkipped:
+            continue
+    return found

@@ -12,9 +12,9 @@ from connectors.config import EngineSettings
 from connectors.engine import Engine, open_engine
 from connectors.engine.flavor import Flavor
 from connectors.engine.scan import Walk
-from connectors.errors import EngineRefused
+from connectors.errors import ConfigurationError, EngineRefused
 from connectors.sync.analysis import LANGUAGES
-from connectors.sync.content_index import MOST_FIELDS, content_index
+from connectors.sync.content_index import MOST_FIELDS, access_control_index, content_index, missing_fields
 from connectors.sync.target import open_target
 from tests.engine.real import Node, node
 
@@ -44,6 +44,27 @@ async def found(engine: Engine, index: str, kind: str, field: str, value: object
 async def types_of(engine: Engine, index: str, *names: str) -> list[str]:
     fields = (await engine.indices.mapping(index))["properties"]
     return [fields[name]["type"] for name in names]
+
+
+@pytest.mark.parametrize(
+    ("mappings", "problem"),
+    [
+        ({"_source": {"enabled": False}}, "does not keep what is written to it"),
+        ({"_routing": {"required": True}}, "wants a routing with each document"),
+    ],
+)
+def test_an_index_that_can_not_be_synced_is_a_setting_that_is_wrong(mappings: dict[str, Any], problem: str) -> None:
+    for access_control in (False, True):
+        with pytest.raises(ConfigurationError, match=f"The index docs {problem}") as caught:
+            missing_fields("docs", mappings, access_control=access_control)
+        assert caught.value.field == "index_name"
+
+
+def test_nothing_is_missing_from_an_index_that_we_would_create() -> None:
+    for flavor in Flavor:
+        content, access_control = content_index("docs", "de", flavor), access_control_index("docs", flavor)
+        assert missing_fields("docs", content.mappings, access_control=False) == {}
+        assert missing_fields("docs", access_control.mappings, access_control=True) == {}
 
 
 class ContentIndexContract:
@@ -110,7 +131,10 @@ class ContentIndexContract:
     ) -> None:
         index = (await open_target(engine, f"{name}-acl", access_control=True)).index
         query = {"template": {"params": {"access_control": ["A"]}, "source": {"n": 1}}}
-        people = [{"identity": {"name": "2026-01-01"}, "query": query}, {"identity": {"name": "Ann Lee"}, "query": "x"}]
+        people: list[dict[str, Any]] = [
+            {"identity": {"name": "2026-01-01"}, "query": query},
+            {"identity": {"name": "Ann Lee"}, "query": "x"},
+        ]
         await put(engine, index, *people)
         field = "identity.name.keyword" if engine.info.flavor is Flavor.EMBEDDED else "identity.name"
         assert await found(engine, index, "term", field, "Ann Lee") == ["1"]

@@ -12,7 +12,7 @@ from connectors.sync.content_index import NewIndex, content_index
 
 COUNT = 20_000
 BATCH = 1_000
-ROUNDS = 3
+ROUNDS = 5
 PLAIN = ["lowercase", "asciifolding"]
 FILTERS: Mapping[str, Any] = {
     "stem": {"type": "stemmer", "language": "english"},

@@ -24,7 +24,7 @@ class Column(Generic[Number]):
         """As many numbers as there is room for. A view of it must not outlive the next change of the room."""
 
     def grow(self, count: int) -> None:
-        """Make room for at least so many numbers. The new ones are zero."""
+        """Make room for at least so many numbers. What the new ones are is not defined."""
         if count > len(self.array):
             self._resize(count)
 

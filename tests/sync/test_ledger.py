@@ -178,6 +178,13 @@ def test_what_the_walk_repeats_is_said_within_a_batch_and_between_two() -> None:
     assert ledger.visit(keys([(5, 6)])).repeated.tolist() == [False]
 
 
+def test_what_is_repeated_is_told_from_what_only_begins_alike() -> None:
+    random = np.random.default_rng(4711)
+    pairs = [(7, int(low)) for low in random.integers(0, 300, 1_000)]
+    expected = [pair in pairs[:number] for number, pair in enumerate(pairs)]
+    assert Ledger().visit(keys(pairs)).repeated.tolist() == expected
+
+
 def test_of_two_acknowledgements_in_a_batch_the_last_counts() -> None:
     ledger = Ledger()
     ledger.acknowledge(keys([(1, 1), (2, 2), (1, 1)]), numbers([7, 8, 9]))

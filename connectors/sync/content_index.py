@@ -9,14 +9,11 @@ from connectors.engine.flavor import Flavor
 from connectors.errors import ConfigurationError
 from connectors.sync.analysis import LANGUAGES, UNIVERSAL, language_of
 from connectors.sync.index_name import FIELD
+from connectors.sync.mark import FIELD as MARK_FIELD
+from connectors.sync.mark import Mark
 
 log = logger.get(__name__)
-_NUMBER: Final = {"type": "long", "index": False}
-MARK: Final[Mapping[str, Any]] = {
-    "type": "object",
-    "dynamic": False,
-    "properties": {"f": _NUMBER, "d": _NUMBER, "o": _NUMBER, "c": {"type": "keyword"}},
-}
+MARK: Final[Mapping[str, Any]] = Mark.MAPPING[MARK_FIELD]
 MOST_FIELDS: Final = 5_000
 """Fields of an index, sub-fields included: a connector brings many tables into one. A document with more is refused."""
 LONGEST_KEYWORD: Final = 256

@@ -9,7 +9,8 @@ import numpy as np
 from connectors.engine.operations import Operations
 from connectors.engine.records import Hit
 from connectors.engine.scan import Walk
-from connectors.sync.ledger import Fingerprints, Keys, keys_of
+from connectors.sync.ledger import Keys, keys_of
+from connectors.sync.ledger_run import Fingerprints
 from connectors.sync.mark import FIELD, Mark, scanned_fingerprint
 from connectors.sync.prepared import key_of
 

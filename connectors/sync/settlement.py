@@ -17,7 +17,8 @@ from connectors.store.sync_settings import DeleteGuard
 from connectors.sync.batch import Removal
 from connectors.sync.guard import Walked, reason_to_hold
 from connectors.sync.held_back import HeldBack
-from connectors.sync.ledger import Bools, Ledger
+from connectors.sync.ledger import Ledger
+from connectors.sync.ledger_run import Bools
 from connectors.sync.report import SyncReport
 from connectors.sync.scan import Page, ours
 from connectors.sync.writer import Writer

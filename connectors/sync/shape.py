@@ -3,33 +3,17 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, ClassVar, Final
+from typing import Any, Final
 
 from xxhash import xxh3_64_intdigest, xxh3_128_hexdigest
 
 from connectors.filtering.rules import Rules
 from connectors.filtering.validation import AdvancedRules
 from connectors.sync.encoding import encoded
+from connectors.sync.pipeline import Pipeline
 
 FORMATS: Final[Mapping[str, int]] = {"document": 1, "mark": 1}
 """The versions of how a document is converted and of the mark. A higher one has every document written again."""
-
-
-@dataclass(frozen=True)
-class Pipeline:
-    """The pipeline that documents are sent through, and the flags of it that each of them carries."""
-
-    FLAGS: ClassVar[tuple[str, ...]] = ("extract_binary_content", "reduce_whitespace", "run_ml_inference")
-
-    name: str
-    extract_binary_content: bool = True
-    reduce_whitespace: bool = True
-    run_ml_inference: bool = True
-
-    @property
-    def fields(self) -> dict[str, object]:
-        """The fields by which the pipeline, made by Kibana, knows what to do with a document."""
-        return {f"_{flag}": getattr(self, flag) for flag in self.FLAGS}
 
 
 @dataclass(frozen=True)

@@ -10,12 +10,13 @@ import numpy as np
 from connectors.changes import Failed
 from connectors.dataset import document_id
 from connectors.download import Download, Fetch, download_of
-from connectors.errors import DocumentSkipped
+from connectors.errors import ConnectorsError, DocumentSkipped
 from connectors.predicate import Test
 from connectors.source import Yielded
 from connectors.store.dead_letter import LetterKind
 from connectors.sync.batch import Write
 from connectors.sync.contents import Contents, Wanted
+from connectors.sync.foreign import Mask, source_error
 from connectors.sync.ledger import Ledger, keys_of
 from connectors.sync.letters import Letters
 from connectors.sync.prepared import Prepared, Preparer, fingerprint, key_of, version_digest
@@ -80,15 +81,23 @@ class Walk:
         self._chunk_bytes = 0
         self.datasets: Counter[str] = Counter()
 
-    async def read(self, documents: AsyncIterator[Yielded]) -> None:
+    async def read(self, documents: AsyncIterator[Yielded], mask: Mask) -> None:
         """Read a source to its end. What it raises is raised, and nothing is known to be complete then."""
-        async for yielded in documents:
-            if type(yielded) is tuple:
-                await self.take(*yielded)
-            elif isinstance(yielded, Failed):
-                await self._failed(yielded)
-            else:
-                await self.take(yielded, None)  # type: ignore[arg-type]
+        is_reading = True
+        try:
+            async for yielded in documents:
+                is_reading = False
+                if type(yielded) is tuple:
+                    await self.take(*yielded)
+                elif isinstance(yielded, Failed):
+                    await self._failed(yielded)
+                else:
+                    await self.take(yielded, None)  # type: ignore[arg-type]
+                is_reading = True
+        except Exception as error:
+            if is_reading and not isinstance(error, ConnectorsError):
+                raise source_error(error, mask) from None
+            raise
         await self.flush()
 
     async def take(self, document: dict[str, Any], given: Download | Fetch | None) -> None:

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from xxhash import xxh3_64_intdigest, xxh3_128_digest
 
 from connectors.errors import DocumentSkipped
+from connectors.sync.pipeline import Pipeline
 from connectors.sync.prepared import Preparer, content_digest, fingerprint, key_of, version_digest
-from connectors.sync.shape import Pipeline, Shape
+from connectors.sync.shape import Shape
 from tests.sync.conversions import CONVERSIONS, ObjectId, Text, objects, texts
 
 SHAPE = Shape("notes")

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from connectors.filtering.rules import Rules
-from connectors.sync.shape import Pipeline, Recipe, Shape
+from connectors.sync.pipeline import Pipeline
+from connectors.sync.shape import Recipe, Shape
 
 ROOT = Path(__file__).parents[2]
 SHAPE = Shape("sqlite", {"a": 1, "b": ["x"]}, [{"query": "select 1"}], Pipeline("p"), {"language": "de"})
@@ -63,7 +64,7 @@ def test_what_decides_nothing_about_documents_makes_no_other_recipe() -> None:
 
 def test_a_shape_and_a_recipe_are_the_same_in_every_process() -> None:
     code = (
-        "from connectors.sync.shape import Pipeline, Recipe, Shape;"
+        "from connectors.sync.pipeline import Pipeline; from connectors.sync.shape import Recipe, Shape;"
         "s = Shape('sqlite', {'a': 1, 'b': ['x']}, [{'query': 'select 1'}], Pipeline('p'), {'language': 'de'});"
         "print(s.seed, s.content_seed, Recipe(s).digest)"
     )

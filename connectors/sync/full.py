@@ -1,0 +1,198 @@
+"""A full sync: walks the source to its end, as often as it takes until the index is proven to hold what was walked."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import aclosing
+from typing import Any, Final
+
+import msgspec
+
+from connectors import logger
+from connectors.aio.retry import Retry
+from connectors.engine.stamp import Stamp
+from connectors.errors import Miscounted
+from connectors.source import Yielded, closing_walk, has
+from connectors.store.sync_state import Completed, JobType
+from connectors.sync.books import Books
+from connectors.sync.contents import Contents
+from connectors.sync.downloads import Downloads
+from connectors.sync.foreign import of_source
+from connectors.sync.held_back import HeldBack
+from connectors.sync.job import Job
+from connectors.sync.ledger import Ledger
+from connectors.sync.scan import ours, query
+from connectors.sync.settlement import Found, Proof, Settlement, stamp_of
+from connectors.sync.walk import Walk
+from connectors.sync.writer import Writer
+
+log = logger.get(__name__)
+PASSES: Final = 3
+
+
+class FullSync:
+    """Makes the index of a job equal to its source: the content of a connector, or who may read it.
+
+    Nothing is deleted before the source was walked to its end without an error. It is skipped when nothing can have
+    changed since the last one that was proven.
+    """
+
+    def __init__(self, job: Job) -> None:
+        self._job = job
+        self._report = job.report
+        self._filter = job.filtering
+        self._held_back = HeldBack(job.place.held, job.lease, job.state.value.job_type, job.place.clock)
+
+    async def run(self) -> None:
+        """Sync. Raises an error of the tree, after which the index holds no less than before."""
+        job, report = self._job, self._report
+        base = await stamp_of(job.place.engine, job.target.index, job.target.uuid)
+        changed, token = await self._changed()
+        if not changed and self._may_be_skipped(base):
+            report.skipped = True
+            return
+        await job.letters.load()
+        proof, walk = await self._proven(base)
+        self._check_sum()
+        await job.letters.flush()
+        await job.letters.forget_older()
+        await self._held_back.settle()
+        await self._complete(proof, token, walk)
+
+    async def _changed(self) -> tuple[bool, Mapping[str, Any] | None]:
+        """Return what the source says of changes since the last completed sync, and the token of this moment."""
+        job = self._job
+        if job.report.job_type is JobType.ACCESS_CONTROL or not has(job.source, "changed"):
+            return True, None
+        done = job.state.value.completed
+        with of_source(job.mask):
+            found: tuple[bool, Mapping[str, Any] | None] = await job.source.changed(
+                done.token if done is not None else None, self._filter
+            )
+        return found
+
+    def _may_be_skipped(self, now: Stamp | None) -> bool:
+        done = self._job.state.value.completed
+        return (
+            done is not None
+            and done.stamp is not None
+            and done.stamp == now
+            and done.recipe == self._job.recipe
+            and done.target == self._job.target.uuid
+        )
+
+    async def _proven(self, base: Stamp | None) -> tuple[Proof | None, Walk]:
+        """Walk until there is proof, a few times at most."""
+        job, report = self._job, self._report
+        ledger = await self._ledger(base)
+        books = Books(ledger, job.letters, report)
+        async with Writer(job.channel, job.lease, books, report) as writer:
+            while True:
+                report.passes += 1
+                before, counted = ledger.held, writer.counted
+                walk = await self._walked(ledger, writer)
+                found = self._found(walk, counted, before)
+                proof = await Settlement(job.place.engine, writer, ledger, self._held_back, report).prove(base, found)
+                if proof is not None or report.passes == PASSES:
+                    break
+                log.info("Others wrote to the index meanwhile, so the source is read again.", index=job.target.index)
+                del ledger, walk
+                books.ledger = Ledger()  # so that the old one is gone before the new one comes
+                base = await stamp_of(job.place.engine, job.target.index, job.target.uuid)
+                books.ledger = ledger = await self._scanned()
+        self._final = ledger
+        return proof, walk
+
+    async def _walked(self, ledger: Ledger, writer: Writer) -> Walk:
+        job, report = self._job, self._report
+        report.phase = "reading"
+        place = job.place
+        contents = Contents(job.policy, job.shape, place.engine.data, writer, job.letters, report)
+        downloads = Downloads(place.limits.downloads, clock=place.clock, retry=Retry(clock=place.clock), mask=job.mask)
+        walk = Walk(job.intake, ledger, writer, contents, job.letters, report)
+        async with contents.running(downloads), closing_walk(self._documents()) as documents:
+            await walk.read(documents, job.mask)
+        return walk
+
+    def _documents(self) -> AsyncIterator[Yielded]:
+        source: Any = self._job.source
+        if self._report.job_type is JobType.ACCESS_CONTROL:
+            found: AsyncIterator[Yielded] = source.get_access_control()
+        else:
+            found = source.get_docs(self._filter)
+        return found
+
+    def _found(self, walk: Walk, counted: int, before: int) -> Found:
+        job = self._job
+        done = job.state.value.completed
+        return Found(
+            connector=job.connector.id,
+            uuid=job.target.uuid,
+            counted=counted,
+            before=before,
+            guard=job.settings.delete_guard,
+            datasets=walk.datasets,
+            datasets_before=dict(done.datasets) if done is not None else {},
+        )
+
+    # The ledger.
+
+    async def _ledger(self, base: Stamp | None) -> Ledger:
+        """Return what the index holds: from the local copy if the index stands where that says, else read from it."""
+        copies = self._job.place.copies
+        if copies is not None and base is not None:
+            found = await asyncio.to_thread(copies.load, self._job.copy_name)
+            if found is not None and found[0] == _raw(base):
+                return found[1]
+        return await self._scanned()
+
+    async def _scanned(self) -> Ledger:
+        job = self._job
+        data, index, connector = job.place.engine.data, job.target.index, job.connector.id
+        self._report.phase = "reading the index"
+        self._report.scans += 1
+        await data.refresh(index)
+        ledger = Ledger(await data.count(index, query(connector)))
+        async with aclosing(ours(data, index, connector)) as pages:
+            async for page in pages:
+                ledger.load(page.keys, page.fingerprints)
+        return ledger
+
+    # The end.
+
+    def _check_sum(self) -> None:
+        report = self._report
+        if report.walked != report.accounted:
+            raise Miscounted(
+                f"Of {report.walked:,} documents that were read, {report.accounted:,} are accounted for.",
+                hint="This is a fault of this program; please report it with the log of the sync.",
+            )
+
+    async def _complete(self, proof: Proof | None, token: Mapping[str, Any] | None, walk: Walk) -> None:
+        job, report = self._job, self._report
+        if proof is None:
+            report.unsettled = True
+            report.warnings.append(
+                f"Others kept writing to the index {job.target.index} meanwhile, so it may differ from the source."
+            )
+        if report.letters:
+            report.warnings.append(
+                f"{report.letters:,} documents could not be indexed: "
+                f"`connectors dead-letters list {job.connector.id}` tells why."
+            )
+        may_skip = proof is not None and not job.letters.passing and not report.held
+        completed = Completed(
+            run=job.lease.claim.run,
+            at=job.place.clock.now(),
+            recipe=job.recipe,
+            target=job.target.uuid,
+            token=token,
+            stamp=proof.stamp if proof is not None and may_skip else None,
+            datasets=dict(walk.datasets),
+        )
+        await job.state.save(completed=completed, checkpoint=None, without_deletes=0)
+        if proof is not None and proof.stamp is not None and job.place.copies is not None:
+            await asyncio.to_thread(job.place.copies.save, job.copy_name, _raw(proof.stamp), self._final)
+
+
+def _raw(stamp: Stamp) -> bytes:
+    return msgspec.json.encode(stamp, order="sorted")

@@ -1,0 +1,192 @@
+"""A job of the sync: one connector with its source opened, its target leased and its state taken."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from connectors.byoc import Filter
+from connectors.errors import ConfigurationError
+from connectors.fields import Configuration
+from connectors.filtering.chain import validate
+from connectors.source import fields_of, opened
+from connectors.store.connector import Connector
+from connectors.store.sync_settings import SyncSettings
+from connectors.store.sync_state import JobType
+from connectors.store.targets import TargetRecord
+from connectors.sync.content import ContentPolicy
+from connectors.sync.fenced_state import FencedState
+from connectors.sync.foreign import Mask, of_source
+from connectors.sync.index_name import access_control_name
+from connectors.sync.lease import Claim, Lease, leased
+from connectors.sync.letters import Letters
+from connectors.sync.pipeline import Pipeline, pipeline_of
+from connectors.sync.prepared import Preparer
+from connectors.sync.report import SyncReport
+from connectors.sync.shape import Recipe, Shape
+from connectors.sync.target import Target, open_target
+from connectors.sync.walk import Intake
+from connectors.sync.workplace import Workplace
+from connectors.sync.writer import Channel
+
+
+@dataclass(frozen=True)
+class Job:
+    """All that one run of a connector works with."""
+
+    place: Workplace
+    connector: Connector
+    source: Any
+    """An object of a source class, entered."""
+    configuration: Configuration
+    filtering: Filter
+    target: Target
+    lease: Lease
+    state: FencedState
+    letters: Letters
+    report: SyncReport
+    settings: SyncSettings
+    shape: Shape
+    policy: ContentPolicy
+    pipeline: Pipeline | None
+
+    @property
+    def intake(self) -> Intake:
+        """What documents go through on their way from the source."""
+        rules = self.filtering.basic_rules
+        extra = self.pipeline.fields if self.pipeline is not None else {}
+        return Intake(Preparer(self.shape, extra), self.shape, rules.keeps if rules else None)
+
+    @property
+    def channel(self) -> Channel:
+        """How writes get to the engine."""
+        place = self.place
+        name = self.pipeline.name if self.pipeline is not None else None
+        return Channel(place.engine.data, place.limiter, place.clock, place.limits.writer, name)
+
+    @property
+    def recipe(self) -> str:
+        """What has to be the same for what an earlier sync found to count."""
+        return Recipe(self.shape, self.filtering.basic_rules).digest
+
+    @property
+    def copy_name(self) -> str:
+        """What the local copy of the ledger is called."""
+        return f"{self.target.uuid}/{self.connector.id}"
+
+    @property
+    def mask(self) -> Mask:
+        """Masks the secrets of the connector in a text."""
+        return self.configuration.masked
+
+
+@asynccontextmanager
+async def begun(
+    place: Workplace,
+    connector: Connector,
+    report: SyncReport,
+    *,
+    run: str,
+    waiting: Callable[[str], None] = lambda _owner: None,
+) -> AsyncIterator[Job]:
+    """Check a connector, open its source, lease its target and take its state, for the time of the block.
+
+    Raises what is wrong with any of it; what a source raises that is no error of ours is a `SourceError`.
+    """
+    index_name = _index_name(connector, report.job_type)
+    is_content = report.job_type is not JobType.ACCESS_CONTROL
+    settings = connector.sync
+    filtering = Filter(connector.filtering if is_content else None)
+    async with AsyncExitStack() as stack:
+        source, configuration = await _source(stack, place, connector)
+        pipeline = await pipeline_of(place.engine, connector.pipeline) if is_content else None
+        target = await open_target(place.engine, index_name, language=connector.language, access_control=not is_content)
+        report.index = target.index
+        await _check_alone(place, connector, target, settings)
+        claim = Claim(target, connector.id, run, place.instance, place.limits.lease_timeout_s)
+        lease = await stack.enter_async_context(leased(place.state, claim, place.clock, waiting=waiting))
+        policy = _policy(pipeline)
+        yield Job(
+            place=place,
+            connector=connector,
+            source=source,
+            configuration=configuration,
+            filtering=filtering,
+            target=target,
+            lease=lease,
+            state=await FencedState.taken(place.state, connector.id, _state_of(report.job_type), lease),
+            letters=Letters(place.letters, lease, report, most=settings.max_dead_letters, clock=place.clock),
+            report=report,
+            settings=settings,
+            shape=_shape(place, connector, configuration, filtering, pipeline, policy),
+            policy=policy,
+            pipeline=pipeline,
+        )
+
+
+async def _source(stack: AsyncExitStack, place: Workplace, connector: Connector) -> tuple[Any, Configuration]:
+    """Return the source of a connector, checked and reached, which is closed with the stack."""
+    found = place.registry.source(connector.service_type or "")
+    configuration = Configuration(fields_of(found), connector.configuration, place.grants)
+    configuration.check()
+    with of_source(configuration.masked):
+        source = await stack.enter_async_context(opened(found(configuration)))
+        if hasattr(source, "validate_config"):
+            await source.validate_config()
+        await source.ping()
+    validation = await validate(source, connector.filtering)
+    if not validation.is_valid:
+        problems = " ".join(message for error in validation.errors for message in error.messages)
+        raise ConfigurationError(f"The sync rules are not valid: {problems}", field="filtering")
+    return source, configuration
+
+
+async def _check_alone(place: Workplace, connector: Connector, target: Target, settings: SyncSettings) -> None:
+    """Raise a `ConfigurationError` when another connector writes to the same index, and not both of them share it."""
+    record = await place.state.read(TargetRecord.key_of(target.uuid), TargetRecord)
+    other_id = record.value.connector if record is not None else None
+    if other_id is None or other_id == connector.id:
+        return
+    other = await place.connectors.get(other_id)
+    if other is None or other.deleted or other.index_name not in {connector.index_name, target.name, target.index}:
+        return
+    if not (settings.shared_index and other.sync.shared_index):
+        raise ConfigurationError(
+            f"The connector {other_id!r} writes to the index {target.index} too.",
+            field="index_name",
+            hint="Give each its own index, or set sync.shared_index in both.",
+        )
+
+
+def _index_name(connector: Connector, job_type: JobType) -> str:
+    name = connector.index_name
+    if name is None:
+        raise ConfigurationError("The connector has no index to write to.", field="index_name")
+    return access_control_name(name) if job_type is JobType.ACCESS_CONTROL else name
+
+
+def _state_of(job_type: JobType) -> JobType:
+    """Return under which type the state is kept: full and incremental syncs fence each other by sharing it."""
+    return JobType.ACCESS_CONTROL if job_type is JobType.ACCESS_CONTROL else JobType.FULL
+
+
+def _policy(pipeline: Pipeline | None) -> ContentPolicy:
+    extracts = pipeline is not None and pipeline.extract_binary_content
+    return ContentPolicy.of(pipeline=pipeline is not None, extract_binary_content=extracts)
+
+
+def _shape(
+    place: Workplace,
+    connector: Connector,
+    configuration: Configuration,
+    filtering: Filter,
+    pipeline: Pipeline | None,
+    policy: ContentPolicy,
+) -> Shape:
+    return Shape(
+        service_type=connector.service_type or "",
+        configuration=configuration.shaping(),
+        advanced_rules=filtering.get_advanced_rules(),
+        pipeline=pipeline,
+        extraction={"extractor": policy.extractor.version, "largest": place.limits.downloads.largest_bytes},
+    )

@@ -1,0 +1,50 @@
+"""The sync: one run of a connector, which returns one report or raises one error."""
+
+from collections.abc import Callable
+from uuid import uuid4
+
+from connectors.errors import ConfigurationError
+from connectors.source import has
+from connectors.store.connector import Connector
+from connectors.store.sync_state import JobType
+from connectors.sync.full import FullSync
+from connectors.sync.job import begun
+from connectors.sync.report import SyncReport
+from connectors.sync.workplace import Workplace
+
+
+class Sync:
+    """Makes the index of a connector equal to its source.
+
+    `report` may be read at any time while it runs: it is what is returned in the end. Cancelling the task that runs it
+    ends it at once, and what was acknowledged stays. After an error the index holds no less than before, and the next
+    sync goes on from what it holds.
+    """
+
+    def __init__(
+        self,
+        place: Workplace,
+        connector: Connector,
+        job_type: JobType = JobType.FULL,
+        *,
+        run: str | None = None,
+        waiting: Callable[[str], None] = lambda _owner: None,
+    ) -> None:
+        self._place = place
+        self._connector = connector
+        self._run = run or uuid4().hex
+        self._waiting = waiting
+        self.report = SyncReport(job_type, connector.index_name or "", place.clock.now())
+
+    async def run(self) -> SyncReport:
+        """Sync once. Raises an error of the tree."""
+        report = self.report
+        async with begun(self._place, self._connector, report, run=self._run, waiting=self._waiting) as job:
+            if report.job_type is JobType.ACCESS_CONTROL and not has(job.source, "get_access_control"):
+                raise ConfigurationError(
+                    f"The source {self._connector.service_type} does not say who may read what.", field="service_type"
+                )
+            await FullSync(job).run()
+        report.phase = "done"
+        report.finished_at = self._place.clock.now()
+        return report

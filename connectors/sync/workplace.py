@@ -1,0 +1,77 @@
+"""The workplace: what all syncs of a process work with."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from connectors.aio.clock import Clock, SystemClock
+from connectors.aio.throttle import AdaptiveLimiter
+from connectors.engine import Engine
+from connectors.grants import Grants
+from connectors.registry import Registry
+from connectors.store.connectors import ConnectorStore
+from connectors.store.dead_letters import DeadLetters
+from connectors.store.held import HeldSets
+from connectors.store.state import StateStore
+from connectors.sync.downloads import DownloadLimits
+from connectors.sync.instance import Instance
+from connectors.sync.ledger_copy import LedgerCopy
+from connectors.sync.writer import WriterLimits
+
+
+@dataclass(frozen=True)
+class SyncLimits:
+    """How patient syncs are, and how much they hold at once."""
+
+    writer: WriterLimits = WriterLimits()
+    downloads: DownloadLimits = DownloadLimits()
+    most_bulks: int = 8
+    """Bulk requests at once, at most: the limiter finds how many are best."""
+    lease_timeout_s: float = 60.0
+
+
+@dataclass(frozen=True)
+class Workplace:
+    """The engine with its stores, and what else syncs of one process share: one limiter, one folder of copies."""
+
+    engine: Engine
+    connectors: ConnectorStore
+    state: StateStore
+    held: HeldSets
+    letters: DeadLetters
+    registry: Registry
+    limiter: AdaptiveLimiter
+    grants: Grants = field(default_factory=Grants)
+    copies: LedgerCopy | None = None
+    limits: SyncLimits = SyncLimits()
+    clock: Clock = field(default_factory=SystemClock)
+    instance: Instance = field(default_factory=Instance.current)
+
+
+async def open_workplace(
+    engine: Engine,
+    registry: Registry,
+    *,
+    grants: Grants,
+    copies: Path | None = None,
+    limits: SyncLimits | None = None,
+    clock: Clock | None = None,
+) -> Workplace:
+    """Return the workplace at an engine, with indices of its own made where they are missing.
+
+    Raises an `EngineError`.
+    """
+    clock, limits = clock or SystemClock(), limits or SyncLimits()
+    state = await StateStore.open(engine, clock)
+    return Workplace(
+        engine=engine,
+        connectors=await ConnectorStore.open(engine),
+        state=state,
+        held=HeldSets(state, clock),
+        letters=await DeadLetters.open(engine, clock),
+        registry=registry,
+        limiter=AdaptiveLimiter(most=limits.most_bulks, clock=clock),
+        grants=grants,
+        copies=LedgerCopy(copies) if copies is not None else None,
+        limits=limits,
+        clock=clock,
+    )

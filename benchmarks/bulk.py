@@ -30,7 +30,7 @@ Send = Callable[[], Awaitable[object]]
 async def measured() -> list[Row]:
     """Send the same bytes in each way in turn; the times are of this process's CPU, not of the wire."""
     times: dict[str, list[float]] = {}
-    with null_engine(OPERATIONS) as url:
+    with null_engine() as url:
         async with AsyncExitStack() as stack:
             ways = await _ways(stack, url)
             for number in range(ROUNDS + 1):

@@ -14,9 +14,10 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import ClassVar
 from urllib.parse import urlsplit
 
-_FIXTURE = Path(__file__).parent.parent / "fixtures" / "elasticsearch"
+_FIXTURES = Path(__file__).parent.parent / "fixtures"
 _NDJSON = {"content-type": "application/x-ndjson"}
 _JSON = {"content-type": "application/json"}
 
@@ -110,16 +111,24 @@ class Embedded(Server):
 class Elasticsearch(Server):
     """A real node, as its fixture starts it; with the heap of 1 GB that the fixture has by default."""
 
+    fixture: ClassVar[Path] = _FIXTURES / "elasticsearch"
+
     def start(self) -> None:
         """Start it."""
-        done = subprocess.run([str(_FIXTURE / "start.sh"), str(self.data)], check=True, stdout=-1, text=True)
+        done = subprocess.run([str(self.fixture / "start.sh"), str(self.data)], check=True, stdout=-1, text=True)
         self.url, self.pid = done.stdout.splitlines()[-1], int((self.data / "pid").read_text())
         self.forget_connection()
         self.ask("GET", "/")
 
     def stop(self) -> None:
         """End it."""
-        subprocess.run([str(_FIXTURE / "stop.sh"), str(self.data)], check=True, stderr=subprocess.DEVNULL)
+        subprocess.run([str(self.fixture / "stop.sh"), str(self.data)], check=True, stderr=subprocess.DEVNULL)
+
+
+class OpenSearch(Elasticsearch):
+    """A real node of that, likewise."""
+
+    fixture = _FIXTURES / "opensearch"
 
 
 @contextlib.contextmanager

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from importlib.metadata import version
 
 from benchmarks import aio, bulk, decode, downloads, embedded, ledger, prepare, rules, sources, startup
+from benchmarks import aio, bulk, decode, embedded, raw_bulk, rules, sources, startup
 from benchmarks.embedded_tables import text
 from benchmarks.measure import table
 
@@ -65,6 +66,11 @@ def print_rules() -> None:
         print(f"\nFor each rule: {each} µs.")
 
 
+def print_raw_bulk() -> None:
+    """Print how fast engines take documents that are ready to be sent."""
+    print(raw_bulk.text(list(raw_bulk.run())))
+
+
 def print_startup() -> None:
     """Print what it costs to start."""
     print(table("Starting", startup.run(), unit="ms", per=1e-3))
@@ -89,6 +95,7 @@ PARTS: dict[str, Callable[[], None]] = {
     "embedded": print_embedded,
     "bulk": print_bulk,
     "decode": print_decode,
+    "raw_bulk": print_raw_bulk,
     "aio": print_aio,
     "downloads": print_downloads,
     "prepare": print_prepare,

@@ -250,7 +250,9 @@ class NullEngine:
         return {one.name: told(one) for one in self._named(name)}
 
     def _named(self, name: str) -> list[Index]:
-        """Return what a name or an alias stands for. Raises `Refused` where it is nothing."""
+        """Return what a name or an alias stands for, and all without one. Raises `Refused` where it is nothing."""
+        if not name:
+            return list(self.indices.values())
         found = [one for one in self.indices.values() if name == one.name or name in one.aliases]
         if not found:
             raise Refused(404, "index_not_found_exception", f"no such index [{name}]", index=name)

@@ -68,7 +68,11 @@ def print_rules() -> None:
 
 def print_raw_bulk() -> None:
     """Print how fast engines take documents that are ready to be sent."""
-    print(raw_bulk.text(list(raw_bulk.run())))
+    found = []
+    for one in raw_bulk.run():
+        print(raw_bulk.text(one), flush=True)
+        found.append(one)
+    print(raw_bulk.summary(found))
 
 
 def print_startup() -> None:

@@ -24,9 +24,9 @@ from benchmarks.embedded_corpus import MAPPINGS, Corpus
 from benchmarks.embedded_servers import Elasticsearch, Embedded, OpenSearch, Server, running
 
 CONNECTIONS: Final = (1, 2, 4, 8)
-BATCHES: Final = (250, 1_000, 4_000)
-COUNT: Final = 200_000
-TRIED: Final = 24_000
+BATCHES: Final = (250, 1_000, 2_000)
+COUNT: Final = 100_000
+TRIED: Final = 20_000
 """Documents of a trial that finds out which way is the best; a multiple of every batch."""
 EPOCH: Final = 1_780_000_000_000
 DISTINCT: Final = 8_000
@@ -238,26 +238,28 @@ def run() -> Iterator[Found]:
             print(f"No {name} to measure: {error}", file=sys.stderr)
 
 
-def text(found: Sequence[Found]) -> str:
-    """Return the tables."""
-    lines = ["### Ready-made bulk bodies", ""]
+def text(found: Found) -> str:
+    """Return the table of all ways to send to one engine."""
+    trials = found.trials
+    rates = {(one.connections, one.batch): one.rate for one in trials}
+    batches = sorted({one.batch for one in trials})
+    lines = [f"### {found.name}, {trials[0].documents:,} ready-made documents", ""]
+    lines.append(f"| documents a second | {' | '.join(f'{batch:,} in a bulk' for batch in batches)} |")
+    lines.append("| --- |" + " ---: |" * len(batches))
+    for many in sorted({one.connections for one in trials}):
+        name = f"{many} connection{'s' * (many > 1)}"
+        lines.append(f"| {name} | {' | '.join(f'{rates[many, batch]:,.0f}' for batch in batches)} |")
+    return "\n".join(["", *lines])
+
+
+def summary(found: Sequence[Found]) -> str:
+    """Return the table of the best way to each engine."""
     heads = ("documents a second", "and searchable", "connections", "in a bulk", "engine's CPU, µs", "sender's CPU, µs")
-    lines += [f"| {' | '.join(('engine', *heads))} |", "| --- |" + " ---: |" * len(heads)]
+    lines = [f"| {' | '.join(('its best way', *heads))} |", "| --- |" + " ---: |" * len(heads)]
     for one in found:
         best = one.best
         rates = f"{best.rate:,.0f} | {best.documents / best.searchable_s:,.0f} | {best.connections} | {best.batch:,}"
         own = best.sender_cpu_s / best.documents
         lines.append(f"| {one.name} | {rates} | {one.engine_cpu_s * 1e6:.3g} | {own * 1e6:.3g} |")
-    for one in found:
-        lines += ["", f"#### {one.name}, {one.trials[0].documents:,} documents", "", *_matrix(one.trials)]
-    return "\n".join(["", *lines])
-
-
-def _matrix(trials: Sequence[Trial]) -> Iterator[str]:
-    rates = {(one.connections, one.batch): one.rate for one in trials}
-    batches = sorted({one.batch for one in trials})
-    yield f"| documents a second | {' | '.join(f'{batch:,} in a bulk' for batch in batches)} |"
-    yield "| --- |" + " ---: |" * len(batches)
-    for many in sorted({one.connections for one in trials}):
-        name = f"{many} connection{'s' * (many > 1)}"
-        yield f"| {name} | {' | '.join(f'{rates[many, batch]:,.0f}' for batch in batches)} |"
+    title = f"### The best way, {found[0].best.documents:,} ready-made documents" if found else "### No engine"
+    return "\n".join(["", title, "", *lines])

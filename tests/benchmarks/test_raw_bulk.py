@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from benchmarks.null_engine import null_engine
-from benchmarks.raw_bulk import EPOCH, Bodies, Found, Load, Trial, best_raw_rate, text, trial, usual_load
+from benchmarks.raw_bulk import EPOCH, Bodies, Found, Load, Trial, best_raw_rate, summary, text, trial, usual_load
 from connectors.engine.bulk import index_line
 
 DOCUMENTS = [json.dumps({"n": number, "text": 'a "b"\n'}).encode() for number in range(7)]
@@ -65,7 +65,8 @@ def test_a_bulk_that_is_not_taken_is_no_result() -> None:
 
 def test_the_tables_show_every_way() -> None:
     trials = [Trial(1, 250, 1_000, 0.1, 0.2, 0.01), Trial(2, 250, 1_000, 0.05, 0.1, 0.02)]
-    lines = text([Found("embedded", trials[1], trials, 3e-6)]).splitlines()
-    assert "| embedded | 20,000 | 10,000 | 2 | 250 | 3 | 20 |" in lines
+    found = Found("embedded", trials[1], trials, 3e-6)
+    assert "| embedded | 20,000 | 10,000 | 2 | 250 | 3 | 20 |" in summary([found]).splitlines()
+    lines = text(found).splitlines()
     assert "| 1 connection | 10,000 |" in lines
     assert "| 2 connections | 20,000 |" in lines

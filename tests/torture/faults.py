@@ -195,9 +195,12 @@ class RejectItems(Fault):
         refused = frozenset(position for position in range(len(actions)) if chance.random() < self.share)
         if exchange.entry is not None:
             exchange.entry.refused = refused
+        if not refused:
+            await exchange.answer(await exchange.deliver())
+            return
         kept = [position for position in range(len(actions)) if position not in refused]
         answer = await exchange.deliver(kept) if kept else Answer("HTTP/1.1 200 OK", [_JSON, _PRODUCT])
-        if refused and answer.status == 200:
+        if answer.status == 200:
             content = merged(answer.content if kept else None, actions, refused, exchange.seen.index)
             answer = answer.with_content(content)
         await exchange.answer(answer)

@@ -1,7 +1,6 @@
 """The proxy itself: each fault does what it says to the client and to the engine, and the journal tells of it."""
 
 import asyncio
-import gzip
 import signal
 import sys
 from collections.abc import AsyncIterator
@@ -17,12 +16,12 @@ from connectors.engine.bulk import BulkAnswer, create_line, delete_line, index_l
 from connectors.engine.embedded.desk import desk_of
 from connectors.engine.embedded.server import serving
 from connectors.engine.scan import Walk
-from connectors.errors import EngineFailed, EngineOverloaded, EngineUnreachable
+from connectors.errors import EngineError, EngineFailed, EngineOverloaded, EngineUnreachable
 from tests.engine.conftest import Impatient
 from tests.engine.real import node
-from tests.engine.stub import Reply, Stub, answer, half, silence
+from tests.engine.stub import Stub, answer
 from tests.torture.exchange import Seen
-from tests.torture.fault_plans import At, Plan, limited, slow
+from tests.torture.fault_plans import At, Plan, limited, lossy, slow
 from tests.torture.fault_proxy import FaultProxy
 from tests.torture.faults import (
     BadGateway,
@@ -32,7 +31,6 @@ from tests.torture.faults import (
     Fault,
     HalfAnswer,
     Late,
-    Limited,
     Overloaded,
     Refuse,
     RejectItems,
@@ -40,16 +38,7 @@ from tests.torture.faults import (
     ResetBefore,
     Twice,
 )
-
-IDS = [f"d{number}" for number in range(10)]
-
-
-def body(ids: list[str] = IDS, version: int = 1) -> bytes:
-    return b"".join(index_line(one, version=version) + b'{"n":1}\n' for one in ids)
-
-
-def port_of(url: str) -> int:
-    return int(url.rpartition(":")[2])
+from tests.torture.sent import IDS, body, port_of
 
 
 class Bench:
@@ -161,31 +150,6 @@ async def test_a_late_bulk_is_applied_after_the_client_gave_up(bench: Bench) -> 
     assert sorted(bench.proxy.journal.delivered) == [1, 2]
 
 
-async def test_a_late_bulk_waits_for_the_client_to_give_up() -> None:
-    arrived = asyncio.Event()
-    async with Stub(noting(arrived, answer(200, {"took": 1, "errors": False, "items": []}))) as stub:
-        async with FaultProxy(port_of(stub.url), at(Late(seconds=0.0))) as proxy:
-            patience = aiohttp.ClientTimeout(total=0.05)
-            async with aiohttp.ClientSession(timeout=patience) as session:
-                with pytest.raises(TimeoutError):
-                    await session.post(f"{proxy.url}/docs/_bulk", data=body())
-                assert stub.asked == []
-            await asyncio.wait_for(arrived.wait(), 5)
-            await proxy.settle()
-            assert stub.asked == ["POST /docs/_bulk"]
-            assert stub.requests[0].body == body()
-
-
-def noting(arrived: asyncio.Event, reply: Reply) -> Reply:
-    """Reply, and let the test know that the request has arrived."""
-
-    async def note(writer: asyncio.StreamWriter) -> None:
-        arrived.set()
-        await reply(writer)
-
-    return note
-
-
 @pytest.mark.parametrize("gap_s", [0.0, 0.01])
 async def test_a_bulk_delivered_twice_is_answered_once(bench: Bench, gap_s: float) -> None:
     found = await bench.send(at(Twice(gap_s)))
@@ -257,13 +221,6 @@ async def test_an_engine_with_a_limit_refuses_those_who_find_no_place_to_wait(be
     done = await asyncio.gather(*(bench.send() for _ in range(4)), return_exceptions=True)
     assert sorted(type(one).__name__ for one in done) == ["BulkAnswer"] * 2 + ["EngineOverloaded"] * 2
     assert (plan.gate.most, plan.gate.refused) == (1, 2)
-    assert isinstance(plan.fault_for(_seen()), Limited)
-
-
-def _seen() -> Seen:
-    from tests.torture.messages import Request  # noqa: PLC0415
-
-    return Seen(Request("POST /docs/_bulk HTTP/1.1", [], body()), 1)
 
 
 async def test_other_requests_have_faults_and_numbers_of_their_own(bench: Bench) -> None:
@@ -325,80 +282,6 @@ async def test_a_process_can_be_killed_at_a_bulk(bench: Bench, after: bool, surv
     assert [one.lost for one in bench.proxy.journal.entries] == [False, False, after]
 
 
-async def test_an_engine_that_breaks_off_is_no_fault_of_the_plan() -> None:
-    async with Stub(half()) as stub, FaultProxy(port_of(stub.url)) as proxy, aiohttp.ClientSession() as session:
-        with pytest.raises(aiohttp.ClientError):
-            await session.post(f"{proxy.url}/docs/_bulk", data=body())
-        await stub.close()
-        with pytest.raises(aiohttp.ClientError):
-            await session.post(f"{proxy.url}/docs/_count")
-    assert proxy.faults == {"bulk: the engine itself was gone": 1, "control: the engine itself was gone": 1}
-    assert [(one.status, one.results) for one in proxy.journal.entries[0].deliveries] == [(None, ())]
-
-
-async def test_bodies_in_chunks_and_compressed_ones_get_through() -> None:
-    items = b'{"took":1,"errors":false,"items":[{"index":{"_index":"c","status":201,"_seq_no":3}}]}'
-    chunked = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\ncontent-encoding: gzip\r\n\r\n"
-    packed = gzip.compress(items)
-
-    async def in_chunks(writer: asyncio.StreamWriter) -> None:
-        pieces = b"".join(b"%x\r\n%s\r\n" % (len(one), one) for one in (packed[:20], packed[20:]))
-        writer.write(chunked + pieces + b"0\r\n\r\n")
-        await writer.drain()
-
-    async def stream() -> AsyncIterator[bytes]:
-        for start in range(0, len(sent), 7):
-            yield sent[start : start + 7]
-
-    sent = gzip.compress(body(["a"]))
-    headers = {"content-encoding": "gzip", "content-type": "application/x-ndjson"}
-    async with Stub(in_chunks, in_chunks) as stub, FaultProxy(port_of(stub.url)) as proxy:
-        async with aiohttp.ClientSession() as session:
-            url = f"{proxy.url}/docs/_bulk"
-            async with session.post(url, data=stream(), headers=headers) as got:
-                assert await got.read() == items
-            proxy.plan = At({2: RejectItems(0.5)})
-            lines = gzip.compress(body(["a", "b"]))
-            async with session.post(url, data=lines, headers=headers) as got:
-                merged = await got.json(content_type=None)
-    assert stub.requests[0].body == sent
-    assert stub.requests[0].headers["content-encoding"] == "gzip"
-    kept = [one for one in (b'"a"', b'"b"') if one in stub.requests[1].body]
-    assert len(kept) == 1
-    assert sorted(item["index"]["status"] for item in merged["items"]) == [201, 429]
-    assert {item["index"]["_index"] for item in merged["items"]} == {"c"}
-    assert proxy.journal.entries[0].applied == 1
-
-
-async def test_a_request_without_a_body_in_its_answer_gets_through() -> None:
-    async def bodiless(writer: asyncio.StreamWriter) -> None:
-        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 77\r\n\r\n")
-        await writer.drain()
-
-    async with Stub(bodiless) as stub, FaultProxy(port_of(stub.url)) as proxy:
-        async with aiohttp.ClientSession() as session, session.head(f"{proxy.url}/docs") as got:
-            assert (got.status, got.headers["content-length"]) == (200, "77")
-
-
-async def test_what_no_engine_would_understand_is_passed_on() -> None:
-    refused = answer(400, {"error": "malformed", "status": 400})
-    async with Stub(refused) as stub, FaultProxy(port_of(stub.url), at(RejectItems(1.0), 2)) as proxy:
-        async with aiohttp.ClientSession() as session, session.post(f"{proxy.url}/_bulk", data=b"{}") as got:
-            assert got.status == 400
-    assert stub.requests[0].body == b"{}"
-
-
-async def test_a_proxy_ends_while_an_engine_is_silent() -> None:
-    arrived = asyncio.Event()
-    async with Stub(noting(arrived, silence())) as stub, FaultProxy(port_of(stub.url)) as proxy:
-        async with aiohttp.ClientSession() as session:
-            waiting = asyncio.create_task(session.get(f"{proxy.url}/docs/_count"))
-            await asyncio.wait_for(arrived.wait(), 5)
-            proxy.down()
-            with pytest.raises(aiohttp.ClientError):
-                await waiting
-
-
 async def test_an_engine_may_come_back_at_another_port(bench: Bench) -> None:
     async with Stub(answer(200, {"count": 7})) as stub:
         bench.proxy.engine_port = port_of(stub.url)
@@ -413,6 +296,27 @@ async def test_a_journal_without_notes_still_counts(bench: Bench) -> None:
                 await (await session.post(f"{proxy.url}/docs/_bulk", data=body(), headers=headers)).read()
     assert [(one.actions, one.told, one.applied) for one in proxy.journal.entries] == [((), 200, 0)] * 2
     assert set(await bench.stored()) == set(IDS)
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_what_the_journal_says_was_applied_is_what_the_engine_counted(bench: Bench, seed: int) -> None:
+    before = await bench.direct.indices.stamp("docs")
+    bench.proxy.plan = lossy(0.7, seed, late_s=0.02, away_s=0.0)
+    told = 0
+    for version in range(1, 31):
+        try:
+            told += sum(item["index"].seq_no is not None for item in (await bench.send(version=version)).items)
+        except EngineError:
+            continue
+    await bench.proxy.settle()
+    after = await bench.direct.indices.stamp("docs")
+    assert before is not None
+    assert after is not None
+    journal = bench.proxy.journal
+    assert journal.applied == after.advance_since(before)
+    answered = [one for one in journal.entries if one.told == 200]
+    assert told == sum(result.seq_no is not None for one in answered for result in one.deliveries[0].results)
+    assert bench.proxy.faults.total() == sum(one.fault != "passed" for one in journal.entries) > 0
 
 
 @pytest.mark.real_engine

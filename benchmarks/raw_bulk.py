@@ -110,19 +110,20 @@ def best_raw_rate(
     load: Load | None = None,
     *,
     count: int = COUNT,
+    warm_up: int = COUNT,
     connections: Sequence[int] = CONNECTIONS,
     batches: Sequence[int] = BATCHES,
 ) -> tuple[Trial, list[Trial]]:
     """Return how fast an engine takes so many documents in the way that is best for it, and what was tried before.
 
-    Every combination is tried with fewer documents, after a round that does not count, and the two best with all. Each
-    writes to an index of its own, which is deleted again.
+    Every combination is tried with fewer documents, after `warm_up` documents that do not count (Java compiles what it
+    runs often), and the two best with all. Each writes to an index of its own, which is deleted again.
     """
     load = load or usual_load()
     made = {batch: Bodies(load.documents, batch) for batch in batches}
     ways = list(itertools.product(connections, batches))
     tried = min(TRIED, count)
-    trial(url, load, made[batches[0]], connections=max(connections), batch=batches[0], count=tried)
+    trial(url, load, made[batches[0]], connections=max(connections), batch=batches[0], count=warm_up)
     trials = [trial(url, load, made[batch], connections=many, batch=batch, count=tried) for many, batch in ways]
     finalists = sorted(trials, key=lambda one: one.rate)[-2:]
     finals = [
@@ -232,7 +233,7 @@ def run() -> Iterator[Found]:
             with running(kind) as server:
                 before = server.cpu_s()
                 best, trials = best_raw_rate(server.url, load)
-                sent = TRIED * (len(trials) + 1) + 2 * COUNT
+                sent = TRIED * len(trials) + 3 * COUNT
                 yield Found(name, best, trials, (server.cpu_s() - before) / sent)
         except subprocess.CalledProcessError as error:
             print(f"No {name} to measure: {error}", file=sys.stderr)

@@ -52,7 +52,7 @@ def test_every_document_is_sent_once(url: str) -> None:
 
 
 def test_the_best_of_all_ways_is_measured_with_all_documents(url: str) -> None:
-    best, trials = best_raw_rate(url, Load(DOCUMENTS), count=40, connections=(1, 2), batches=(4, 8))
+    best, trials = best_raw_rate(url, Load(DOCUMENTS), count=40, warm_up=8, connections=(1, 2), batches=(4, 8))
     assert [(one.connections, one.batch) for one in trials] == [(1, 4), (1, 8), (2, 4), (2, 8)]
     assert best.documents == 40
     assert (best.connections, best.batch) in {(one.connections, one.batch) for one in trials}

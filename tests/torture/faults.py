@@ -230,7 +230,10 @@ class Gate:
     waiting: int | None = None
     retry_after_s: float | None = None
     now: int = field(default=0, init=False)
+    """How many are there, at work or waiting."""
+    working: int = field(default=0, init=False)
     most: int = field(default=0, init=False)
+    """The most that were at work at any time."""
     refused: int = field(default=0, init=False)
 
     def __post_init__(self) -> None:
@@ -260,9 +263,13 @@ class Limited(Fault):
         gate.now += 1
         try:
             async with gate.free:
-                gate.most = max(gate.most, min(gate.now, gate.at_once))
-                await asyncio.sleep(self.work_s)
-                answer = await exchange.deliver()
+                gate.working += 1
+                gate.most = max(gate.most, gate.working)
+                try:
+                    await asyncio.sleep(self.work_s)
+                    answer = await exchange.deliver()
+                finally:
+                    gate.working -= 1
         finally:
             gate.now -= 1
         await exchange.answer(answer)

@@ -63,7 +63,7 @@ async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
         serving(desk, host="127.0.0.1", port=0, key=None) as server,
         FaultProxy(port_of(server.url)) as proxy,
         open_engine(EngineSettings(host=server.url)) as direct,
-        open_engine(EngineSettings(host=proxy.url, attempts=1, data_timeout_s=2.0), Impatient()) as engine,
+        open_engine(EngineSettings(host=proxy.url, attempts=1, data_timeout_s=10.0), Impatient()) as engine,
     ):
         await direct.indices.create("docs")
         yield Bench(proxy, direct, engine)

@@ -6,8 +6,7 @@ import sys
 from collections.abc import Callable
 from importlib.metadata import version
 
-from benchmarks import aio, bulk, decode, downloads, embedded, ledger, prepare, rules, sources, startup
-from benchmarks import aio, bulk, decode, embedded, raw_bulk, rules, sources, startup
+from benchmarks import aio, bulk, decode, downloads, embedded, ledger, prepare, raw_bulk, rules, sources, startup
 from benchmarks.embedded_tables import text
 from benchmarks.measure import table
 

@@ -6,7 +6,7 @@ from types import TracebackType
 from typing import Any, ClassVar, Final, Self, TypeVar
 
 from connectors.byoc import Filter
-from connectors.changes import Change, Cursor, Failed
+from connectors.changes import Change, Checkpoint, Cursor, Failed
 from connectors.dataset import Dataset, Key, Row, document_id
 from connectors.download import Download, Fetch
 from connectors.fields import Configuration, Fields
@@ -20,6 +20,7 @@ Document = dict[str, Any]
 Yielded = Document | Failed | tuple[Document, Download | Fetch | None]
 Token = Mapping[str, Any]
 """What a source remembers of the moment of a walk: JSON that only the source understands."""
+ROWS_OF_A_CHECKPOINT: Final = 1_000
 _OF_DOCUMENTS: Final = ("_id", "_id_", "_timestamp", "dataset")
 """What a document has beside the columns of its row: a row can't tell whether a rule about it matches."""
 
@@ -139,6 +140,31 @@ class BaseDataSource:
                 async for row in rows:
                     yield row if isinstance(row, Failed) else (self.document_of(dataset, row), None)
 
+    async def get_docs_from(
+        self, cursor: Cursor | None, filtering: Filter | None = None
+    ) -> AsyncIterator[Yielded | Checkpoint]:
+        """Yield every document behind a cursor, from the beginning without one, and now and then a `Checkpoint`.
+
+        Called instead of `get_docs`, where there is it, so that a sync that was interrupted goes on where it was. What
+        comes behind a checkpoint is what has not been yielded before it, whatever changed meanwhile. Made of `datasets`
+        and `read` where a source has these, for keys of whole numbers and texts.
+        """
+        where = without(filtering.where, _OF_DOCUMENTS) if filtering is not None else ALWAYS
+        datasets = list(await self.datasets())
+        begins, after = _place_of(cursor, datasets)
+        for dataset in datasets[begins:]:
+            count = 0
+            async with closing_walk(self.read(dataset, where=where, after=after)) as rows:
+                async for row in rows:
+                    if isinstance(row, Failed):
+                        yield row
+                        continue
+                    yield self.document_of(dataset, row), None
+                    count += 1
+                    if count % ROWS_OF_A_CHECKPOINT == 0 and _is_plain(key := dataset.key_of(row)):
+                        yield Checkpoint({"dataset": dataset.name, "key": list(key)})
+            after = None
+
     def get_docs_incrementally(
         self, sync_cursor: Cursor | None, filtering: Filter | None = None
     ) -> AsyncIterator[Change]:
@@ -228,6 +254,26 @@ class BaseDataSource:
     def basic_rule_validators(cls) -> list[Any]:
         """Return the validators that every source has: the name that older sources know and extend."""
         return list(DEFAULT_VALIDATORS)
+
+
+def can_resume(source: object) -> bool:
+    """Return whether a source has a `get_docs_from`: one of its own, or one made of its rows."""
+    from_rows = has(source, "datasets") and has(source, "read") and not has(source, "get_docs")
+    return has(source, "get_docs_from") or (from_rows and hasattr(source, "get_docs_from"))
+
+
+def _place_of(cursor: Cursor | None, datasets: Sequence[Dataset]) -> tuple[int, Key | None]:
+    """Return with which dataset to go on, and behind which key; the beginning for a dataset that is gone."""
+    if cursor is not None:
+        for place, dataset in enumerate(datasets):
+            if dataset.name == cursor.get("dataset"):
+                return place, tuple(cursor["key"])
+    return 0, None
+
+
+def _is_plain(key: Key) -> bool:
+    """Return whether a key is the same after it was JSON."""
+    return all(type(value) is int or type(value) is str for value in key)
 
 
 def fields_of(source: type) -> Fields:

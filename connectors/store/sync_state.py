@@ -31,7 +31,6 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
     target: str
     started_at: datetime
     saved_at: datetime
-    counters: Mapping[str, int] = {}
 
 
 class Completed(msgspec.Struct, frozen=True, kw_only=True):

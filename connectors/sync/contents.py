@@ -85,6 +85,11 @@ class Contents:
         if self._stage is not None:
             await self._stage.passed(doc_id)
 
+    async def passed_all(self) -> None:
+        """Wait until everything that was put so far was handed on."""
+        if self._stage is not None:
+            await self._stage.passed_all()
+
     async def _carried(self, wanted: Wanted) -> ContentFields | None:
         """Return the fields of the stored content, if that is the same content and they can be told."""
         index = self._writer.index

@@ -52,6 +52,7 @@ class DownloadStage(Generic[T]):
         self._workers = 2 * downloads.limits.concurrent
         self._queue: ByteQueue[_Entry[T]] = ByteQueue(max_items=self._workers, max_bytes=waiting_bytes)
         self._last: dict[str, asyncio.Event] = {}
+        self._under_way: set[asyncio.Event] = set()
         self._tasks = Tasks("downloads")
 
     async def put(self, doc_id: str, item: T, download: Download, *, size: int) -> None:
@@ -61,11 +62,17 @@ class DownloadStage(Generic[T]):
         # No worker has run since it went in, and from here on nothing of this id overtakes it.
         entry.before = self._last.get(doc_id)
         self._last[doc_id] = entry.left
+        self._under_way.add(entry.left)
 
     async def passed(self, doc_id: str) -> None:
         """Wait until what was put under an id has been delivered: before something of that id goes around the stage."""
         if (last := self._last.get(doc_id)) is not None:
             await last.wait()
+
+    async def passed_all(self) -> None:
+        """Wait until everything that was put so far has been delivered."""
+        for left in list(self._under_way):
+            await left.wait()
 
     async def __aenter__(self) -> Self:
         await self._tasks.__aenter__()
@@ -90,6 +97,7 @@ class DownloadStage(Generic[T]):
                 entry.before = None
             await self._pass(entry)
             entry.left.set()
+            self._under_way.discard(entry.left)
             if self._last.get(entry.doc_id) is entry.left:
                 del self._last[entry.doc_id]
 

@@ -52,10 +52,17 @@ class FencedState:
         """Change some of it. Raises `JobLost` when a later owner has taken it."""
         changed = msgspec.structs.replace(self.value, **changes)
         key = SyncState.key_of(changed.connector, changed.job_type)
-        try:
-            self._record = await self._state.replace(key, self._record, changed)
-        except Conflict as error:
-            raise _lost(changed.connector) from error
+        for _ in range(_MOST_ATTEMPTS):
+            try:
+                self._record = await self._state.replace(key, self._record, changed)
+            except Conflict:
+                found = await self._state.read(key, SyncState)
+                if found is None or found.value.epoch != changed.epoch:
+                    break
+                self._record = found  # our own earlier attempt, whose answer was lost: nobody else has this epoch
+            else:
+                return
+        raise _lost(changed.connector)
 
 
 def _lost(connector: str) -> JobLost:

@@ -9,11 +9,13 @@ import msgspec
 
 from connectors import logger
 from connectors.aio.retry import Retry
+from connectors.changes import Checkpoint
 from connectors.engine.stamp import Stamp
 from connectors.errors import Miscounted
-from connectors.source import Yielded, closing_walk, has
+from connectors.source import Yielded, can_resume, closing_walk, has
 from connectors.store.sync_state import Completed, JobType
 from connectors.sync.books import Books
+from connectors.sync.checkpoints import Checkpoints, usable
 from connectors.sync.contents import Contents
 from connectors.sync.downloads import Downloads
 from connectors.sync.foreign import of_source
@@ -41,6 +43,8 @@ class FullSync:
         self._report = job.report
         self._filter = job.filtering
         self._held_back = HeldBack(job.place.held, job.lease, job.state.value.job_type, job.place.clock)
+        self._resumable = job.report.job_type is JobType.FULL and can_resume(job.source)
+        self._from = usable(job) if self._resumable else None
 
     async def run(self) -> None:
         """Sync. Raises an error of the tree, after which the index holds no less than before."""
@@ -53,7 +57,10 @@ class FullSync:
         await job.letters.load()
         proof, walk = await self._proven(base)
         self._check_sum()
-        await job.letters.flush()
+        await job.place.patience(lambda _: job.letters.flush())
+        if self._from is not None:
+            await self._complete_resumed()
+            return
         await job.letters.forget_older()
         await self._held_back.settle()
         await self._complete(proof, token, walk)
@@ -91,10 +98,11 @@ class FullSync:
                 before, counted = ledger.held, writer.counted
                 walk = await self._walked(ledger, writer)
                 found = self._found(walk, counted, before)
-                proof = await Settlement(job.place.engine, writer, ledger, self._held_back, report).prove(base, found)
+                proof = await Settlement(job.place, writer, ledger, self._held_back, report).prove(base, found)
                 if proof is not None or report.passes == PASSES:
                     break
                 log.info("Others wrote to the index meanwhile, so the source is read again.", index=job.target.index)
+                self._from = None  # what comes now is a whole walk
                 del ledger, walk
                 books.ledger = Ledger()  # so that the old one is gone before the new one comes
                 base = await stamp_of(job.place.engine, job.target.index, job.target.uuid)
@@ -109,14 +117,19 @@ class FullSync:
         contents = Contents(job.policy, job.shape, place.engine.data, writer, job.letters, report)
         downloads = Downloads(place.limits.downloads, clock=place.clock, retry=Retry(clock=place.clock), mask=job.mask)
         walk = Walk(job.intake, ledger, writer, contents, job.letters, report)
-        async with contents.running(downloads), closing_walk(self._documents()) as documents:
-            await walk.read(documents, job.mask)
+        since = self._from.started_at if self._from is not None else report.started_at
+        report.resumed_since = since if self._from is not None else None
+        checkpoints = Checkpoints(job, writer, contents, since)
+        async with contents.running(downloads), checkpoints.running(), closing_walk(self._documents()) as documents:
+            await walk.read(documents, job.mask, checkpoints)
         return walk
 
-    def _documents(self) -> AsyncIterator[Yielded]:
+    def _documents(self) -> AsyncIterator[Yielded | Checkpoint]:
         source: Any = self._job.source
         if self._report.job_type is JobType.ACCESS_CONTROL:
-            found: AsyncIterator[Yielded] = source.get_access_control()
+            found: AsyncIterator[Yielded | Checkpoint] = source.get_access_control()
+        elif self._resumable:
+            found = source.get_docs_from(self._from.cursor if self._from is not None else None, self._filter)
         else:
             found = source.get_docs(self._filter)
         return found
@@ -129,6 +142,7 @@ class FullSync:
             uuid=job.target.uuid,
             counted=counted,
             before=before,
+            complete=self._from is None,
             guard=job.settings.delete_guard,
             datasets=walk.datasets,
             datasets_before=dict(done.datasets) if done is not None else {},
@@ -167,6 +181,11 @@ class FullSync:
                 hint="This is a fault of this program; please report it with the log of the sync.",
             )
 
+    async def _complete_resumed(self) -> None:
+        """Remember that a walk that was interrupted has come to its end: nothing is known of what is gone."""
+        job = self._job
+        await job.state.save(checkpoint=None, without_deletes=job.state.value.without_deletes + 1)
+
     async def _complete(self, proof: Proof | None, token: Mapping[str, Any] | None, walk: Walk) -> None:
         job, report = self._job, self._report
         if proof is None:
@@ -189,7 +208,7 @@ class FullSync:
             stamp=proof.stamp if proof is not None and may_skip else None,
             datasets=dict(walk.datasets),
         )
-        await job.state.save(completed=completed, checkpoint=None, without_deletes=0)
+        await job.place.patience(lambda _: job.state.save(completed=completed, checkpoint=None, without_deletes=0))
         if proof is not None and proof.stamp is not None and job.place.copies is not None:
             await asyncio.to_thread(job.place.copies.save, job.copy_name, _raw(proof.stamp), self._final)
 

@@ -18,6 +18,7 @@ from connectors.sync.content import ContentPolicy
 from connectors.sync.fenced_state import FencedState
 from connectors.sync.foreign import Mask, of_source
 from connectors.sync.index_name import access_control_name
+from connectors.sync.intake import Intake
 from connectors.sync.lease import Claim, Lease, leased
 from connectors.sync.letters import Letters
 from connectors.sync.pipeline import Pipeline, pipeline_of
@@ -25,7 +26,6 @@ from connectors.sync.prepared import Preparer
 from connectors.sync.report import SyncReport
 from connectors.sync.shape import Recipe, Shape
 from connectors.sync.target import Target, open_target
-from connectors.sync.walk import Intake
 from connectors.sync.workplace import Workplace
 from connectors.sync.writer import Channel
 

@@ -1,5 +1,6 @@
 """The letters of one sync: which documents could not be indexed, and which that could not before are well now."""
 
+import asyncio
 from typing import Final
 
 from connectors import logger
@@ -39,6 +40,7 @@ class Letters:
         self._written: list[DeadLetter] = []
         self._well: dict[str, bool] = {}
         self._rows: dict[LetterKind, tuple[str, int]] = {}
+        self._flushing = asyncio.Lock()
         self._of_this_sync: set[bytes] = set()
         self.passing = 0
         """Letters of this sync about what may be well the next time: while there are any, none may be skipped."""
@@ -98,16 +100,20 @@ class Letters:
 
     async def flush(self) -> None:
         """Write what was gathered. Raises `JobLost`."""
-        if not self._written and not self._well:
-            return
-        await self._lease.ensure()
-        written, self._written = self._written, []
-        well, self._well = self._well, {}
+        async with self._flushing:
+            if self._written or self._well:
+                await self._lease.ensure()
+                await self._flush()
+
+    async def _flush(self) -> None:
+        written, well = list(self._written), dict(self._well)
         await self._store.put_many(written)
         connector = self._lease.claim.connector
         await self._store.remove_many(connector, well)
         whole = [doc_id for doc_id, content in well.items() if content]
         await self._store.remove_many(connector, whole, kinds=[LetterKind.CONTENT])
+        del self._written[: len(written)]  # only now: what failed is tried again with what came meanwhile
+        self._well = {doc_id: content for doc_id, content in self._well.items() if doc_id not in well}
 
     async def forget_older(self) -> None:
         """Remove the letters of earlier syncs about documents: a complete walk has said all that there is to say.

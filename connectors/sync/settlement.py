@@ -21,6 +21,7 @@ from connectors.sync.ledger import Ledger
 from connectors.sync.ledger_run import Bools
 from connectors.sync.report import SyncReport
 from connectors.sync.scan import Page, ours
+from connectors.sync.workplace import Workplace
 from connectors.sync.writer import Writer
 
 log = logger.get(__name__)
@@ -43,8 +44,11 @@ class Settlement:
     stamp that was taken before the refresh which it sees.
     """
 
-    def __init__(self, engine: Engine, writer: Writer, ledger: Ledger, held_back: HeldBack, report: SyncReport) -> None:
-        self._engine = engine
+    def __init__(
+        self, place: Workplace, writer: Writer, ledger: Ledger, held_back: HeldBack, report: SyncReport
+    ) -> None:
+        self._engine = place.engine
+        self._patience = place.patience
         self._writer = writer
         self._ledger = ledger
         self._held_back = held_back
@@ -55,16 +59,18 @@ class Settlement:
     async def prove(self, base: Stamp | None, walked: "Found") -> Proof | None:
         """Return the proof; None when the index differs, and all has to be walked again. Raises `IndexReplaced`."""
         counted = walked.counted
+        if not walked.complete:
+            self._kept = self._ledger.unseen
         for _ in range(ROUNDS):
             self._report.phase = "checking"
             await self._writer.drain()
-            now = await stamp_of(self._engine, self._writer.index, walked.uuid)
+            now = await self._patience(lambda _: stamp_of(self._engine, self._writer.index, walked.uuid))
             agreed = base is not None and now is not None and now.advance_since(base) == self._writer.counted - counted
             base, counted = now, self._writer.counted
             if agreed and self._ledger.unseen == self._kept:
                 return Proof(now)
             self._report.scans += 1
-            await self._engine.data.refresh(self._writer.index)
+            await self._patience(lambda _: self._engine.data.refresh(self._writer.index))
             if not agreed and not await self._agrees(walked.connector):
                 return None
             if self._ledger.unseen > self._kept and (agreed or now is None):
@@ -146,6 +152,8 @@ class Found:
     """What the writer had counted at the base."""
     before: int
     """Documents that the index held before the walk."""
+    complete: bool
+    """Whether the source was walked from its beginning: only then is anything known to be gone."""
     guard: DeleteGuard
     datasets: Counter[str]
     datasets_before: dict[str, int]

@@ -2,41 +2,30 @@
 
 from collections import Counter
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 
-from connectors.changes import Failed
+from connectors.changes import Checkpoint, Failed
 from connectors.dataset import document_id
 from connectors.download import Download, Fetch, download_of
 from connectors.errors import ConnectorsError, DocumentSkipped
-from connectors.predicate import Test
 from connectors.source import Yielded
 from connectors.store.dead_letter import LetterKind
 from connectors.sync.batch import Write
+from connectors.sync.checkpoints import Checkpoints
 from connectors.sync.contents import Contents, Wanted
 from connectors.sync.foreign import Mask, source_error
+from connectors.sync.intake import Intake
 from connectors.sync.ledger import Ledger, keys_of
 from connectors.sync.letters import Letters
-from connectors.sync.prepared import Prepared, Preparer, fingerprint, key_of, version_digest
+from connectors.sync.prepared import Prepared, fingerprint, key_of, version_digest
 from connectors.sync.report import SyncReport
-from connectors.sync.shape import Shape
 from connectors.sync.writer import Writer
 
 CHUNK: Final = 500
 CHUNK_BYTES: Final = 2**20
 NO_ID: Final = "(no id)"
-
-
-@dataclass(frozen=True)
-class Intake:
-    """What a document goes through on its way from the source: rules, and what makes bytes of it."""
-
-    prepare: Preparer
-    shape: Shape
-    keeps: Test | None = None
-    """The basic rules; None where there are none."""
 
 
 class _Entry:
@@ -81,7 +70,9 @@ class Walk:
         self._chunk_bytes = 0
         self.datasets: Counter[str] = Counter()
 
-    async def read(self, documents: AsyncIterator[Yielded], mask: Mask) -> None:
+    async def read(
+        self, documents: AsyncIterator[Yielded | Checkpoint], mask: Mask, checkpoints: Checkpoints | None = None
+    ) -> None:
         """Read a source to its end. What it raises is raised, and nothing is known to be complete then."""
         is_reading = True
         try:
@@ -91,6 +82,10 @@ class Walk:
                     await self.take(*yielded)
                 elif isinstance(yielded, Failed):
                     await self._failed(yielded)
+                elif isinstance(yielded, Checkpoint):
+                    if checkpoints is not None and checkpoints.is_due():
+                        await self.flush()
+                        checkpoints.begin(yielded.cursor)
                 else:
                     await self.take(yielded, None)  # type: ignore[arg-type]
                 is_reading = True

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from connectors.aio.clock import Clock, SystemClock
+from connectors.aio.retry import Retry, RetryPolicy
 from connectors.aio.throttle import AdaptiveLimiter
 from connectors.engine import Engine
 from connectors.grants import Grants
@@ -15,7 +16,7 @@ from connectors.store.state import StateStore
 from connectors.sync.downloads import DownloadLimits
 from connectors.sync.instance import Instance
 from connectors.sync.ledger_copy import LedgerCopy
-from connectors.sync.writer import WriterLimits
+from connectors.sync.writer import LONGEST_PAUSE_S, MANY_ATTEMPTS, WriterLimits
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,16 @@ class Workplace:
     limits: SyncLimits = SyncLimits()
     clock: Clock = field(default_factory=SystemClock)
     instance: Instance = field(default_factory=Instance.current)
+
+    @property
+    def patience(self) -> Retry:
+        """Makes a call again for as long as a sync waits for an engine that is away."""
+        return Retry(
+            RetryPolicy(
+                MANY_ATTEMPTS, longest_pause_s=LONGEST_PAUSE_S, limit_s=self.limits.writer.unavailable_timeout_s
+            ),
+            self.clock,
+        )
 
 
 async def open_workplace(

@@ -112,9 +112,9 @@ class Writer:
         self._open: Batch | None = None
         self._opening = asyncio.Lock()
         self._tasks = Tasks("bulk")
-        self._under_way = 0
-        self._idle = asyncio.Event()
-        self._idle.set()
+        self._on_their_way: set[int] = set()
+        """The versions of batches of which it is not known yet what became of them."""
+        self._delivered = asyncio.Condition()
         policy = RetryPolicy(MANY_ATTEMPTS, longest_pause_s=LONGEST_PAUSE_S, limit_s=limits.unavailable_timeout_s)
         self._retry = Retry(policy, channel.clock, observe=self._waits)
         self.counted = 0
@@ -145,7 +145,19 @@ class Writer:
         """Send what is gathered, and wait until it is known of everything what became of it."""
         async with self._opening:
             await self._send_open()
-        await self._idle.wait()
+        async with self._delivered:
+            await self._delivered.wait_for(lambda: not self._on_their_way)
+
+    async def passed(self, version: int) -> None:
+        """Wait until it is known of all that was put before the batch of that version what became of it."""
+        async with self._delivered:
+            await self._delivered.wait_for(lambda: all(one >= version for one in self._on_their_way))
+
+    async def cut(self) -> int:
+        """Send what is gathered, and return the version before whose batch all of it is."""
+        async with self._opening:
+            await self._send_open()
+            return await self._lease.next_version()
 
     async def _add(self, operation: Operation, body: bytes) -> None:
         async with self._opening:  # several stages of a sync may put at once
@@ -161,16 +173,16 @@ class Writer:
         if batch is None:
             return
         room = await self._budget.reserve(min(batch.size, self._budget.total))
-        self._under_way += 1
-        self._idle.clear()
+        self._on_their_way.add(batch.version)
 
         async def deliver() -> None:
+            version = batch.version
             with room:
                 await self._deliver(batch)
             # Not when it failed: who waits for the end must not take that for one.
-            self._under_way -= 1
-            if not self._under_way:
-                self._idle.set()
+            async with self._delivered:
+                self._on_their_way.discard(version)
+                self._delivered.notify_all()
 
         self._tasks.start(deliver(), name=f"batch of {len(batch)}")
 

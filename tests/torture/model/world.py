@@ -77,6 +77,7 @@ class World:
         # Which of the things that go wrong go wrong in this history.
         self.faults = [name for name in FAULTS for _ in range(self.chance.choice([0, 0, 1, 1, 5]))]
         self.trouble = self.chance.choice([0.02, 0.1, 0.3])
+        self.takeovers = self.chance.choice([0.005, 0.02, 0.1, 0.3])
         self.tainted: dict[int, int] = {}
         self.stamped_at: dict[int, int] = {}
         self.time = 0
@@ -107,7 +108,7 @@ class World:
                 self.workers[host] = None
             # While another one is at work a claim is a takeover: safe at any moment, if the rules are.
             busy = any(one is not None and one.end is None for one in self.workers)
-            if not busy or self.chance.random() < 0.02:
+            if not busy or self.chance.random() < self.takeovers:
                 self.start(host, incremental=self.chance.random() < 0.3)
             return
         self.advance(worker)

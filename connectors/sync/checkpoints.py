@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 log = logger.get(__name__)
 EXPIRY: Final = timedelta(hours=1)
 """A source has changed too much since an older one for what is left of a walk to be worth much."""
-EVERY_S: Final = 10.0
 MOST_WITHOUT_DELETES: Final = 2
 """So many resumed syncs in a row, and the next one begins anew: only a whole walk tells what is gone."""
 
@@ -64,7 +63,7 @@ class Checkpoints:
     def is_due(self) -> bool:
         """Return whether the next checkpoint is worth saving."""
         is_busy = self._saving is not None and not self._saving.done()
-        return not is_busy and self._job.place.clock.monotonic() - self._last_at >= EVERY_S
+        return not is_busy and self._job.place.clock.monotonic() - self._last_at >= self._job.place.limits.checkpoint_every_s
 
     def begin(self, cursor: Cursor) -> None:
         """Save a cursor as soon as all that was handed on by now is done with."""

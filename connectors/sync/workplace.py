@@ -28,6 +28,8 @@ class SyncLimits:
     most_bulks: int = 8
     """Bulk requests at once, at most: the limiter finds how many are best."""
     lease_timeout_s: float = 60.0
+    checkpoint_every_s: float = 10.0
+    """A sync that is interrupted goes on where it was so long before, where its source can."""
 
 
 @dataclass(frozen=True)

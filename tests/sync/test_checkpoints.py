@@ -97,7 +97,7 @@ async def interrupted(place: Workplace, connector: Connector, at: int) -> None:
     Numbers.stop_at, Numbers.stopped = at, asyncio.Event()
     task = asyncio.create_task(Sync(place, connector).run())
     await Numbers.stopped.wait()
-    while (await state(place)).checkpoint is None:
+    while (await state(place)).checkpoint is None:  # noqa: ASYNC110 - nobody but the store tells
         await asyncio.sleep(0.01)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):

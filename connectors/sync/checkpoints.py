@@ -63,7 +63,10 @@ class Checkpoints:
     def is_due(self) -> bool:
         """Return whether the next checkpoint is worth saving."""
         is_busy = self._saving is not None and not self._saving.done()
-        return not is_busy and self._job.place.clock.monotonic() - self._last_at >= self._job.place.limits.checkpoint_every_s
+        return (
+            not is_busy
+            and self._job.place.clock.monotonic() - self._last_at >= self._job.place.limits.checkpoint_every_s
+        )
 
     def begin(self, cursor: Cursor) -> None:
         """Save a cursor as soon as all that was handed on by now is done with."""

@@ -40,9 +40,7 @@ class StateContract:
     async def test_a_record_is_read_as_it_was_written_whatever_sources_make_up(
         self, store: StateStore, own: str
     ) -> None:
-        checkpoint = Checkpoint(
-            cursor=HOSTILE, recipe="r", target="t", started_at=NOW, saved_at=NOW, counters={"created": 7}
-        )
+        checkpoint = Checkpoint(cursor=HOSTILE, recipe="r", target="t", started_at=NOW, saved_at=NOW)
         completed = Completed(run="j", at=NOW, recipe="r", target="t", token=HOSTILE, datasets={"": 3, "a.b..": 4})
         value = SyncState(connector=own, job_type=JobType.FULL, checkpoint=checkpoint, completed=completed)
         key = SyncState.key_of(own, JobType.FULL)

@@ -1,14 +1,18 @@
 """The walk: it can be repeated, ended at any moment, and never ends as if it were complete when it is not."""
 
 import asyncio
+import json
 from contextlib import aclosing
+from typing import Any
 
+from connectors.changes import Checkpoint
 from connectors.errors import ConnectorsError
+from connectors.source import Document, can_resume
 from connectors.testing.source.case import SourceCase
 from connectors.testing.source.held import Held, left_over
-from connectors.testing.source.promise import fail, promise
+from connectors.testing.source.promise import applies, fail, promise
 from connectors.testing.source.subject import Action, Broken, Settings, Subject, done
-from connectors.testing.source.walked import difference, documents_of, walk
+from connectors.testing.source.walked import Walked, difference, documents_of, walk
 
 
 class Walking(SourceCase):
@@ -23,6 +27,18 @@ class Walking(SourceCase):
         promise(not found, f"A second walk of one object yields something else: {found}. Keep nothing of a walk.")
         found = difference(first, await subject.documents(settings))
         promise(not found, f"The walk of another object yields something else: {found}.")
+
+    async def test_a_walk_goes_on_behind_each_of_its_checkpoints(self, subject: Subject, settings: Settings) -> None:
+        """A sync that was interrupted goes on there, and has everything then."""
+        applies(can_resume(self.source), "it has no get_docs_from(), and no rows to make one of")
+        async with subject.opened(settings) as source:
+            whole, checkpoints = await _walked_from(source, None)
+            found = difference(await documents_of(source), dict(whole))
+            promise(not found, f"get_docs_from(None) (second) yields something else than get_docs() (first): {found}.")
+            for place, cursor in checkpoints:
+                rest, _ = await _walked_from(source, json.loads(json.dumps(cursor)))
+                found = difference(dict(whole[place:]), dict(rest))
+                promise(not found, f"get_docs_from({cursor}) is not what comes behind that checkpoint: {found}.")
 
     async def test_closing_frees_everything(
         self, subject: Subject, settings: Settings, unreachable: tuple[Settings, type[ConnectorsError]]
@@ -96,6 +112,20 @@ class Walking(SourceCase):
         kinds = given.error if isinstance(given.error, tuple) else (given.error,)
         wanted = " or ".join(kind.__name__ for kind in kinds)
         promise(isinstance(caught, kinds), f"The walk of `broken` raised {caught!r}: raise {wanted}.")
+
+
+async def _walked_from(source: Any, cursor: object) -> tuple[list[tuple[str, Document]], list[tuple[int, object]]]:  # noqa: ANN401
+    """Return the documents behind a cursor, and the checkpoints with the number of documents before each."""
+    documents: list[tuple[str, Document]] = []
+    checkpoints: list[tuple[int, object]] = []
+    async with aclosing(source.get_docs_from(cursor, None)) as yielded:
+        async for one in yielded:
+            if isinstance(one, Checkpoint):
+                checkpoints.append((len(documents), one.cursor))
+            else:
+                walked = Walked.of(one)
+                documents.append((walked.id, walked.document))
+    return documents, checkpoints
 
 
 async def _walk_of(subject: Subject, settings: Settings, documents: int) -> None:

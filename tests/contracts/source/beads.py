@@ -80,6 +80,19 @@ class PebblesDataSource(BaseDataSource):
         return b"abc"
 
 
+class GravelDataSource(PebblesDataSource):
+    """Goes on behind checkpoints of its own."""
+
+    async def get_docs_from(
+        self, cursor: Cursor | None, filtering: Filter | None = None
+    ) -> AsyncIterator[Yielded | Checkpoint]:
+        async for row in self.rows():
+            if cursor is None or row["number"] > cursor["number"]:
+                yield self.pebble(row), self.download(row)
+                if row["number"] % 3 == 2:
+                    yield Checkpoint({"number": row["number"]})
+
+
 class Colors(AdvancedRulesValidator):
     def validate(self, advanced_rules: AdvancedRules) -> Result:
         if isinstance(advanced_rules, dict) and isinstance(advanced_rules.get("color"), str):

@@ -140,6 +140,7 @@ class Threaded(PebblesDataSource):
         C.test_no_secret_is_in_an_error,
         C.test_no_secret_is_shown_by_the_source,
         C.test_no_secret_is_logged_or_printed,
+        C.test_a_walk_goes_on_behind_each_of_its_checkpoints,  # it has documents of its own
     }
 )
 class Shy(BeadsDataSource):

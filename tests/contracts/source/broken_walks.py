@@ -14,7 +14,7 @@ from connectors.literal import Operator
 from connectors.predicate import ALWAYS, Comparison, Predicate, compiled
 from connectors.source import Document, Token, Yielded
 from connectors.testing.source_contract import SourceContract
-from tests.contracts.source.beads import BeadsDataSource, Colors, PebblesDataSource, Result, World
+from tests.contracts.source.beads import BeadsDataSource, Colors, GravelDataSource, PebblesDataSource, Result, World
 from tests.contracts.source.made_up import breaks
 
 C = SourceContract
@@ -29,6 +29,25 @@ class Counting(PebblesDataSource):
     def pebble(self, row: Row) -> Document:
         self.read_so_far += 1
         return {**super().pebble(row), "place": self.read_so_far}
+
+
+@breaks(C.test_a_walk_goes_on_behind_each_of_its_checkpoints)
+class SkippingOne(GravelDataSource):
+    async def get_docs_from(
+        self, cursor: Cursor | None, filtering: Filter | None = None
+    ) -> AsyncIterator[Yielded | Checkpoint]:
+        behind = None if cursor is None else {"number": cursor["number"] + 1}
+        async for one in super().get_docs_from(behind, filtering):
+            yield one
+
+
+@breaks(C.test_a_walk_goes_on_behind_each_of_its_checkpoints)
+class BeginningAnew(GravelDataSource):
+    async def get_docs_from(
+        self, cursor: Cursor | None, filtering: Filter | None = None
+    ) -> AsyncIterator[Yielded | Checkpoint]:
+        async for one in super().get_docs_from(None, filtering):
+            yield one
 
 
 @breaks(C.test_closing_frees_everything, C.test_a_walk_that_is_cancelled_ends_at_once)

@@ -74,7 +74,7 @@ class SyncReport:
 
     def counters(self) -> dict[str, int]:
         """Return the numbers, for a checkpoint and for the wire."""
-        return {one.name: getattr(self, one.name) for one in fields(self) if one.type == "int"}
+        return {one.name: getattr(self, one.name) for one in fields(self) if one.type is int}
 
     def wire(self) -> dict[str, object]:
         """Return all of it as JSON holds it."""

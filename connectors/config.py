@@ -117,11 +117,71 @@ class LogSettings:
 
 
 @dataclass(frozen=True)
+class SyncsSettings:
+    """How much syncs send and hold at once, and how patient they are. Each connector has settings of its own too."""
+
+    batch_bytes: Count = setting(
+        default=2 * 2**20, text="Bytes of a bulk request. An engine that refuses one as too large gets smaller ones."
+    )
+    batch_documents: Count = setting(default=1_000, text="Documents of a bulk request, at most.")
+    waiting_bytes: Count = setting(
+        default=16 * 2**20,
+        text="Bytes of full bulk requests that a sync holds until the engine has answered; then it reads no further.",
+    )
+    concurrency: Count = setting(
+        default=8,
+        text="Bulk requests at once, at most, of all syncs of a process. How many are best is found out as they run.",
+    )
+    heartbeat_timeout_s: Seconds = setting(
+        default=60.0,
+        text="Seconds without a sign of life after which another process may take over the index of a sync. It has to "
+        "be the same in all processes.",
+    )
+    engine_unavailable_timeout_s: Seconds = setting(
+        default=1_800.0, text="Seconds for which a sync waits for an engine that takes nothing; then it ends in error."
+    )
+    ledgers: Path = setting(
+        default=Path("data/ledgers"),
+        text="Folder for copies of what indices hold, which spare a sync to read that from the engine: 24 bytes a "
+        "document. It may be emptied at any time.",
+    )
+
+    def problems(self) -> Iterator[Problem]:
+        """Yield what is wrong with the settings together."""
+        if self.batch_bytes > self.waiting_bytes:
+            yield Problem("waiting_bytes", f"There has to be room for one bulk request: {self.batch_bytes} bytes.")
+
+
+@dataclass(frozen=True)
+class DownloadSettings:
+    """How the contents of documents are fetched from their sources."""
+
+    concurrent: Count = setting(default=10, text="Contents that one sync fetches at once.")
+    at_once_bytes: Count = setting(
+        default=64 * 2**20,
+        text="Bytes of contents that one sync holds, from before they are fetched until they are sent.",
+    )
+    largest_bytes: Count = setting(
+        default=10 * 2**20,
+        text="Bytes of one content: a larger one is not fetched, and its document indexed without it. A change has "
+        "all contents fetched again.",
+    )
+    timeout_s: Seconds = setting(default=600.0, text="Seconds for one attempt to fetch a content.")
+
+    def problems(self) -> Iterator[Problem]:
+        """Yield what is wrong with the settings together."""
+        if self.largest_bytes > self.at_once_bytes:
+            yield Problem("at_once_bytes", f"There has to be room for the largest content: {self.largest_bytes} bytes.")
+
+
+@dataclass(frozen=True)
 class Settings:
     """All settings of the service."""
 
     engine: EngineSettings = field(default_factory=EngineSettings)
     log: LogSettings = field(default_factory=LogSettings)
+    sync: SyncsSettings = field(default_factory=SyncsSettings)
+    downloads: DownloadSettings = field(default_factory=DownloadSettings)
     sources: Mapping[str, str] = setting(
         default={},
         text="Sources of yours, and others in the place of ours: the service type, and the class that reads it. What "
@@ -146,6 +206,9 @@ class Settings:
         for service_type, place in self.sources.items():
             if not _PLACE.fullmatch(place):
                 yield Problem(f"sources.{service_type}", "A class is named as package.module:Class.")
+        if self.sync.concurrency > self.engine.data_connections:
+            most = self.engine.data_connections
+            yield Problem("sync.concurrency", f"There are connections for {most}: raise engine.data_connections too.")
 
     @property
     def grants(self) -> Grants:

@@ -2,10 +2,12 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Self
 
 from connectors.aio.clock import Clock, SystemClock
 from connectors.aio.retry import Retry, RetryPolicy
 from connectors.aio.throttle import AdaptiveLimiter
+from connectors.config import Settings
 from connectors.engine import Engine
 from connectors.grants import Grants
 from connectors.registry import Registry
@@ -30,6 +32,27 @@ class SyncLimits:
     lease_timeout_s: float = 60.0
     checkpoint_every_s: float = 10.0
     """A sync that is interrupted goes on where it was so long before, where its source can."""
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        """Return what the settings of the service say."""
+        sync, downloads = settings.sync, settings.downloads
+        return cls(
+            writer=WriterLimits(
+                batch_bytes=sync.batch_bytes,
+                batch_documents=sync.batch_documents,
+                waiting_bytes=sync.waiting_bytes,
+                unavailable_timeout_s=sync.engine_unavailable_timeout_s,
+            ),
+            downloads=DownloadLimits(
+                concurrent=downloads.concurrent,
+                at_once_bytes=downloads.at_once_bytes,
+                largest_bytes=downloads.largest_bytes,
+                timeout_s=downloads.timeout_s,
+            ),
+            most_bulks=sync.concurrency,
+            lease_timeout_s=sync.heartbeat_timeout_s,
+        )
 
 
 @dataclass(frozen=True)

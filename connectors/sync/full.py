@@ -117,12 +117,23 @@ class FullSync:
         contents = Contents(job.policy, job.shape, place.engine.data, writer, job.letters, report)
         downloads = Downloads(place.limits.downloads, clock=place.clock, retry=Retry(clock=place.clock), mask=job.mask)
         walk = Walk(job.intake, ledger, writer, contents, job.letters, report)
+        await self._estimate()
         since = self._from.started_at if self._from is not None else report.started_at
         report.resumed_since = since if self._from is not None else None
         checkpoints = Checkpoints(job, writer, contents, since)
         async with contents.running(downloads), checkpoints.running(), closing_walk(self._documents()) as documents:
             await walk.read(documents, job.mask, checkpoints)
         return walk
+
+    async def _estimate(self) -> None:
+        """Tell how many documents this walk may yield, where it is made of datasets, which it asks for anyway."""
+        job, report = self._job, self._report
+        if report.job_type is JobType.ACCESS_CONTROL or has(job.source, "get_docs") or not has(job.source, "datasets"):
+            return
+        with of_source(job.mask):
+            rows = [one.rows for one in await job.source.datasets()]
+        known = [number for number in rows if number is not None]
+        report.expected = report.walked + sum(known) if len(known) == len(rows) else None
 
     def _documents(self) -> AsyncIterator[Yielded | Checkpoint]:
         source: Any = self._job.source

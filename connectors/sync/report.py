@@ -59,7 +59,7 @@ class SyncReport:
     waiting_for: str | None = None
     """What the engine says while it takes nothing."""
     expected: int | None = None
-    """How many documents the source thinks that it has."""
+    """How many documents will have been walked at the end of this walk, as far as the source can tell."""
     warnings: list[str] = field(default_factory=list)
 
     @property

@@ -1,0 +1,128 @@
+"""A sync in the foreground: which syncs follow, and what the connector is told of each end."""
+
+import asyncio
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from connectors.errors import ConfigurationError, IndexReplaced, SourceUnreachable
+from connectors.store.sync_state import JobType
+from connectors.sync.foreground import run_foreground
+from connectors.sync.report import SyncReport
+from connectors.sync.target import open_target
+from connectors.sync.workplace import Workplace
+from tests.sync.staged import Act, connector_of, staged, workplace
+
+
+async def status_of(place: Workplace) -> Any:
+    found = await place.connectors.get("c")
+    assert found is not None
+    return found.document.get("last_sync_status")
+
+
+class Stage:
+    """Lets acts of a source know the workplace that is opened after the source was made."""
+
+    place: Workplace
+
+    async def replace_index(self) -> None:
+        """Delete the content index, and make another one of that name."""
+        await self.place.engine.indices.delete("docs-000001")
+        await open_target(self.place.engine, "docs")
+
+    async def fail(self) -> None:
+        """Fail as a source that is gone."""
+        raise SourceUnreachable("It is gone.")
+
+    async def delete_connector(self) -> None:
+        """Replace the index, and delete the connector."""
+        await self.replace_index()
+        await self.place.connectors.update("c", lambda _: {"deleted": True})
+
+
+async def ran(folder: Path, *acts: str, job_type: JobType = JobType.FULL) -> list[SyncReport]:
+    """Return the reports of the syncs that were begun."""
+    stage, begun = Stage(), list[SyncReport]()
+    found: list[Act | None] = [getattr(stage, act) if act else None for act in acts]
+    async with workplace(folder, staged(*found)) as stage.place:
+        connector = await connector_of(stage.place)
+        reports = await run_foreground(stage.place, connector, job_type, begun=begun.append)
+        assert reports == [one for one in begun if one.finished_at is not None]
+        assert await status_of(stage.place) == "completed"
+        return begun
+
+
+async def test_a_sync_that_ends_well_is_the_only_one(tmp_path: Path) -> None:
+    [report] = await ran(tmp_path)
+    assert (report.created, report.phase) == (3, "done")
+
+
+async def test_an_index_that_was_replaced_is_synced_again_in_full(tmp_path: Path) -> None:
+    first, second = await ran(tmp_path, "replace_index")
+    assert (first.finished_at, second.walked, second.phase) == (None, 3, "done")
+
+
+async def test_an_index_that_is_replaced_again_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(IndexReplaced):
+        await ran(tmp_path, "replace_index", "replace_index")
+
+
+async def test_after_an_access_control_sync_another_one_of_its_kind_follows(tmp_path: Path) -> None:
+    stage, begun = Stage(), list[SyncReport]()
+
+    async def replace_index() -> None:
+        await stage.place.engine.indices.delete(".search-acl-filter-docs")
+        await open_target(stage.place.engine, ".search-acl-filter-docs", access_control=True)
+
+    async with workplace(tmp_path, staged(replace_index)) as stage.place:
+        connector = await connector_of(stage.place)
+        await run_foreground(stage.place, connector, JobType.ACCESS_CONTROL, begun=begun.append)
+    kind = JobType.ACCESS_CONTROL
+    assert [(one.job_type, one.walked, one.phase) for one in begun] == [(kind, 1, "checking"), (kind, 1, "done")]
+
+
+async def test_a_sync_that_was_resumed_is_followed_by_one_full_sync(tmp_path: Path) -> None:
+    begun = list[SyncReport]()
+
+    def begin(report: SyncReport) -> None:
+        begun.append(report)
+        report.resumed_since = datetime.now(UTC)  # as a sync that finds a checkpoint does, here each of them
+
+    async with workplace(tmp_path, staged()) as place:
+        assert await run_foreground(place, await connector_of(place), begun=begin) == begun
+    assert [one.created for one in begun] == [3, 0]
+
+
+async def test_an_error_of_the_sync_is_raised_and_told(tmp_path: Path) -> None:
+    stage = Stage()
+    async with workplace(tmp_path, staged(stage.fail)) as stage.place:
+        with pytest.raises(SourceUnreachable):
+            await run_foreground(stage.place, await connector_of(stage.place))
+        assert await status_of(stage.place) == "error"
+
+
+async def test_a_connector_that_was_deleted_meanwhile_is_not_synced_again(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="The connector 'c' was deleted meanwhile"):
+        await ran(tmp_path, "delete_connector")
+
+
+async def test_a_cancelled_sync_is_told_to_be_suspended_and_the_index_is_free_at_once(tmp_path: Path) -> None:
+    reached = asyncio.Event()
+
+    async def stop() -> None:
+        reached.set()
+        await asyncio.Event().wait()
+
+    async with workplace(tmp_path, staged(stop)) as place:
+        connector = await connector_of(place)
+        task = asyncio.create_task(run_foreground(place, connector))
+        await reached.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert await status_of(place) == "suspended"
+        [report] = await run_foreground(replace(place), connector, waiting=pytest.fail)
+        assert report.created == 3

@@ -1,0 +1,121 @@
+"""The outcome: what a connector's document says after each end that a sync can have."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from connectors.aio.clock import SystemClock
+from connectors.errors import ConnectorsError, JobCanceled, JobLost, SourceUnreachable, TargetInUse
+from connectors.store.sync_state import JobType
+from connectors.sync.outcome import LONGEST, Outcome
+from connectors.sync.report import SyncReport
+from tests.sync.staged import connector_of, staged, workplace
+
+NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+BEFORE = {"status": "configured", "error": "old", "last_sync_status": None, "description": "untouched"}
+
+
+class Noon(SystemClock):
+    """A clock that stands."""
+
+    def now(self) -> datetime:
+        """Return the same moment always."""
+        return NOW
+
+
+def report_of(job_type: JobType = JobType.FULL, **more: Any) -> SyncReport:
+    return SyncReport(job_type, "docs-000001", NOW, created=3, updated=2, unchanged=9, deleted=1, **more)
+
+
+async def told(folder: Path, how: str, *arguments: Any) -> dict[str, Any]:
+    """Return what is other in a connector after it was told of a sync."""
+    async with workplace(folder, staged()) as place:
+        before = await connector_of(place, **BEFORE)
+        await getattr(Outcome(place.connectors, "c", Noon()), how)(*arguments)
+        after = await place.connectors.get("c")
+        assert after is not None
+        return {name: value for name, value in after.document.items() if before.document.get(name, ...) != value}
+
+
+CONNECTED = (None, "connected")
+COUNTED = {"last_indexed_document_count": 5, "last_deleted_document_count": 1}
+AT = {"last_synced": "2026-01-02T03:04:05Z"}
+
+
+async def test_completed_the_connector_is_connected_and_counted(tmp_path: Path) -> None:
+    found = await told(tmp_path, "completed", report_of())
+    assert found == {
+        "status": "connected",
+        "error": None,
+        "last_sync_status": "completed",
+        "last_sync_error": None,
+        **AT,
+        **COUNTED,
+    }
+
+
+async def test_completed_with_a_warning_that_is_the_error_of_the_sync_and_none_of_the_connector(tmp_path: Path) -> None:
+    found = await told(tmp_path, "completed", report_of(warnings=["3 documents.", "4 deletions."]))
+    assert (found["last_sync_error"], found["error"], found["status"]) == (
+        "3 documents. 4 deletions.",
+        None,
+        "connected",
+    )
+
+
+async def test_failed_the_error_is_that_of_sync_and_connector(tmp_path: Path) -> None:
+    found = await told(tmp_path, "failed", report_of(), SourceUnreachable("No way.", hint="Look."))
+    text = "SourceUnreachable: No way. Look."
+    assert found == {
+        "status": "error",
+        "error": text,
+        "last_sync_status": "error",
+        "last_sync_error": text,
+        **AT,
+        **COUNTED,
+    }
+
+
+async def test_failed_by_a_fault_of_ours_its_words_are_not_stored(tmp_path: Path) -> None:
+    found = await told(tmp_path, "failed", report_of(), ValueError("swordfish"))
+    assert found["error"] == "ValueError: A fault of this program. Its log tells more."
+
+
+async def test_failed_with_many_words_they_are_cut_to_what_an_engine_indexes(tmp_path: Path) -> None:
+    found = await told(tmp_path, "failed", report_of(), SourceUnreachable("ü" * 50_000))
+    assert found["error"] == f"SourceUnreachable: {'ü' * 50_000}"[: LONGEST - 1] + "…"
+
+
+async def test_canceled_is_no_error_of_the_connector(tmp_path: Path) -> None:
+    found = await told(tmp_path, "failed", report_of(), JobCanceled("Enough."))
+    assert (found["status"], found["error"], found["last_sync_status"]) == ("connected", None, "canceled")
+
+
+async def test_suspended_nothing_is_said_of_what_is_not_known_yet(tmp_path: Path) -> None:
+    found = await told(tmp_path, "suspended", report_of())
+    assert found == {"last_sync_status": "suspended", "last_sync_error": None, **AT}
+
+
+async def test_access_control_has_a_status_of_its_own(tmp_path: Path) -> None:
+    found = await told(tmp_path, "completed", report_of(JobType.ACCESS_CONTROL))
+    assert found == {
+        "status": "connected",
+        "error": None,
+        "last_access_control_sync_status": "completed",
+        "last_access_control_sync_error": None,
+        **AT,
+        **COUNTED,
+    }
+
+
+@pytest.mark.parametrize("error", [JobLost("Gone."), TargetInUse("Busy.")])
+async def test_who_does_not_have_the_target_tells_nothing(tmp_path: Path, error: ConnectorsError) -> None:
+    assert await told(tmp_path, "failed", report_of(), error) == {}
+
+
+async def test_a_connector_that_is_gone_is_no_error(tmp_path: Path) -> None:
+    async with workplace(tmp_path, staged()) as place:
+        await Outcome(place.connectors, "nobody", Noon()).completed(report_of())
+        assert await place.connectors.get("nobody") is None

@@ -259,9 +259,9 @@ class Writer:
         """Send again what met a higher version, under one that is higher still."""
         self._report.conflicts += len(conflicts)
         writes = [(operation, body) for operation, body in conflicts if isinstance(operation, Write)]
-        for operation, _ in conflicts:
-            if isinstance(operation, Removal):
-                self._receipts.overtaken(operation)
+        removals = [operation for operation, _ in conflicts if isinstance(operation, Removal)]
+        if removals:
+            await self._look_after(removals)
         if not writes:
             return
         index = self.index
@@ -284,6 +284,16 @@ class Writer:
             for write, body in again:
                 batch.add(write, body)
             await self._deliver(batch)
+
+    async def _look_after(self, removals: Sequence[Removal]) -> None:
+        """Find out why documents could not be deleted: by a first attempt whose answer was lost they are gone already."""
+        found = await self._channel.data.get_many(self.index, [one.id for one in removals], source=False)
+        gone = [removal for removal, stored in zip(removals, found, strict=True) if stored is None]
+        if gone:
+            self._receipts.removed(gone)
+        for removal, stored in zip(removals, found, strict=True):
+            if stored is not None:
+                self._receipts.overtaken(removal)
 
     def _waits(self, error: Exception, attempt: int, pause_s: float) -> None:
         self._report.waiting_for = str(error)

@@ -7,8 +7,8 @@ error: what is built on a scan may delete.
 """
 
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-from contextlib import aclosing, asynccontextmanager
-from dataclasses import dataclass, field
+from contextlib import aclosing, asynccontextmanager, nullcontext
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import msgspec
@@ -139,8 +139,10 @@ async def _point_in_time(lane: Lane, what: str, part: _Part) -> AsyncIterator[st
     try:
         yield opened.id
     finally:
+        # Nobody waits for this to succeed, so it has no turn: failing, it would hold back all bulks of the process.
+        freeing = replace(lane, turn=nullcontext)
         try:
-            await lane.call(
+            await freeing.call(
                 f"end the {what}", lambda client: client.close_point_in_time(id=opened.id), object, repeat=False
             )
         except EngineError as error:

@@ -108,6 +108,12 @@ async def test_a_point_in_time_that_can_not_be_freed_is_left_to_expire(opened: O
         assert await walk(engine) == ["a"]
 
 
+async def test_a_point_in_time_that_can_not_be_freed_holds_no_bulk_back(opened: Opened) -> None:
+    async with opened(PIT, page("a", total=1), reset()) as (engine, _):
+        assert [len(found) async for found in engine.control.scan(Walk("docs", page_size=2))] == [1]
+        assert not engine.pressure.high
+
+
 async def test_opensearch_is_walked_shard_by_shard(opened: Opened) -> None:
     shards = {"docs": {"settings": {"index": {"number_of_shards": "2"}}}}
     script = (

@@ -185,6 +185,8 @@ class HttpNode(BaseAsyncNode):
                 )
             case aiohttp.ClientPayloadError():
                 return EngineUnreachable(f"The answer of {where} broke off.")
+            case aiohttp.ServerDisconnectedError() if not isinstance(error.message, str):  # it is the answer's head
+                return EngineUnreachable(f"The answer of {where} broke off.")
         return EngineUnreachable(f"The connection to {where} broke: {str(error) or type(error).__name__}.")
 
 

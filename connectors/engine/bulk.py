@@ -16,9 +16,14 @@ def index_line(doc_id: str, *, version: int | None = None, expected: Revision | 
     With `version` (external, equal or higher) it is written only over a version that is not higher; with `expected`
     only over that revision. The two can't be combined.
     """
-    if version is not None and expected is None:  # as nearly all are: in one go, which takes half as long
-        return b'{"index":{"_id":%b,"version":%d,"version_type":"external_gte"}}\n' % (_encode(doc_id), version)
+    if version is not None and expected is None:
+        return index_template(version) % _encode(doc_id)
     return b'{"index":{"_id":' + _encode(doc_id) + _condition(version, expected) + b"}}\n"
+
+
+def index_template(version: int) -> bytes:
+    """Return `index_line` for any id under that version, to be filled in (`%`) with the id as JSON."""
+    return b'{"index":{"_id":%%b,"version":%d,"version_type":"external_gte"}}\n' % version
 
 
 def create_line(doc_id: str) -> bytes:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Final
 
 import aiohttp
+from aiohttp.abc import AbstractStreamWriter
 from elastic_transport import ApiResponseMeta, BaseAsyncNode, HttpHeaders, NodeConfig
 from elastic_transport._node import NodeApiResponse  # what a node returns has no public name
 from elastic_transport.client_utils import DEFAULT, DefaultType
@@ -23,6 +24,8 @@ from connectors.secret import Secret
 log = logger.get(__name__)
 PRODUCT_HEADER: Final = "x-elastic-product"
 PRODUCT: Final = "Elasticsearch"
+PIECE: Final = 2**18
+"""Bytes of a body that are handed on at once."""
 USER_AGENT: Final = f"connectors/{connectors.__version__}"
 
 
@@ -44,6 +47,31 @@ class Reply:
     status: int
     headers: HttpHeaders
     content: bytes
+
+
+class Pieces(aiohttp.Payload):
+    """A large body, handed on a piece at a time: asyncio keeps a copy of what a socket does not take at once."""
+
+    _value: bytes
+
+    def __init__(self, body: bytes) -> None:
+        super().__init__(body)
+        self._size = len(body)
+
+    def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
+        """Return it as text."""
+        return self._value.decode(encoding, errors)
+
+    async def write(self, writer: AbstractStreamWriter) -> None:
+        """Write it, waiting after each piece until most of that was taken."""
+        whole = memoryview(self._value)
+        for start in range(0, len(whole), PIECE):
+            await writer.write(whole[start : start + PIECE])
+
+    async def write_with_length(self, writer: AbstractStreamWriter, content_length: int | None) -> None:
+        """Write it, of which the length is known anyway."""
+        del content_length
+        await self.write(writer)
 
 
 class HttpNode(BaseAsyncNode):
@@ -107,7 +135,7 @@ class HttpNode(BaseAsyncNode):
             async with self._open_session().request(
                 request.method,
                 URL(self.base_url + request.target, encoded=True),  # otherwise an id such as `..` would be normalised
-                data=request.body,
+                data=_payload(request.body),
                 headers=self._merged(request.headers),
                 timeout=aiohttp.ClientTimeout(total=request.timeout_s, sock_connect=self.connect_timeout_s),
                 proxy=self.proxy,
@@ -188,6 +216,10 @@ class HttpNode(BaseAsyncNode):
             case aiohttp.ServerDisconnectedError() if not isinstance(error.message, str):  # it is the answer's head
                 return EngineUnreachable(f"The answer of {where} broke off.")
         return EngineUnreachable(f"The connection to {where} broke: {str(error) or type(error).__name__}.")
+
+
+def _payload(body: bytes | None) -> bytes | Pieces | None:
+    return Pieces(body) if body is not None and len(body) > PIECE else body
 
 
 def _reason(error: OSError) -> str:

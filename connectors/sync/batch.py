@@ -127,5 +127,5 @@ class Batch:
 
 
 def _template(version: int, connector: str) -> bytes:
-    """Return the lines of a write without names, to be filled in: id as JSON, fingerprint, content, rest of the body."""
+    """Return the lines of a write without names, to be filled in: id, fingerprint, content, rest of the body."""
     return index_template(version) + mark_template(version, connector) + b"\n"

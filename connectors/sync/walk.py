@@ -1,5 +1,6 @@
 """The walk: reads a source to its end, and hands on what differs from the index."""
 
+import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
 from typing import Any, Final
@@ -17,7 +18,8 @@ from connectors.sync.checkpoints import Checkpoints
 from connectors.sync.contents import Contents, Wanted
 from connectors.sync.foreign import Mask, source_error
 from connectors.sync.intake import Intake
-from connectors.sync.ledger import Ledger, keys_of
+from connectors.sync.ledger import Keys, Ledger, Visit, keys_of
+from connectors.sync.ledger_run import Fingerprints, Places
 from connectors.sync.letters import Letters
 from connectors.sync.prepared import Prepared, fingerprint, key_of, version_digest
 from connectors.sync.report import SyncReport
@@ -25,21 +27,33 @@ from connectors.sync.writer import Writer
 
 CHUNK: Final = 500
 CHUNK_BYTES: Final = 2**20
+UNSIGNED: Final = 2**64 - 1
 NO_ID: Final = "(no id)"
+_SIGNS: Final = (Failed, Checkpoint)
 
 
-class _Entry:
-    """A document of a chunk: what it is now, and how to get its content where it has one."""
+class _Chunk:
+    """Documents that are compared with the ledger at once: what each is now, and the contents of those that have one.
 
-    __slots__ = ("document", "download", "fingerprint", "prepared")
+    Fingerprints are kept without a sign here, as hashes come; 0 is one that is not known.
+    """
 
-    def __init__(
-        self, prepared: Prepared, fingerprint: int, download: Download | None, document: dict[str, Any] | None
-    ) -> None:
-        self.prepared = prepared
-        self.fingerprint = fingerprint
-        self.download = download
-        self.document = document
+    __slots__ = ("contents", "fingerprints", "prepared", "size")
+
+    def __init__(self) -> None:
+        self.prepared: list[Prepared] = []
+        self.fingerprints: list[int] = []
+        self.contents: dict[int, tuple[Download, dict[str, Any]]] = {}
+        self.size = 0
+
+    def __len__(self) -> int:
+        return len(self.prepared)
+
+    def keys(self) -> Keys:
+        return keys_of(b"".join([one.key for one in self.prepared]))
+
+    def signed(self) -> Fingerprints:
+        return np.array(self.fingerprints, np.uint64).view(np.int64)
 
 
 class Walk:
@@ -66,8 +80,7 @@ class Walk:
         self._contents = contents
         self._letters = letters
         self._report = report
-        self._chunk: list[_Entry] = []
-        self._chunk_bytes = 0
+        self._chunk = _Chunk()
         self.datasets: Counter[str] = Counter()
 
     async def read(
@@ -78,16 +91,17 @@ class Walk:
         try:
             async for yielded in documents:
                 is_reading = False
-                if type(yielded) is tuple:
-                    await self.take(*yielded)
-                elif isinstance(yielded, Failed):
-                    await self._failed(yielded)
-                elif isinstance(yielded, Checkpoint):
-                    if checkpoints is not None and checkpoints.is_due():
-                        await self.flush()
-                        checkpoints.begin(yielded.cursor)
+                if isinstance(yielded, _SIGNS):
+                    await self._note(yielded, checkpoints)
                 else:
-                    await self.take(yielded, None)  # type: ignore[arg-type]
+                    document, given = yielded if isinstance(yielded, tuple) else (yielded, None)
+                    try:
+                        is_full = self._take(document, given)
+                    except DocumentSkipped as error:
+                        await self._skipped(document, error)
+                    else:
+                        if is_full:
+                            await self.flush()
                 is_reading = True
         except Exception as error:
             if is_reading and not isinstance(error, ConnectorsError):
@@ -95,77 +109,99 @@ class Walk:
             raise
         await self.flush()
 
-    async def take(self, document: dict[str, Any], given: Download | Fetch | None) -> None:
-        """Take one document."""
-        report, intake = self._report, self._intake
-        report.walked += 1
+    def _take(self, document: dict[str, Any], given: Download | Fetch | None) -> bool:
+        """Take one document into the chunk, and return whether that is full. Raises `DocumentSkipped`.
+
+        It is called once a document, and so written with care: everything in it that waits for something is elsewhere.
+        """
+        intake, chunk = self._intake, self._chunk
+        self._report.walked += 1
         if intake.keeps is not None and not intake.keeps(document):
-            report.dropped += 1
-            return
-        try:
-            prepared = intake.prepare(document)
-        except DocumentSkipped as error:
-            await self._skipped(document, error)
-            return
+            self._report.dropped += 1
+            return False
+        prepared = intake.prepare(document)
         if (dataset := document.get("dataset")) is not None and type(dataset) is str:
             self.datasets[dataset] += 1
-        if given is None:
-            entry = _Entry(prepared, fingerprint(prepared.metadata, 0), None, None)
-        else:
-            download = download_of(given)
-            version = download.content_version if download is not None else None
+        found = prepared.metadata or 1  # as `fingerprint` has it, but for the sign
+        if given is not None and (download := download_of(given)) is not None:
+            version = download.content_version
             content = version_digest(version, intake.shape) if version is not None else 0
-            entry = _Entry(prepared, fingerprint(prepared.metadata, content) if content else 0, download, document)
-        self._chunk.append(entry)
-        self._chunk_bytes += len(prepared.body)
-        if len(self._chunk) >= CHUNK or self._chunk_bytes >= CHUNK_BYTES:
-            await self.flush()
+            found = fingerprint(prepared.metadata, content) & UNSIGNED if content else 0
+            chunk.contents[len(chunk.prepared)] = download, document
+        chunk.prepared.append(prepared)
+        chunk.fingerprints.append(found)
+        chunk.size += len(prepared.body)
+        return len(chunk.prepared) >= CHUNK or chunk.size >= CHUNK_BYTES
 
     async def flush(self) -> None:
         """Compare what was taken, and hand on what differs."""
-        if not self._chunk:
+        if not len(self._chunk):
             return
-        chunk, self._chunk, self._chunk_bytes = self._chunk, [], 0
+        chunk, self._chunk = self._chunk, _Chunk()
         self._letters.went_well(LetterKind.CONVERT)
-        visit = self._ledger.visit(keys_of(b"".join([one.prepared.key for one in chunk])))
-        fingerprints = np.array([one.fingerprint for one in chunk], np.int64)
+        visit = self._ledger.visit(chunk.keys())
+        fingerprints = chunk.signed()
         unchanged = (fingerprints == visit.fingerprints) & (fingerprints != 0) & visit.held & ~visit.repeated
-        self._report.unchanged += int(unchanged.sum())
+        count = int(np.count_nonzero(unchanged))
+        self._report.unchanged += count
         if self._letters.any_known:
             for place in np.flatnonzero(unchanged).tolist():
-                one = chunk[place].prepared
+                one = chunk.prepared[place]
                 self._letters.well(one.id, one.key, content=False)
-        again: dict[str, _Entry] = {}
-        for place in np.flatnonzero(~unchanged).tolist():
-            entry = chunk[place]
-            if visit.repeated[place]:
-                self._report.repeated += 1
-                self._report.superseded += entry.prepared.id in again
-                again[entry.prepared.id] = entry
-            else:
-                await self._send(entry, int(visit.fingerprints[place]), held=bool(visit.held[place]))
-        if again:
-            await self._repeat(list(again.values()))
+        if count < len(chunk):
+            await self._differing(chunk, np.flatnonzero(~unchanged & ~visit.repeated), fingerprints, visit)
+        again = np.flatnonzero(visit.repeated)
+        if len(again):
+            await self._repeat(chunk, again.tolist(), fingerprints)
+        await asyncio.sleep(0)  # a source that never waits for anything would otherwise stop all else in the process
 
-    async def _repeat(self, entries: list[_Entry]) -> None:
-        """Send documents whose ids came before, after what came before is done with."""
-        for entry in entries:
-            await self._contents.passed(entry.prepared.id)
+    async def _differing(self, chunk: _Chunk, places: Places, fingerprints: Fingerprints, known: Visit) -> None:
+        """Send documents that came for the first time; `known` is what the ledger has of the whole chunk."""
+        held = known.held[places].tolist()
+        if not chunk.contents:
+            bodies = [chunk.prepared[place] for place in places.tolist()]
+            found = fingerprints[places].tolist()
+            await self._writer.put_many(
+                [
+                    (Write(one.id, one.key, own, 0, was_held), one.body)
+                    for one, own, was_held in zip(bodies, found, held, strict=True)
+                ]
+            )
+            return
+        for place, was_held in zip(places.tolist(), held, strict=True):
+            await self._send(chunk, place, fingerprints, int(known.fingerprints[place]), held=was_held)
+
+    async def _repeat(self, chunk: _Chunk, places: list[int], fingerprints: Fingerprints) -> None:
+        """Send documents whose ids came before, after what came before is done with; of equal ids the last."""
+        self._report.repeated += len(places)
+        last = {chunk.prepared[place].id: place for place in places}
+        self._report.superseded += len(places) - len(last)
+        for doc_id in last:
+            await self._contents.passed(doc_id)
         await self._writer.drain()
-        visit = self._ledger.peek(keys_of(b"".join([one.prepared.key for one in entries])))
-        for place, entry in enumerate(entries):
-            known = int(visit.fingerprints[place])
-            if entry.fingerprint and entry.fingerprint == known:
+        again = list(last.values())
+        visit = self._ledger.peek(chunk.keys()[again])
+        for number, place in enumerate(again):
+            known = int(visit.fingerprints[number])
+            if known and known == fingerprints[place]:
                 self._report.unchanged += 1
             else:
-                await self._send(entry, known, held=bool(visit.held[place]))
+                await self._send(chunk, place, fingerprints, known, held=bool(visit.held[number]))
 
-    async def _send(self, entry: _Entry, known: int, *, held: bool) -> None:
-        if entry.download is None or entry.document is None:
-            write = Write.of(entry.prepared, entry.fingerprint, held=held)
-            await self._writer.put(write, entry.prepared.body)
+    async def _send(self, chunk: _Chunk, place: int, fingerprints: Fingerprints, known: int, *, held: bool) -> None:
+        prepared, content = chunk.prepared[place], chunk.contents.get(place)
+        if content is None:
+            await self._writer.put(Write.of(prepared, int(fingerprints[place]), held=held), prepared.body)
         else:
-            await self._contents.put(Wanted(entry.prepared, entry.download, entry.document, known, held=held))
+            await self._contents.put(Wanted(prepared, *content, known, held=held))
+
+    async def _note(self, sign: Failed | Checkpoint, checkpoints: Checkpoints | None) -> None:
+        """Do what something that is no document asks for."""
+        if isinstance(sign, Failed):
+            await self._failed(sign)
+        elif checkpoints is not None and checkpoints.is_due():
+            await self.flush()
+            checkpoints.begin(sign.cursor)
 
     async def _failed(self, failed: Failed) -> None:
         self._report.walked += 1

@@ -102,7 +102,7 @@ class FullSync:
                 if proof is not None or report.passes == PASSES:
                     break
                 log.info("Others wrote to the index meanwhile, so the source is read again.", index=job.target.index)
-                self._from = None  # what comes now is a whole walk
+                self._from = report.resumed_since = None  # what comes now is a whole walk
                 del ledger, walk
                 books.ledger = Ledger()  # so that the old one is gone before the new one comes
                 base = await stamp_of(job.place.engine, job.target.index, job.target.uuid)
@@ -119,7 +119,8 @@ class FullSync:
         walk = Walk(job.intake, ledger, writer, contents, job.letters, report)
         await self._estimate()
         since = self._from.started_at if self._from is not None else report.started_at
-        report.resumed_since = since if self._from is not None else None
+        if self._from is not None:
+            report.resumed_since = since
         checkpoints = Checkpoints(job, writer, contents, since)
         async with contents.running(downloads), checkpoints.running(), closing_walk(self._documents()) as documents:
             await walk.read(documents, job.mask, checkpoints)

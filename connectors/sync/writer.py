@@ -287,7 +287,7 @@ class Writer:
             await self._deliver(batch)
 
     async def _look_after(self, removals: Sequence[Removal]) -> None:
-        """Find out why documents could not be deleted: by a first attempt whose answer was lost they are gone already."""
+        """Find out why documents could not be deleted: by an attempt whose answer was lost they are gone already."""
         found = await self._channel.data.get_many(self.index, [one.id for one in removals], source=False)
         gone = [removal for removal, stored in zip(removals, found, strict=True) if stored is None]
         if gone:

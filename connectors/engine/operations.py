@@ -137,17 +137,24 @@ class Operations:
         """Yield every document of a walk once, as of one moment, in pages. See `connectors.engine.scan`."""
         return scan(self._lane, self._flavor, walk)
 
-    async def bulk(self, index: str, body: bytes, *, operations: int, pipeline: str | None = None) -> BulkAnswer:
+    async def bulk(
+        self, index: str, body: bytes, *, operations: int, pipeline: str | None = None, require_alias: bool = False
+    ) -> BulkAnswer:
         """Send ready-made lines (`connectors.engine.bulk`) as they are, once, and return what became of each.
 
-        It is never repeated here: whoever numbers its batches decides what to do with one whose answer was lost.
+        It is never repeated here: whoever numbers its batches decides what to do with one whose answer was lost. With
+        `require_alias` each operation fails unless `index` is an alias; without, a missing index may be created by it.
         Raises `EngineFailed` when the engine does not answer for exactly as many operations as were sent.
         """
         what = f"send {operations} operations to {index}"
         answer = await self._lane.call(
             what,
             lambda client: client.bulk(
-                index=index, operations=cast("Any", body), pipeline=pipeline, filter_path=ANSWER_PATH
+                index=index,
+                operations=cast("Any", body),
+                pipeline=pipeline,
+                require_alias=require_alias or None,
+                filter_path=ANSWER_PATH,
             ),
             BulkAnswer,
             repeat=False,

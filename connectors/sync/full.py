@@ -210,6 +210,7 @@ class FullSync:
                 f"{report.letters:,} documents could not be indexed: "
                 f"`connectors dead-letters list {job.connector.id}` tells why."
             )
+        await job.lease.confirm()
         may_skip = proof is not None and not job.letters.passing and not report.held
         completed = Completed(
             run=job.lease.claim.run,

@@ -9,6 +9,7 @@ FIELD: Final = "index_name"
 MOST_BYTES: Final = 255
 _FORBIDDEN: Final = '\\/*?"<>| ,#:'
 _FIRST: Final = "000001"
+_WRITES: Final = "-writes"
 _ACCESS_CONTROL: Final = ".search-acl-filter-"
 
 
@@ -27,6 +28,12 @@ def first_index(alias: str) -> str:
     name = f"{alias}-{_FIRST}"
     check_name(name)
     return name
+
+
+def write_alias(index: str) -> str | None:
+    """Return the alias by which a sync writes to an index that we made, None where it would be too long."""
+    name = f"{index}{_WRITES}"
+    return name if _problem(name) is None else None
 
 
 def access_control_name(content_index: str) -> str:

@@ -25,7 +25,7 @@ from connectors.sync.pipeline import Pipeline, pipeline_of
 from connectors.sync.prepared import Preparer
 from connectors.sync.report import SyncReport
 from connectors.sync.shape import Recipe, Shape
-from connectors.sync.target import Target, open_target
+from connectors.sync.target import Target, TargetWatch, open_target
 from connectors.sync.workplace import Workplace
 from connectors.sync.writer import Channel
 
@@ -103,7 +103,8 @@ async def begun(
         target = await open_target(place.engine, index_name, language=connector.language, access_control=not is_content)
         report.index = target.index
         await _check_alone(place, connector, target, settings)
-        claim = Claim(target, connector.id, run, place.instance, place.limits.lease_timeout_s)
+        watch = TargetWatch(place.engine, target, place.clock)
+        claim = Claim(target, connector.id, run, place.instance, place.limits.lease_timeout_s, watch)
         lease = await stack.enter_async_context(leased(place.state, claim, place.clock, waiting=waiting))
         policy = _policy(pipeline)
         yield Job(

@@ -10,13 +10,13 @@ import msgspec
 from connectors import logger
 from connectors.aio.clock import Clock
 from connectors.aio.tasks import Tasks
-from connectors.errors import Conflict, ConnectorsError, EngineError, JobLost, TargetInUse
+from connectors.errors import Conflict, ConnectorsError, EngineError, IndexReplaced, JobLost, TargetInUse
 from connectors.store.record import Versioned
 from connectors.store.state import StateStore
 from connectors.store.targets import TargetRecord
 from connectors.sync.instance import Instance
 from connectors.sync.mark import MOST_BATCHES, epoch_of, version
-from connectors.sync.target import Target
+from connectors.sync.target import Target, TargetWatch
 
 log = logger.get(__name__)
 RENEWALS = 6
@@ -29,13 +29,17 @@ MOST_AHEAD_S = 86_400.0
 
 @dataclass(frozen=True)
 class Claim:
-    """Who claims a target, and what for. A lease whose counter stands still for `timeout_s` may be taken over."""
+    """Who claims a target, and what for. A lease whose counter stands still for `timeout_s` may be taken over.
+
+    With a `watch` the target is confirmed together with the lease.
+    """
 
     target: Target
     connector: str
     run: str
     instance: Instance
     timeout_s: float = 60.0
+    watch: TargetWatch | None = None
 
 
 @dataclass(eq=False)
@@ -71,9 +75,20 @@ class Lease:
         return version(self.epoch, self._batch)
 
     async def ensure(self) -> None:
-        """Make sure that the target is ours, by asking if it was not confirmed for a while. Raises `JobLost`."""
+        """Make sure that the target is ours, by asking if it was not confirmed for a while.
+
+        Raises `JobLost`, and `IndexReplaced` when the target is not what it was.
+        """
         if self._clock.monotonic() - self._confirmed_at > FENCED_AFTER * self.claim.timeout_s:
             await self.renew()
+        if self.claim.watch is not None:
+            await self.claim.watch.ensure()
+
+    async def confirm(self) -> None:
+        """Do the same and ask in any case: before what can't be taken back, and before saying that all is done."""
+        await self.renew()
+        if self.claim.watch is not None:
+            await self.claim.watch.confirm()
 
     async def renew(self) -> None:
         """Confirm that the target is ours. Raises `JobLost`, and an `EngineError` when that can't be found out."""
@@ -94,11 +109,13 @@ class Lease:
         return epoch_of(other) < _milliseconds(self._clock) + MOST_AHEAD_S * 1000
 
     async def keep(self) -> None:
-        """Renew until cancelled. Raises `JobLost` when the target is another's; what else fails is tried again."""
+        """Confirm until cancelled. Raises `JobLost` and `IndexReplaced`; what else fails is tried again."""
         while True:
             await self._clock.sleep(self.claim.timeout_s / RENEWALS)
             try:
-                await self.renew()
+                await self.confirm()
+            except IndexReplaced:
+                raise
             except EngineError as error:
                 log.warning("The lease could not be renewed.", index=self.claim.target.index, why=str(error))
 
@@ -130,7 +147,7 @@ async def leased(
     """Claim a target, renew the lease during the block, and give it back at the end.
 
     A lease of somebody else is watched for its timeout first; `waiting` is told whose it is. Raises `TargetInUse` when
-    that one is alive, and in the block `JobLost` when it is taken over.
+    that one is alive, and in the block `JobLost` when it is taken over, and `IndexReplaced` when its watch says so.
     """
     lease = await _claimed(state, claim, clock, waiting)
     try:

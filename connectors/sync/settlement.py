@@ -12,7 +12,7 @@ from connectors import logger
 from connectors.engine import Engine
 from connectors.engine.records import Hit, Revision
 from connectors.engine.stamp import Stamp
-from connectors.errors import IndexReplaced
+from connectors.errors import EngineDenied, IndexReplaced
 from connectors.store.sync_settings import DeleteGuard
 from connectors.sync.batch import Removal
 from connectors.sync.guard import Walked, reason_to_hold
@@ -77,6 +77,7 @@ class Settlement:
                 await self._delete(walked)
             elif now is None:
                 return Proof(None)
+        await self._writer.drain()
         return None
 
     async def _agrees(self, connector: str) -> bool:
@@ -116,18 +117,25 @@ class Settlement:
 
     async def _remove_all(self, connector: str) -> None:
         async for page, unseen in self._unseen(connector):
+            await self._writer.confirm()
             for place in np.flatnonzero(unseen).tolist():
                 await self._remove(page.hits[place], page.keys[place].tobytes())
 
     async def _to_hold(self, connector: str, approved: Ledger | None) -> AsyncIterator[list[str]]:
         """Yield the ids to hold; what a person approved is deleted on the way."""
         async for page, unseen in self._unseen(connector):
+            await self._writer.confirm()
             may_go = approved.peek(page.keys).repeated if approved is not None else np.zeros(len(unseen), np.bool_)
             for place in np.flatnonzero(unseen & may_go).tolist():
                 await self._remove(page.hits[place], page.keys[place].tobytes())
             yield [page.hits[place].id for place in np.flatnonzero(unseen & ~may_go).tolist()]
 
     async def _unseen(self, connector: str) -> AsyncIterator[tuple[Page, Bools]]:
+        """Yield what is scanned, with what of it was not walked.
+
+        Whoever deletes confirms the target after each page: then it was ours later than the page was read, and what a
+        later owner writes has another revision.
+        """
         async with aclosing(ours(self._engine.data, self._writer.index, connector)) as pages:
             async for page in pages:
                 yield page, self._ledger.are_unseen(page.keys)
@@ -161,7 +169,11 @@ class Found:
 
 async def stamp_of(engine: Engine, index: str, uuid: str) -> Stamp | None:
     """Return where an index stands, None when that can't be told. Raises `IndexReplaced` when it is another one."""
-    found = await engine.indices.stamp(index)
+    try:
+        found = await engine.indices.stamp(index)
+    except EngineDenied as error:
+        log.info("We may not ask where the index stands, so it is compared instead.", index=index, why=str(error))
+        return None
     if found is not None and found.uuid != uuid:
         raise IndexReplaced(f"The index {index} was deleted and created anew while it was written to.", index=index)
     return found

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from connectors import logger
+from connectors.aio.clock import Clock
 from connectors.aio.retry import Retry
 from connectors.engine import Engine
 from connectors.engine.indices import AliasChange, Description
@@ -22,20 +23,28 @@ from connectors.sync.content_index import (
     missing_fields,
     was_made_for,
 )
-from connectors.sync.index_name import FIELD, check_name, first_index
+from connectors.sync.index_name import FIELD, check_name, first_index, write_alias
 
 log = logger.get(__name__)
+UNWATCHED_S: Final = 1.0
+"""How long a concrete index is believed to be there; who deletes it just then finds it made anew by a write of ours."""
 _RETRY: Final = Retry()
 _NAME_REFUSED: Final = frozenset({"invalid_index_name_exception", "invalid_alias_name_exception"})
 
 
 @dataclass(frozen=True)
 class Target:
-    """A concrete index, and the name that a connector has for it: an alias, or that of the index."""
+    """A concrete index, and the name that a connector has for it: an alias, or that of the index.
+
+    An engine makes an index anew when something is written to it after it was deleted, and has no other means against
+    that but to write to an alias, which is gone with its index. So an index that we make has one of its own for that,
+    which stands for nothing else: `alias`, None for an index that has none.
+    """
 
     name: str
     index: str
     uuid: str
+    alias: str | None = None
 
 
 async def open_target(
@@ -61,7 +70,28 @@ async def open_target(
     chosen = _written(name, found)
     _check_writable(chosen)
     await _complete(engine, chosen, access_control=access_control)
-    return Target(name, chosen.identity.name, chosen.identity.uuid)
+    return Target(name, chosen.identity.name, chosen.identity.uuid, _alias_of(chosen, name))
+
+
+class TargetWatch:
+    """Looks whether the name of a target still means the same index."""
+
+    def __init__(self, engine: Engine, target: Target, clock: Clock) -> None:
+        self._engine = engine
+        self._target = target
+        self._clock = clock
+        self._confirmed_at = clock.monotonic()
+
+    async def confirm(self) -> None:
+        """Look now. Raises `IndexReplaced`, and another `EngineError` when that can't be found out."""
+        asked_at = self._clock.monotonic()
+        await check(self._engine, self._target)
+        self._confirmed_at = asked_at
+
+    async def ensure(self) -> None:
+        """Do the same before a write, if the write itself would not notice, and unless it was done a moment ago."""
+        if self._target.alias is None and self._clock.monotonic() - self._confirmed_at > UNWATCHED_S:
+            await self.confirm()
 
 
 async def check(engine: Engine, target: Target) -> None:
@@ -90,6 +120,11 @@ async def check(engine: Engine, target: Target) -> None:
                 f"{', '.join(writes) or 'no index'} now.",
                 index=target.index,
             )
+
+
+def _alias_of(index: Description, name: str) -> str | None:
+    alias = write_alias(index.identity.name)
+    return alias if alias in index.aliases and was_made_for(index.mappings, name) else None
 
 
 # --- what a name stands for --------------------------------------------------------------------------------------
@@ -139,7 +174,8 @@ def _check_writable(index: Description) -> None:
 
 async def _created(engine: Engine, name: str, index: str, new: NewIndex, retry: Retry) -> list[Description]:
     """Create an index, and return what its name stands for then; somebody may have been quicker, and may be us."""
-    aliases = [] if index == name else [name]
+    names = [None if index == name else name, write_alias(index)]
+    aliases = [one for one in names if one is not None]
     try:
         await engine.indices.create(index, mappings=new.mappings, settings=new.settings, aliases=aliases)
     except Conflict:

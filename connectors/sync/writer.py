@@ -33,6 +33,7 @@ MOST_CONFLICTS: Final = 5
 TOO_LARGE: Final = 413
 LONGEST_PAUSE_S: Final = 10.0
 BLOCKED: Final = "cluster_block_exception"
+MISSING: Final = "index_not_found_exception"
 MANY_ATTEMPTS: Final = 1_000_000
 """The time ends it, not the number of attempts."""
 
@@ -133,6 +134,10 @@ class Writer:
         """The concrete index that is written to."""
         return self._lease.claim.target.index
 
+    async def confirm(self) -> None:
+        """Make sure now that the target is ours and what it was. Raises `JobLost` and `IndexReplaced`."""
+        await self._lease.confirm()
+
     async def put(self, write: Write, body: bytes) -> None:
         """Write a document, waiting for room. The id is not to be on its way already."""
         await self._add([(write, body)])
@@ -212,9 +217,16 @@ class Writer:
             self._report.requests += 1
             self._report.sent += len(batch)
             self._report.sent_bytes += batch.size
+            target = self._lease.claim.target
             answer = await self._channel.data.bulk(
-                self.index, batch.body(), operations=len(batch), pipeline=self._channel.pipeline
+                target.alias or target.index,
+                batch.body(),
+                operations=len(batch),
+                pipeline=self._channel.pipeline,
+                require_alias=target.alias is not None,
             )
+            if any(_is_elsewhere(item, target.index) for action in answer.items for item in action.values()):
+                await self._lease.confirm()  # that it was a pipeline, or passes, and the name still means the same
             again = await self._sort(batch, answer, conflicts)
             if again is not None:
                 raise again
@@ -303,9 +315,14 @@ class Writer:
         )
 
 
+def _is_elsewhere(item: BulkItem, index: str) -> bool:
+    """Return whether an operation did not find the index that it was meant for."""
+    return item.index != index if item.error is None else item.error.type == MISSING
+
+
 def _passing(item: BulkItem) -> EngineError | None:
     """Return the error for an operation that the engine may take later."""
-    if item.error is None or (item.status != 429 and item.status < 500 and item.error.type != BLOCKED):
+    if item.error is None or (item.status != 429 and item.status < 500 and item.error.type not in {BLOCKED, MISSING}):
         return None
     text = f"{item.error.reason or 'No reason given'} ({item.error.type}, status {item.status})."
     if item.error.type == BLOCKED:

@@ -3,9 +3,11 @@
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from connectors.aio.clock import SystemClock
 from connectors.byoc import Filter
 from connectors.config import EngineSettings
 from connectors.download import Content
@@ -29,6 +31,25 @@ from tests.torture.oracle import Difference, actual, difference, expected
 SECRET = "hunter2"
 Event = Callable[[], Awaitable[None]]
 """What happens while the source is read: a foreign write, an index that goes away."""
+
+
+class Jumping(SystemClock):
+    """The system's clock, ahead of it by as much as a test says."""
+
+    def __init__(self) -> None:
+        self._ahead_s = 0.0
+
+    def now(self) -> datetime:
+        """Return the wall clock's time."""
+        return super().now() + timedelta(seconds=self._ahead_s)
+
+    def monotonic(self) -> float:
+        """Return seconds since some moment."""
+        return super().monotonic() + self._ahead_s
+
+    def jump(self, seconds: float) -> None:
+        """Let so much time pass at once."""
+        self._ahead_s += seconds
 
 
 @dataclass
@@ -103,6 +124,7 @@ class Stage:
     place: Workplace
     script: Script
     scripts: dict[str, Script]
+    clock: Jumping
     connector: str = "one"
     index: str = "docs-000001"
     last: SyncReport | None = None
@@ -242,8 +264,9 @@ async def open_stage(stack: AsyncExitStack, folder: Path) -> Stage:
     engine = await stack.enter_async_context(open_engine(EngineSettings(data=folder / "data")))
     scripts: dict[str, Script] = {}
     limits = SyncLimits(writer=WriterLimits(batch_documents=10))
+    clock = Jumping()
     place = await open_workplace(
-        engine, OneScript(scripts), grants=Grants(), copies=folder / "ledgers", limits=limits
+        engine, OneScript(scripts), grants=Grants(), copies=folder / "ledgers", limits=limits, clock=clock
     )
-    empty = Stage(place, Script(), scripts)
+    empty = Stage(place, Script(), scripts, clock)
     return await empty.create("one", "docs")

@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from connectors.engine.embedded.store.names import name_problem
 from connectors.errors import ConfigurationError
-from connectors.sync.index_name import access_control_name, check_name, first_index
+from connectors.sync.index_name import access_control_name, check_name, first_index, write_alias
 
 HOSTILE = st.text(alphabet=st.sampled_from('aZé_-+.\\/*?"<>| ,#:1İß')) | st.text()
 
@@ -49,3 +49,9 @@ def test_the_first_index_of_an_alias_has_to_fit_too() -> None:
 
 def test_an_access_control_index_is_named_as_kibana_names_it() -> None:
     assert access_control_name("docs") == ".search-acl-filter-docs"
+
+
+def test_an_index_has_an_alias_for_writes_unless_it_would_be_too_long() -> None:
+    assert write_alias("docs-000001") == "docs-000001-writes"
+    assert write_alias("d" * 248) == f"{'d' * 248}-writes"
+    assert write_alias("d" * 249) is None

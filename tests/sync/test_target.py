@@ -18,13 +18,13 @@ from connectors.engine.indices import AliasChange
 from connectors.errors import ConfigurationError, EngineBlocked, EngineFailed, EngineRefused, IndexReplaced
 from connectors.sync.content_index import MARK
 from connectors.sync.index_name import access_control_name
-from connectors.sync.target import Target, check, open_target
+from connectors.sync.target import Target, TargetWatch, check, open_target
 from tests.contracts.wire import Wire
 from tests.engine.real import Node, node, wire_to
 from tests.engine.stub import Reply, Stub, answer, greeting, half, refusal
 
 NUMBER = {"type": "long", "index": False, "doc_values": True}
-SHOWN_MARK = {"dynamic": "false", "properties": {**dict.fromkeys("fdvo", NUMBER), "c": {"type": "keyword"}}}
+SHOWN_MARK = {"dynamic": "false", "properties": {**dict.fromkeys("fdo", NUMBER), "c": {"type": "keyword"}}}
 
 
 async def settings_of(engine: Engine, index: str) -> Any:
@@ -53,8 +53,9 @@ class TargetContract:
     async def test_a_missing_index_is_created_behind_an_alias(self, engine: Engine, name: str) -> None:
         target = await open_target(engine, name)
         [described] = await engine.indices.describe(name)
-        assert Target(name, f"{name}-000001", described.identity.uuid) == target
-        assert described.aliases == {name: None}
+        own = f"{name}-000001-writes"
+        assert Target(name, f"{name}-000001", described.identity.uuid, own) == target
+        assert described.aliases == {name: None, own: None}
         assert described.settings["gc_deletes"] == "1h"
         assert described.mappings["properties"]["_sync"] == SHOWN_MARK
         await check(engine, target)
@@ -73,8 +74,9 @@ class TargetContract:
         plain = access_control_name(name)
         targets = await asyncio.gather(*(open_target(engine, plain, access_control=True) for _ in range(4)))
         [described] = await engine.indices.describe(plain)
-        assert set(targets) == {Target(plain, plain, described.identity.uuid)}
-        assert (described.aliases, described.settings["gc_deletes"]) == ({}, "1h")
+        own = f"{plain}-writes"
+        assert set(targets) == {Target(plain, plain, described.identity.uuid, own)}
+        assert (described.aliases, described.settings["gc_deletes"]) == ({own: None}, "1h")
         assert described.mappings["properties"]["_sync"] == SHOWN_MARK
 
     async def test_an_index_of_somebody_else_keeps_its_settings_and_gets_our_fields(
@@ -99,7 +101,7 @@ class TargetContract:
     ) -> None:
         await engine.indices.create(name, mappings={"dynamic": "strict", "properties": {"n": {"type": "long"}}})
         await open_target(engine, name)
-        mark = {"f": 1, "d": 2, "v": 3, "o": 4, "c": "a"}
+        mark = {"f": 1, "d": 2, "o": 4, "c": "a", "k": ["body"]}
         own = {"_sync": mark, "_timestamp": "2026-01-01T00:00:00Z", "id": "a", "_allow_access_control": ["x"]}
         await engine.control.put(name, "a", {**own, "n": 1})
         with pytest.raises(EngineRefused, match="strict"):
@@ -118,7 +120,7 @@ class TargetContract:
             ({"type": "keyword"}, "_sync .* it is no object with fields"),
             ({"type": "object", "enabled": False}, "_sync .* it is no object with fields"),
             ({"properties": {"f": {"type": "keyword"}}}, "_sync.f .* it is not of the type long"),
-            ({"properties": {"v": {"properties": {"x": NUMBER}}}}, "_sync.v .* it is not of the type long"),
+            ({"properties": {"d": {"properties": {"x": NUMBER}}}}, "_sync.d .* it is not of the type long"),
             ({"properties": {"o": {"type": "long", "doc_values": False}}}, "_sync.o .* it has no doc values"),
             ({"properties": {"c": {"type": "text"}}}, "_sync.c .* it is not of the type keyword"),
             ({"properties": {"c": {"type": "keyword", "index": False}}}, "_sync.c .* it can't be searched for"),
@@ -340,3 +342,48 @@ async def test_a_check_is_one_small_request(uuids: dict[str, str], error: bool) 
         checked = asyncio.gather(check(engine, Target("docs", "docs-000001", "u1")), return_exceptions=True)
         assert [isinstance(one, IndexReplaced) for one in await checked] == [error]
     assert stub.asked == ["GET /docs/_settings/index.uuid"]
+
+
+async def test_an_alias_for_writes_is_believed_only_of_an_index_that_we_made() -> None:
+    aliases: dict[str, Any] = {"docs": {}, "docs-000001-writes": {}}
+    async with scripted(described(aliases=aliases)) as (engine, _):
+        assert (await open_target(engine, "docs")).alias == "docs-000001-writes"
+    theirs = {"properties": {**MADE["properties"]}}
+    async with scripted(described(aliases=aliases, mappings=theirs)) as (engine, _):
+        assert (await open_target(engine, "docs")).alias is None
+
+
+async def test_a_target_without_an_alias_is_looked_at_once_a_second() -> None:
+    clock = Told()
+    async with scripted(*[resolved()] * 3) as (engine, stub):
+        watch = TargetWatch(engine, Target("docs", "docs", "u1"), clock)
+        for at_s in (0.5, 1.0, 1.1, 2.0, 2.1, 2.2):
+            clock.at_s = at_s
+            await watch.ensure()
+        assert len(stub.asked) == 2
+        await watch.confirm()
+        assert len(stub.asked) == 3
+
+
+async def test_a_target_with_an_alias_of_its_own_is_looked_at_only_when_that_is_asked_for() -> None:
+    clock = Told()
+    async with scripted(resolved("docs-000001")) as (engine, stub):
+        watch = TargetWatch(engine, Target("docs", "docs-000001", "u1", "docs-000001-writes"), clock)
+        clock.at_s = 100
+        await watch.ensure()
+        assert stub.asked == []
+        await watch.confirm()
+        assert len(stub.asked) == 1
+
+
+class Told(SystemClock):
+    """Says what time it is told."""
+
+    at_s = 0.0
+
+    def monotonic(self) -> float:
+        return self.at_s
+
+
+def resolved(index: str = "docs", uuid: str = "u1") -> Reply:
+    return answer(200, {index: {"settings": {"index": {"uuid": uuid}}}})

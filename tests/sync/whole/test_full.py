@@ -23,7 +23,7 @@ async def test_only_what_differs_is_sent(stage: Stage) -> None:
     stage.script.documents = rows(200)
     await stage.sync()
     stage.script.documents[17] = row(17, more=True)
-    stage.script.documents[180] = row(180, more=[1])
+    stage.script.documents[180] = row(180, more=False)
     assert await stage.told() == {"walked": 200, "unchanged": 198, "updated": 2, "sent": 2, "passes": 1}
     assert not await stage.difference(stage.script.documents)
 

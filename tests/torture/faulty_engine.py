@@ -20,14 +20,14 @@ class FaultyEngine(Stub):
         self.documents: dict[str, tuple[int, dict[str, Any]]] = {}
         self.faults: Counter[str] = Counter()
         self._random = random.Random(seed)
-        self._fault_rate = fault_rate
+        self.fault_rate = fault_rate
         self._writes = 0
         self._held_up: list[asyncio.Task[None]] = []
 
     def reply_to(self, request: Received) -> Reply:
         if request.target == "/":
             return greeting()
-        if self._random.random() >= self._fault_rate:
+        if self._random.random() >= self.fault_rate:
             return self._apply(request)
         return self._random.choice([self._before, self._after])(request)
 

@@ -19,6 +19,7 @@ from connectors.sync.mark import MOST_BATCHES, epoch_of, version
 from connectors.sync.target import Target, TargetWatch
 
 log = logger.get(__name__)
+_MOST_ATTEMPTS = 10
 RENEWALS = 6
 """How often a lease is renewed within its timeout."""
 FENCED_AFTER = 2 / 3
@@ -60,6 +61,8 @@ class Lease:
     _record: Versioned[TargetRecord]
     _confirmed_at: float
     _batch: int = 0
+    _rising_to: int = 0
+    """The epoch of the last rise: it may be ours, if its answer did not come."""
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @property
@@ -100,13 +103,13 @@ class Lease:
         async with self._lock:
             if version(self.epoch, self._batch) > other and self._batch + 1 < MOST_BATCHES:
                 return  # somebody else's request has risen above it already
-            epoch = max(self.epoch, epoch_of(other)) + 1
+            self._rising_to = epoch = max(self.epoch, epoch_of(other)) + 1
             await self._write(lambda record: msgspec.structs.replace(record, lease=record.lease + 1, epoch=epoch))
             self._batch = 0
 
     def is_within_reach(self, other: int) -> bool:
-        """Return whether a version is one that can be risen above."""
-        return epoch_of(other) < _milliseconds(self._clock) + MOST_AHEAD_S * 1000
+        """Return whether a version is one that can be risen above: our own epoch may be ahead of the clock."""
+        return epoch_of(other) < max(self.epoch, _milliseconds(self._clock)) + MOST_AHEAD_S * 1000
 
     async def keep(self) -> None:
         """Confirm until cancelled. Raises `JobLost` and `IndexReplaced`; what else fails is tried again."""
@@ -128,16 +131,27 @@ class Lease:
             log.debug("The lease was not given back.", index=self.claim.target.index, why=str(error))
 
     async def _write(self, change: Callable[[TargetRecord], TargetRecord]) -> None:
-        sent_at = self._clock.monotonic()
         key = TargetRecord.key_of(self.claim.target.uuid)
-        try:
-            self._record = await self._state.replace(key, self._record, change(self._record.value))
-        except Conflict as error:
-            raise JobLost(
-                f"Another sync has taken over the index {self.claim.target.index}.",
-                hint="What this one wrote is compared and mended by the other.",
-            ) from error
-        self._confirmed_at = sent_at
+        for _ in range(_MOST_ATTEMPTS):
+            sent_at = self._clock.monotonic()
+            try:
+                self._record = await self._state.replace(key, self._record, change(self._record.value))
+            except Conflict:
+                found = await self._state.read(key, TargetRecord)
+                if found is None or not self._is_ours(found.value):
+                    break
+                self._record = found  # an earlier write of ours, whose answer did not come or was not waited for
+            else:
+                self._confirmed_at = sent_at
+                return
+        raise JobLost(
+            f"Another sync has taken over the index {self.claim.target.index}.",
+            hint="What this one wrote is compared and mended by the other.",
+        )
+
+    def _is_ours(self, record: TargetRecord) -> bool:
+        is_same_run = (record.owner, record.run) == (str(self.claim.instance), self.claim.run)
+        return is_same_run and record.epoch in {self.epoch, self._rising_to}
 
 
 @asynccontextmanager
@@ -186,8 +200,7 @@ async def _wait_for_end(
     owner = Instance.of(record.owner or "")
     if owner is not None and owner.is_gone:
         return
-    name = owner.name if owner is not None else str(record.owner)
-    waiting(name)
+    waiting(_name_of(record))
     until = clock.monotonic() + claim.timeout_s
     while clock.monotonic() < until:
         await clock.sleep(claim.timeout_s / RENEWALS)
@@ -196,9 +209,15 @@ async def _wait_for_end(
             return
         if found.value.lease != record.lease or found.value.owner != record.owner:
             raise TargetInUse(
-                f"The index {claim.target.index} is being written to by {name} (connector {record.connector}).",
+                f"The index {claim.target.index} is being written to by {_name_of(found.value)} "
+                f"(connector {found.value.connector}).",
                 hint="Wait for that sync to end, or stop it.",
             )
+
+
+def _name_of(record: TargetRecord) -> str:
+    owner = Instance.of(record.owner or "")
+    return owner.name if owner is not None else str(record.owner)
 
 
 def _record(claim: Claim, found: TargetRecord | None, clock: Clock) -> TargetRecord:

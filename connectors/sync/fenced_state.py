@@ -9,7 +9,7 @@ from connectors.store.record import Versioned
 from connectors.store.state import StateStore
 from connectors.store.sync_state import JobType, SyncState
 from connectors.sync.lease import Lease
-from connectors.sync.mark import version
+from connectors.sync.mark import MOST_BATCHES, version
 
 _MOST_ATTEMPTS: Final = 10
 
@@ -32,7 +32,7 @@ class FencedState:
         for _ in range(_MOST_ATTEMPTS):
             found = await state.read(key, SyncState)
             if found is not None and found.value.epoch >= lease.epoch:
-                await lease.rise_above(version(found.value.epoch, 0))
+                await lease.rise_above(version(found.value.epoch, MOST_BATCHES - 1))
             try:
                 if found is None:
                     fresh = SyncState(connector=connector, job_type=job_type, epoch=lease.epoch)

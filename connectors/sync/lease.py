@@ -101,7 +101,7 @@ class Lease:
     async def rise_above(self, other: int) -> None:
         """Let the next batch have a higher version than another one. Raises `JobLost`."""
         async with self._lock:
-            if version(self.epoch, self._batch) > other and self._batch + 1 < MOST_BATCHES:
+            if version(self.epoch, self._batch) > other:
                 return  # somebody else's request has risen above it already
             self._rising_to = epoch = max(self.epoch, epoch_of(other)) + 1
             await self._write(lambda record: msgspec.structs.replace(record, lease=record.lease + 1, epoch=epoch))

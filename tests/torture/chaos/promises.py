@@ -1,0 +1,135 @@
+"""The promises: what must hold in a history, checked wherever it could break."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+from connectors.engine.stamp import Stamp
+from connectors.sync.ledger import Ledger, keys_of
+from connectors.sync.mark import epoch_of
+from connectors.sync.prepared import key_of
+from tests.torture.chaos.index import Snapshot, Stored, TargetIndex, is_ours
+from tests.torture.chaos.process import Process
+from tests.torture.chaos.table import Table, Value
+
+
+class Broken(AssertionError):
+    """Something happened that must never happen."""
+
+
+@dataclass(frozen=True)
+class Written:
+    """One operation of a bulk that is applied: a write with its version and its body, or a delete."""
+
+    id: str
+    kind: str
+    version: int | None
+    body: Mapping[str, Any] | None
+
+
+@dataclass
+class Promises:
+    """Compares what syncs say and do with what a history knows."""
+
+    connector: str
+    index: TargetIndex
+    table: Table
+    told: Counter[str]
+    fingerprints: dict[tuple[str, Value], int] = field(default_factory=dict)
+
+    # What a sync says.
+
+    def completed(self, process: Process, letters: set[str]) -> None:
+        """Check that the index held what a sync had read, when that asked it for the last time."""
+        run, report, reading = process.run, process.sync.report, process.reading
+        if process.stamped is None or report.walked != report.accounted or report.walked != reading.yielded:
+            raise Broken(f"{run} yielded {reading.yielded}, and counts {report.walked} and {report.accounted}")
+        content = process.stamped.content
+        for doc_id, value in reading.values.items():
+            found = content.get(doc_id)
+            if doc_id in letters or doc_id in reading.failed:
+                continue
+            if value is None and is_ours(found, self.connector) and not report.held and not reading.resumed:
+                raise Broken(f"{run} completed, and {doc_id} is not in the source: {found}")
+            if value is not None and not (is_ours(found, self.connector) and found is not None and found.value == value):
+                raise Broken(f"{run} completed, and {doc_id} should be {value}: {found}")
+        self.told["held deletions"] += report.held
+        for doc_id in process.stamped.ours(self.connector):
+            if doc_id not in reading.values | dict.fromkeys(reading.failed) and not (report.held or reading.resumed):
+                raise Broken(f"{run} completed, and never read {doc_id}")
+
+    def skipped(self, process: Process) -> None:
+        """Check that there was nothing to do for a sync that did nothing."""
+        if process.stamped is None:
+            raise Broken(f"{process.run} was skipped without a look at the index")
+        self._compare(process.stamped, process.reading.asked, f"{process.run} was skipped, and")
+
+    def trusted(self, process: Process, stamp_json: bytes, ledger: Ledger) -> None:
+        """Check that a copy of a ledger is true, where its stamp says that it should be."""
+        now, stamp = process.stamped, msgspec.json.decode(stamp_json, type=Stamp)
+        if now is None or (stamp.uuid, stamp.shards["0"].max_seq_no) != (now.uuid, now.max_seq_no):
+            return
+        self.told["trusted copies"] += 1
+        ours = now.ours(self.connector)
+        held = 0
+        for doc_id in self.index.ids:
+            visit = ledger.peek(keys_of(key_of(doc_id)))
+            held += int(visit.held[0])
+            known = int(visit.fingerprints[0])
+            if bool(visit.held[0]) != (doc_id in ours):
+                raise Broken(f"a copy that {process.run} trusts says {bool(visit.held[0])} of {doc_id}: {ours}")
+            if doc_id in ours and known and self.fingerprints.get((doc_id, ours[doc_id].value)) != known:
+                raise Broken(f"a copy that {process.run} trusts says {known} of {doc_id}: {ours[doc_id]}")
+        if held != ledger.held:
+            raise Broken(f"a copy that {process.run} trusts holds {ledger.held}, and {held} of them are known")
+
+    # What a sync does.
+
+    def written(self, process: Process, one: Written, before: Stored | None, *, same_index: bool) -> None:
+        """Check one operation that the engine has just applied; `before` is what was there."""
+        if one.kind == "delete":
+            self._deleted(process, one.id, before, same_index=same_index)
+            return
+        mark = None if one.body is None else msgspec.convert(one.body["_sync"], dict[str, Any])
+        if one.body is None or mark is None or one.version != mark["o"]:
+            raise Broken(f"{process.run} wrote {one.id} in version {one.version} with the mark {mark}")
+        if before is not None and before.mark is not None and mark["o"] < before.mark.o:
+            raise Broken(f"{process.run} wrote an older version of {one.id} over a newer one: {before}, {mark}")
+        if mark["f"]:
+            self._learn(one.id, Value(one.body["meta"], one.body["text"]), mark["f"])
+
+    def _learn(self, doc_id: str, value: Value, fingerprint: int) -> None:
+        known = self.fingerprints.setdefault((doc_id, value), fingerprint)
+        same = [key for key, found in self.fingerprints.items() if found == fingerprint]
+        if known != fingerprint or same != [(doc_id, value)]:
+            raise Broken(f"{doc_id} as {value} has the fingerprint {fingerprint}, had {known}; it is that of {same}")
+
+    def _deleted(self, process: Process, doc_id: str, before: Stored | None, *, same_index: bool) -> None:
+        self.told["deletes"] += 1
+        if not same_index:
+            # A request can't name the UUID of its index, and a revision may be the same by chance.
+            self.told["deletes in an index that was replaced while they were on their way"] += 1
+            return
+        reading = process.reading
+        if reading.values.get(doc_id) is not None or doc_id in reading.failed:
+            raise Broken(f"{process.run} deleted {doc_id}, which it had read")
+        if before is None:
+            return
+        if before.mark is None or before.mark.c != self.connector:
+            raise Broken(f"{process.run} deleted {doc_id}, which is not ours: {before}")
+        if epoch_of(before.mark.o) > process.epoch:
+            raise Broken(f"{process.run} deleted {doc_id}, which a later owner had written: {before}")
+
+    # The end.
+
+    def equal(self, when: str) -> None:
+        """Check that the index holds what the source holds now."""
+        self._compare(self.index.snapshot(), self.table.rows, when)
+
+    def _compare(self, snapshot: Snapshot, rows: Mapping[str, Value], when: str) -> None:
+        ours = {doc_id: one.value for doc_id, one in snapshot.ours(self.connector).items()}
+        if ours != rows:
+            raise Broken(f"{when} the index holds {ours}, the source {dict(rows)}")

@@ -13,7 +13,7 @@ VERSION_BITS: Final = 21
 MOST_BATCHES: Final = 1 << VERSION_BITS
 """Batches in an epoch: their numbers are lower."""
 _encode: Final = msgspec.json.Encoder().encode
-_LONG: Final = {"type": "long", "index": False, "doc_values": True}
+_LONG: Final = {"type": "long", "index": False}
 
 
 class Mark(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):

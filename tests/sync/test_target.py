@@ -23,7 +23,7 @@ from tests.contracts.wire import Wire
 from tests.engine.real import Node, node, wire_to
 from tests.engine.stub import Reply, Stub, answer, greeting, half, refusal
 
-NUMBER = {"type": "long", "index": False, "doc_values": True}
+NUMBER = {"type": "long", "index": False}
 SHOWN_MARK = {"dynamic": "false", "properties": {**dict.fromkeys("fdo", NUMBER), "c": {"type": "keyword"}}}
 
 

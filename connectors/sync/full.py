@@ -12,13 +12,13 @@ from connectors.aio.retry import Retry
 from connectors.changes import Checkpoint
 from connectors.engine.stamp import Stamp
 from connectors.errors import Miscounted
-from connectors.source import Yielded, can_resume, closing_walk, has
+from connectors.source import Yielded, can_resume, has
 from connectors.store.sync_state import Completed, JobType
 from connectors.sync.books import Books
 from connectors.sync.checkpoints import Checkpoints, usable
 from connectors.sync.contents import Contents
 from connectors.sync.downloads import Downloads
-from connectors.sync.foreign import of_source
+from connectors.sync.foreign import of_source, read
 from connectors.sync.held_back import HeldBack
 from connectors.sync.job import Job
 from connectors.sync.ledger import Ledger
@@ -72,10 +72,9 @@ class FullSync:
             return True, None
         done = job.state.value.completed
         with of_source(job.mask):
-            found: tuple[bool, Mapping[str, Any] | None] = await job.source.changed(
-                done.token if done is not None else None, self._filter
-            )
-        return found
+            changed, token = await job.source.changed(done.token if done is not None else None, self._filter)
+            kept: Mapping[str, Any] | None = msgspec.json.decode(msgspec.json.encode(token))
+        return bool(changed), kept
 
     def _may_be_skipped(self, now: Stamp | None) -> bool:
         done = self._job.state.value.completed
@@ -122,7 +121,7 @@ class FullSync:
         if self._from is not None:
             report.resumed_since = since
         checkpoints = Checkpoints(job, writer, contents, since)
-        async with contents.running(downloads), checkpoints.running(), closing_walk(self._documents()) as documents:
+        async with contents.running(downloads), checkpoints.running(), read(self._documents(), job.mask) as documents:
             await walk.read(documents, job.mask, checkpoints)
         return walk
 
@@ -138,12 +137,13 @@ class FullSync:
 
     def _documents(self) -> AsyncIterator[Yielded | Checkpoint]:
         source: Any = self._job.source
-        if self._report.job_type is JobType.ACCESS_CONTROL:
-            found: AsyncIterator[Yielded | Checkpoint] = source.get_access_control()
-        elif self._resumable:
-            found = source.get_docs_from(self._from.cursor if self._from is not None else None, self._filter)
-        else:
-            found = source.get_docs(self._filter)
+        with of_source(self._job.mask):
+            if self._report.job_type is JobType.ACCESS_CONTROL:
+                found: AsyncIterator[Yielded | Checkpoint] = source.get_access_control()
+            elif self._resumable:
+                found = source.get_docs_from(self._from.cursor if self._from is not None else None, self._filter)
+            else:
+                found = source.get_docs(self._filter)
         return found
 
     def _found(self, walk: Walk, counted: int, before: int) -> Found:

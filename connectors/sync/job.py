@@ -9,14 +9,14 @@ from connectors.byoc import Filter
 from connectors.errors import ConfigurationError
 from connectors.fields import Configuration
 from connectors.filtering.chain import validate
-from connectors.source import fields_of, opened
+from connectors.source import fields_of
 from connectors.store.connector import Connector
 from connectors.store.sync_settings import SyncSettings
 from connectors.store.sync_state import JobType
 from connectors.store.targets import TargetRecord
 from connectors.sync.content import ContentPolicy
 from connectors.sync.fenced_state import FencedState
-from connectors.sync.foreign import Mask, of_source
+from connectors.sync.foreign import Mask, entered, of_source
 from connectors.sync.index_name import access_control_name
 from connectors.sync.intake import Intake
 from connectors.sync.lease import Claim, Lease, leased
@@ -98,7 +98,7 @@ async def begun(
     settings = connector.sync
     filtering = Filter(connector.filtering if is_content else None)
     async with AsyncExitStack() as stack:
-        source, configuration = await _source(stack, place, connector)
+        source, configuration = await _source(stack, place, connector, has_rules=is_content)
         pipeline = await pipeline_of(place.engine, connector.pipeline) if is_content else None
         target = await open_target(place.engine, index_name, language=connector.language, access_control=not is_content)
         report.index = target.index
@@ -125,16 +125,22 @@ async def begun(
         )
 
 
-async def _source(stack: AsyncExitStack, place: Workplace, connector: Connector) -> tuple[Any, Configuration]:
+async def _source(
+    stack: AsyncExitStack, place: Workplace, connector: Connector, *, has_rules: bool
+) -> tuple[Any, Configuration]:
     """Return the source of a connector, checked and reached, which is closed with the stack."""
     found = place.registry.source(connector.service_type or "")
     configuration = Configuration(fields_of(found), connector.configuration, place.grants)
     configuration.check()
     with of_source(configuration.masked):
-        source = await stack.enter_async_context(opened(found(configuration)))
+        made = found(configuration)
+    source = await stack.enter_async_context(entered(made, configuration.masked))
+    with of_source(configuration.masked):
         if hasattr(source, "validate_config"):
             await source.validate_config()
         await source.ping()
+    if not has_rules:  # who may read what is never kept from the index by a mistake in a rule
+        return source, configuration
     validation = await validate(source, connector.filtering)
     if not validation.is_valid:
         problems = " ".join(message for error in validation.errors for message in error.messages)

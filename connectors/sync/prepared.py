@@ -67,6 +67,14 @@ class Preparer:
         return Prepared(doc_id, key, xxh3_64_intdigest(body, self._seed), body)
 
 
+def id_in(document: object) -> str | None:
+    """Return the id of a document that may be refused for other reasons, as it would be stored; None without one."""
+    try:
+        return _text_of(document.get("_id")) if isinstance(document, Mapping) else None
+    except Exception:  # noqa: BLE001 - an object of somebody else's, which may do anything
+        return None
+
+
 def key_of(doc_id: str) -> bytes:
     """Return the 16 bytes that stand for an id. Raises `DocumentSkipped` for one that can't be UTF-8."""
     try:

@@ -8,20 +8,19 @@ from typing import Any, Final
 import numpy as np
 
 from connectors.changes import Checkpoint, Failed
-from connectors.dataset import document_id
 from connectors.download import Download, Fetch, download_of
-from connectors.errors import ConnectorsError, DocumentSkipped
+from connectors.errors import DocumentSkipped, SourceError
 from connectors.source import Yielded
 from connectors.store.dead_letter import LetterKind
 from connectors.sync.batch import Write
 from connectors.sync.checkpoints import Checkpoints
 from connectors.sync.contents import Contents, Wanted
-from connectors.sync.foreign import Mask, source_error
+from connectors.sync.foreign import Mask, raise_for
 from connectors.sync.intake import Intake
 from connectors.sync.ledger import Keys, Ledger, Visit, keys_of
 from connectors.sync.ledger_run import Fingerprints, Places
 from connectors.sync.letters import Letters
-from connectors.sync.prepared import Prepared, fingerprint, key_of, version_digest
+from connectors.sync.prepared import Prepared, fingerprint, id_in, key_of, version_digest
 from connectors.sync.report import SyncReport
 from connectors.sync.writer import Writer
 
@@ -90,11 +89,12 @@ class Walk:
         is_reading = True
         try:
             async for yielded in documents:
-                is_reading = False
                 if isinstance(yielded, _SIGNS):
+                    is_reading = False
                     await self._note(yielded, checkpoints)
                 else:
                     document, given = yielded if isinstance(yielded, tuple) else (yielded, None)
+                    is_reading = False
                     try:
                         is_full = self._take(document, given)
                     except DocumentSkipped as error:
@@ -104,8 +104,8 @@ class Walk:
                             await self.flush()
                 is_reading = True
         except Exception as error:
-            if is_reading and not isinstance(error, ConnectorsError):
-                raise source_error(error, mask) from None
+            if is_reading:
+                raise_for(error, mask)
             raise
         await self.flush()
 
@@ -116,7 +116,7 @@ class Walk:
         """
         intake, chunk = self._intake, self._chunk
         self._report.walked += 1
-        if intake.keeps is not None and not intake.keeps(document):
+        if intake.keeps is not None and isinstance(document, dict) and not intake.keeps(document):
             self._report.dropped += 1
             return False
         prepared = intake.prepare(document)
@@ -125,6 +125,8 @@ class Walk:
         found = prepared.metadata or 1  # as `fingerprint` has it, but for the sign
         if given is not None and (download := download_of(given)) is not None:
             version = download.content_version
+            if version is not None and not isinstance(version, str):
+                raise SourceError(f"The content version of {prepared.id!r} is no text, but {type(version).__name__}.")
             content = version_digest(version, intake.shape) if version is not None else 0
             found = fingerprint(prepared.metadata, content) & UNSIGNED if content else 0
             chunk.contents[len(chunk.prepared)] = download, document
@@ -205,14 +207,15 @@ class Walk:
 
     async def _failed(self, failed: Failed) -> None:
         self._report.walked += 1
-        await self._letters.add(LetterKind.READ, failed.id, "read", failed.reason)
-        self._see(failed.id)
+        doc_id = id_in({"_id": failed.id})
+        await self._letters.add(LetterKind.READ, doc_id if doc_id is not None else NO_ID, "read", str(failed.reason))
+        if doc_id is not None:
+            self._see(doc_id)
 
     async def _skipped(self, document: object, error: DocumentSkipped) -> None:
-        doc_id = document.get("_id") if isinstance(document, dict) else None
-        name = doc_id if isinstance(doc_id, str) else document_id("", [doc_id]) if doc_id is not None else NO_ID
-        await self._letters.add(LetterKind.CONVERT, name, "convert", str(error))
-        if isinstance(doc_id, str):
+        doc_id = id_in(document)
+        await self._letters.add(LetterKind.CONVERT, doc_id if doc_id is not None else NO_ID, "convert", str(error))
+        if doc_id is not None:
             self._see(doc_id)
 
     def _see(self, doc_id: str) -> None:

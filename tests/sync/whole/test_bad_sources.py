@@ -1,4 +1,4 @@
-"""Sources that fail, yield what they should not, and say secrets: no error is lost, foreign or loud, nothing deleted."""
+"""Sources that fail, yield what they should not, and say secrets: nothing is lost, foreign or loud by that."""
 
 import asyncio
 from typing import Any

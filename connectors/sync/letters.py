@@ -1,6 +1,7 @@
 """The letters of one sync: which documents could not be indexed, and which that could not before are well now."""
 
 import asyncio
+from contextlib import suppress
 from typing import Final
 
 from connectors import logger
@@ -35,26 +36,21 @@ class Letters:
         self._report = report
         self._most = most
         self._clock = clock
-        self._known: dict[bytes, str] = {}
-        self._content: set[bytes] = set()
+        self._known: set[bytes] = set()
         self._written: list[DeadLetter] = []
         self._well: dict[str, bool] = {}
         self._rows: dict[LetterKind, tuple[str, int]] = {}
         self._flushing = asyncio.Lock()
-        self._of_this_sync: set[bytes] = set()
+        self._without_content: set[bytes] = set()
+        """Of this sync: to be written without it is not to be well."""
         self.passing = 0
         """Letters of this sync about what may be well the next time: while there are any, none may be skipped."""
 
     async def load(self) -> None:
         """Read which documents have letters, to take back those that have become well."""
         async for letter in self._store.letters(self._lease.claim.connector):
-            try:
-                key = key_of(letter.id)
-            except DocumentSkipped:
-                continue
-            self._known[key] = letter.id
-            if letter.kind is LetterKind.CONTENT:
-                self._content.add(key)
+            with suppress(DocumentSkipped):
+                self._known.add(key_of(letter.id))
 
     @property
     def any_known(self) -> bool:
@@ -95,8 +91,9 @@ class Letters:
 
     def well(self, doc_id: str, key: bytes, *, content: bool) -> None:
         """Take back what there is about a document that is indexed, or gone; of its content only if that is meant."""
-        if key in self._known and key not in self._of_this_sync:
-            self._well[doc_id] = content
+        if key in self._known:
+            is_whole = content and key not in self._without_content
+            self._well[doc_id] = is_whole or self._well.get(doc_id, False)
 
     async def flush(self) -> None:
         """Write what was gathered. Raises `JobLost`."""
@@ -113,7 +110,7 @@ class Letters:
         whole = [doc_id for doc_id, content in well.items() if content]
         await self._store.remove_many(connector, whole, kinds=[LetterKind.CONTENT])
         del self._written[: len(written)]  # only now: what failed is tried again with what came meanwhile
-        self._well = {doc_id: content for doc_id, content in self._well.items() if doc_id not in well}
+        self._well = {doc_id: content for doc_id, content in self._well.items() if well.get(doc_id) is not content}
 
     async def forget_older(self) -> None:
         """Remove the letters of earlier syncs about documents: a complete walk has said all that there is to say.
@@ -125,14 +122,17 @@ class Letters:
         await self._store.drop(claim.connector, kinds=OF_DOCUMENTS, but_of_run=claim.run)
 
     def _remember(self, doc_id: str, kind: LetterKind) -> None:
-        try:
-            key = key_of(doc_id)
-        except DocumentSkipped:
-            return
-        self._of_this_sync.add(key)
-        self._known[key] = doc_id
+        """Know of a letter that may be taken back later, and take back what says that its document is well."""
         if kind is LetterKind.CONTENT:
-            self._content.add(key)
+            if doc_id in self._well:
+                self._well[doc_id] = False
+        else:
+            self._well.pop(doc_id, None)
+        with suppress(DocumentSkipped):
+            key = key_of(doc_id)
+            self._known.add(key)
+            if kind is LetterKind.CONTENT:
+                self._without_content.add(key)
 
     async def _check(self, kind: LetterKind, cause: str, reason: str) -> None:
         last, row = self._rows.get(kind, (cause, 0))

@@ -103,7 +103,7 @@ class Lease:
         async with self._lock:
             if version(self.epoch, self._batch) > other:
                 return  # somebody else's request has risen above it already
-            self._rising_to = epoch = max(self.epoch, epoch_of(other)) + 1
+            self._rising_to = epoch = epoch_of(other) + 1
             await self._write(lambda record: msgspec.structs.replace(record, lease=record.lease + 1, epoch=epoch))
             self._batch = 0
 
@@ -181,15 +181,12 @@ async def _claimed(state: StateStore, claim: Claim, clock: Clock, waiting: Calla
         found = await state.read(key, TargetRecord)
         if found is not None and found.value.owner is not None:
             await _wait_for_end(state, found.value, claim, clock, waiting)
-            again = await state.read(key, TargetRecord)
-            if again is None or again.revision != found.revision:
-                continue
         sent_at = clock.monotonic()
         record = _record(claim, found.value if found is not None else None, clock)
         try:
             written = await (state.create(key, record) if found is None else state.replace(key, found, record))
         except Conflict:
-            continue
+            continue  # it is not any more what was waited for
         return Lease(state, clock, claim, written, sent_at)
 
 

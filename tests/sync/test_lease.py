@@ -212,6 +212,23 @@ async def test_who_takes_over_at_the_last_moment_is_who_is_named() -> None:
 
 
 @virtual_time
+async def test_a_record_that_was_made_anew_with_the_same_counter_is_that_of_another_owner() -> None:
+    world = World()
+    await world.leave(owner=str(ELSEWHERE), lease=0)
+
+    async def make_anew() -> None:
+        await asyncio.sleep(15)
+        await world.leave(owner=str(replace(ELSEWHERE, pid=8)), lease=0)
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(make_anew())
+        with pytest.raises(TargetInUse, match="process 8 on far"):
+            async with world.leased():
+                pytest.fail("it was taken over")
+    assert world.clock.monotonic() == pytest.approx(20)
+
+
+@virtual_time
 async def test_an_observer_that_can_not_read_takes_nothing_over() -> None:
     world = World()
     await world.leave(owner=str(ELSEWHERE))

@@ -1,5 +1,6 @@
 """The letters of a sync: when they are written and taken back, and when there are too many."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -134,31 +135,44 @@ async def test_a_sync_that_lost_its_target_writes_and_takes_back_nothing(desk: D
 
 
 async def test_nothing_to_write_asks_nobody(desk: Desk) -> None:
+    await desk.left(("old", WRITE))
     letters = desk.begun()
+    await letters.load()
+    await letters.add(WRITE, "a", "cause", "reason")
+    well(letters, "old")
+    await letters.flush()
     await desk.lose()
+    well(letters, "never had one")
     await letters.flush()
 
 
-async def test_what_could_not_be_written_is_written_the_next_time(desk: Desk, engine: Engine) -> None:
+async def test_a_letter_that_comes_while_others_are_written_is_written_after_them(desk: Desk) -> None:
+    letters = desk.begun()
+    await letters.add(WRITE, "a", "cause", "reason")
+    flushing = asyncio.create_task(letters.flush())
+    while not flushing.done():
+        await letters.add(WRITE, f"b{desk.report.letters}", f"{desk.report.letters}", "reason")
+        await asyncio.sleep(0)
+    await flushing
+    await letters.flush()
+    assert len(await desk.stored()) == desk.report.letters
+
+
+async def test_what_could_not_be_written_is_written_the_next_time(desk: Desk) -> None:
     await desk.left(("old", WRITE), ("old", CONTENT))
     letters = desk.begun()
     await letters.load()
     await letters.add(WRITE, "a", "cause", "reason")
     well(letters, "old", content=True)
-    name = ".elastic-connectors-dead-letters-v1"
+    key = TargetRecord.key_of("uuid")
+    ours = await desk.state.read(key, TargetRecord)
+    assert ours is not None
     await desk.lose()
     with pytest.raises(JobLost):
         await letters.flush()
-    again = Claim(Target("docs", "docs", "uuid"), "c", "run", Instance.current())
-    record = await desk.state.read(TargetRecord.key_of("uuid"), TargetRecord)
-    assert record is not None
-    await desk.state.put(
-        TargetRecord.key_of("uuid"),
-        TargetRecord(target="uuid", index="docs", epoch=desk.lease.epoch, owner=str(again.instance), run="run"),
-    )
+    await desk.state.put(key, ours.value)
     await letters.flush()
     assert await desk.stored() == [("a", WRITE)]
-    assert await engine.indices.exists(name)
 
 
 # --- taking back -------------------------------------------------------------------------------------------------
@@ -290,7 +304,9 @@ async def test_a_success_ends_the_row_of_its_own_step_alone(desk: Desk) -> None:
     await fail_in_a_row(letters, IN_A_ROW - 1)
     letters.went_well(WRITE)
     await fail_in_a_row(letters, IN_A_ROW - 1)
+    await fail_in_a_row(letters, IN_A_ROW - 1, kind=CONVERT)
     letters.went_well(CONVERT)
+    await fail_in_a_row(letters, IN_A_ROW - 1, kind=CONVERT)
     with pytest.raises(TooManyLetters):
         await fail_in_a_row(letters, 1)
 

@@ -47,8 +47,7 @@ class Books:
 
     async def refused(self, operation: Operation, cause: str, reason: str) -> None:
         """Enter that the index does not take it. What it held of the document before, it holds still."""
-        if isinstance(operation, Removal):
+        walked = isinstance(operation, Write)
+        if not walked:
             reason = f"It is not in the source any more, and can't be deleted: {reason}"
-        await self._letters.add(LetterKind.WRITE, operation.id, cause, reason)
-        if isinstance(operation, Removal):
-            self._report.letters -= 1  # which counts documents of the source
+        await self._letters.add(LetterKind.WRITE, operation.id, cause, reason, walked=walked)

@@ -2,7 +2,7 @@
 
 import asyncio
 from contextlib import suppress
-from typing import Final
+from typing import Final, NamedTuple
 
 from connectors import logger
 from connectors.aio.clock import Clock
@@ -18,6 +18,14 @@ log = logger.get(__name__)
 IN_A_ROW: Final = 50
 """So many documents one after the other that fail for one cause mean that something else is wrong."""
 AT_ONCE: Final = 500
+
+
+class _Said(NamedTuple):
+    """What one letter of this sync counts for."""
+
+    letters: int
+    content_failed: int
+    passing: int
 
 
 class Letters:
@@ -43,6 +51,7 @@ class Letters:
         self._flushing = asyncio.Lock()
         self._without_content: set[bytes] = set()
         """Of this sync: to be written without it is not to be well."""
+        self._of_this_sync: dict[bytes, list[_Said]] = {}
         self.passing = 0
         """Letters of this sync about what may be well the next time: while there are any, none may be skipped."""
 
@@ -57,11 +66,15 @@ class Letters:
         """Whether there are letters that could be taken back."""
         return bool(self._known)
 
-    async def add(self, kind: LetterKind, doc_id: str, cause: str, reason: str, *, lasting: bool = False) -> None:
+    async def add(
+        self, kind: LetterKind, doc_id: str, cause: str, reason: str, *, lasting: bool = False, walked: bool = True
+    ) -> None:
         """Keep that a document could not be indexed, or not wholly; `lasting` if it will be the same the next time.
 
-        Raises `TooManyLetters`.
+        `walked` says whether it is one that the source yielded. Raises `TooManyLetters`.
         """
+        if doc_id in self._well:
+            await self.flush()  # else what is taken back would take this back too
         claim = self._lease.claim
         letter = DeadLetter(
             connector=claim.connector,
@@ -73,12 +86,15 @@ class Letters:
             run=claim.run,
         )
         self._written.append(letter)
-        self._remember(doc_id, kind)
-        if kind is LetterKind.CONTENT:
-            self._report.content_failed += 1
-        else:
-            self._report.letters += 1
-        self.passing += not lasting
+        said = _Said(
+            letters=int(walked and kind is not LetterKind.CONTENT),
+            content_failed=int(kind is LetterKind.CONTENT),
+            passing=int(not lasting),
+        )
+        self._remember(doc_id, kind, said)
+        self._report.letters += said.letters
+        self._report.content_failed += said.content_failed
+        self.passing += said.passing
         if len(self._written) >= AT_ONCE:
             await self.flush()
         if not (lasting and kind is LetterKind.CONTENT):
@@ -94,6 +110,18 @@ class Letters:
         if key in self._known:
             is_whole = content and key not in self._without_content
             self._well[doc_id] = is_whole or self._well.get(doc_id, False)
+
+    def superseded(self, key: bytes) -> None:
+        """Learn that a document comes again in this sync, so that what was said of it counts no longer.
+
+        Its letters stay until it is well; what was walked in vain is counted as superseded.
+        """
+        for said in self._of_this_sync.pop(key, ()):
+            self._report.letters -= said.letters
+            self._report.superseded += said.letters
+            self._report.content_failed -= said.content_failed
+            self.passing -= said.passing
+        self._without_content.discard(key)
 
     async def flush(self) -> None:
         """Write what was gathered. Raises `JobLost`."""
@@ -121,7 +149,7 @@ class Letters:
         claim = self._lease.claim
         await self._store.drop(claim.connector, kinds=OF_DOCUMENTS, but_of_run=claim.run)
 
-    def _remember(self, doc_id: str, kind: LetterKind) -> None:
+    def _remember(self, doc_id: str, kind: LetterKind, said: _Said) -> None:
         """Know of a letter that may be taken back later, and take back what says that its document is well."""
         if kind is LetterKind.CONTENT:
             if doc_id in self._well:
@@ -131,6 +159,7 @@ class Letters:
         with suppress(DocumentSkipped):
             key = key_of(doc_id)
             self._known.add(key)
+            self._of_this_sync.setdefault(key, []).append(said)
             if kind is LetterKind.CONTENT:
                 self._without_content.add(key)
 

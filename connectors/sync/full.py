@@ -11,7 +11,6 @@ from connectors import logger
 from connectors.aio.retry import Retry
 from connectors.changes import Checkpoint
 from connectors.engine.stamp import Stamp
-from connectors.errors import Miscounted
 from connectors.source import Yielded, can_resume, has
 from connectors.store.sync_state import Completed, JobType
 from connectors.sync.books import Books
@@ -56,7 +55,7 @@ class FullSync:
             return
         await job.letters.load()
         proof, walk = await self._proven(base)
-        self._check_sum()
+        self._report.check_sum()
         await job.place.patience(lambda _: job.letters.flush())
         if self._from is not None:
             await self._complete_resumed()
@@ -185,14 +184,6 @@ class FullSync:
 
     # The end.
 
-    def _check_sum(self) -> None:
-        report = self._report
-        if report.walked != report.accounted:
-            raise Miscounted(
-                f"Of {report.walked:,} documents that were read, {report.accounted:,} are accounted for.",
-                hint="This is a fault of this program; please report it with the log of the sync.",
-            )
-
     async def _complete_resumed(self) -> None:
         """Remember that a walk that was interrupted has come to its end: nothing is known of what is gone."""
         job = self._job
@@ -205,11 +196,7 @@ class FullSync:
             report.warnings.append(
                 f"Others kept writing to the index {job.target.index} meanwhile, so it may differ from the source."
             )
-        if report.letters:
-            report.warnings.append(
-                f"{report.letters:,} documents could not be indexed: "
-                f"`connectors dead-letters list {job.connector.id}` tells why."
-            )
+        report.warn_of_letters(job.connector.id)
         await job.lease.confirm()
         may_skip = proof is not None and not job.letters.passing and not report.held
         completed = Completed(

@@ -3,6 +3,7 @@
 from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime
 
+from connectors.errors import Miscounted
 from connectors.store.sync_state import JobType
 
 
@@ -35,6 +36,8 @@ class SyncReport:
     """That should be deleted, and are held for a person's word."""
     repeated: int = 0
     """Ids that came more than once in a walk."""
+    recovered: int = 0
+    """Documents whose dead letters were retried, and that are well now or gone."""
     content_failed: int = 0
     """Documents that are indexed without their content, as it could not be had."""
     downloaded: int = 0
@@ -66,6 +69,20 @@ class SyncReport:
     def accounted(self) -> int:
         """The documents of which it is known what became of them."""
         return self.created + self.updated + self.unchanged + self.dropped + self.letters + self.superseded
+
+    def check_sum(self) -> None:
+        """Raise `Miscounted` when it is not known of every document that was walked what became of it."""
+        if self.walked != self.accounted:
+            raise Miscounted(
+                f"Of {self.walked:,} documents that were read, {self.accounted:,} are accounted for.",
+                hint="This is a fault of this program; please report it with the log of the sync.",
+            )
+
+    def warn_of_letters(self, connector: str) -> None:
+        """Let a person know that documents could not be indexed, if that is so."""
+        if self.letters:
+            command = f"connectors dead-letters list {connector}"
+            self.warnings.append(f"{self.letters:,} documents could not be indexed: `{command}` tells why.")
 
     @property
     def error(self) -> str | None:

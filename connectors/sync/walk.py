@@ -109,7 +109,7 @@ class Walk:
             raise
         await self.flush()
 
-    def _take(self, document: dict[str, Any], given: Download | Fetch | None) -> bool:
+    def _take(self, document: Any, given: Download | Fetch | None) -> bool:  # noqa: ANN401 - whatever was yielded
         """Take one document into the chunk, and return whether that is full. Raises `DocumentSkipped`.
 
         It is called once a document, and so written with care: everything in it that waits for something is elsewhere.

@@ -49,6 +49,14 @@ class Completed(msgspec.Struct, frozen=True, kw_only=True):
     """How many documents each dataset had."""
 
 
+class Reached(msgspec.Struct, frozen=True, kw_only=True):
+    """What the cursor of a connector's incremental syncs holds for, and when it was saved."""
+
+    recipe: str
+    target: str
+    at: datetime
+
+
 class SyncState(Record, frozen=True, kw_only=True):
     """The state of one connector's syncs of one type."""
 
@@ -60,6 +68,7 @@ class SyncState(Record, frozen=True, kw_only=True):
     """Of the sync that may change it: the highest that a sync of the connector had."""
     checkpoint: Checkpoint | None = None
     completed: Completed | None = None
+    reached: Reached | None = None
     without_deletes: int = 0
     """How many completed syncs in a row had no delete pass."""
 

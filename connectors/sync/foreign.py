@@ -1,7 +1,7 @@
 """Foreign errors: what a source raises that is none of ours becomes an error of the source, with secrets masked."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any, NoReturn, TypeVar
 
@@ -24,6 +24,20 @@ def of_source(mask: Mask) -> Iterator[None]:
         yield
     except Exception as error:  # noqa: BLE001 - a source is somebody else's code
         raise_for(error, mask)
+
+
+async def told(items: AsyncIterator[T], mask: Mask) -> AsyncGenerator[T, None]:
+    """Yield what a source yields: what it raises is made an error of the source, what is made of that is not.
+
+    To be closed before the items are (`aclosing`).
+    """
+    while True:
+        with of_source(mask):
+            try:
+                item = await anext(items)
+            except StopAsyncIteration:
+                return
+        yield item
 
 
 def raise_for(error: Exception, mask: Mask) -> NoReturn:

@@ -75,6 +75,15 @@ def id_in(document: object) -> str | None:
         return None
 
 
+def id_of(document: object) -> str:
+    """Return the id that a document would be prepared with. Raises `DocumentSkipped` when it could not be."""
+    doc_id = (document if isinstance(document, dict) else _fields_of(document)).get("_id")
+    if type(doc_id) is not str:
+        doc_id = _text_of(doc_id)
+    _check_length(doc_id)
+    return doc_id
+
+
 def key_of(doc_id: str) -> bytes:
     """Return the 16 bytes that stand for an id. Raises `DocumentSkipped` for one that can't be UTF-8."""
     try:

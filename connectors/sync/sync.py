@@ -8,6 +8,7 @@ from connectors.source import has
 from connectors.store.connector import Connector
 from connectors.store.sync_state import JobType
 from connectors.sync.full import FullSync
+from connectors.sync.incremental import IncrementalSync
 from connectors.sync.job import begun
 from connectors.sync.report import SyncReport
 from connectors.sync.workplace import Workplace
@@ -45,7 +46,10 @@ class Sync:
                     f"The source {self._connector.service_type} does not say who may read what.", field="service_type"
                 )
             try:
-                await FullSync(job).run()
+                if report.job_type is JobType.INCREMENTAL:
+                    await IncrementalSync(job).run()
+                else:
+                    await FullSync(job).run()
             except IndexMissing as error:
                 if error.index != job.target.index:
                     raise

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from connectors.byoc import Filter
-from connectors.errors import ConfigurationError
+from connectors.errors import ConfigurationError, IndexMissing, IndexReplaced
 from connectors.fields import Configuration
 from connectors.filtering.chain import validate
 from connectors.source import fields_of
@@ -91,7 +91,8 @@ async def begun(
 ) -> AsyncIterator[Job]:
     """Check a connector, open its source, lease its target and take its state, for the time of the block.
 
-    Raises what is wrong with any of it; what a source raises that is no error of ours is a `SourceError`.
+    Raises what is wrong with any of it; what a source raises that is no error of ours is a `SourceError`, and that the
+    index is gone in the block is an `IndexReplaced`.
     """
     index_name = _index_name(connector, report.job_type)
     is_content = report.job_type is not JobType.ACCESS_CONTROL
@@ -107,7 +108,7 @@ async def begun(
         claim = Claim(target, connector.id, run, place.instance, place.limits.lease_timeout_s, watch)
         lease = await stack.enter_async_context(leased(place.state, claim, place.clock, waiting=waiting))
         policy = _policy(pipeline)
-        yield Job(
+        job = Job(
             place=place,
             connector=connector,
             source=source,
@@ -123,6 +124,13 @@ async def begun(
             policy=policy,
             pipeline=pipeline,
         )
+        try:
+            yield job
+        except IndexMissing as error:
+            if error.index != target.index:
+                raise
+            text = f"The index {target.index} was deleted while it was written to."
+            raise IndexReplaced(text, index=target.index) from error
 
 
 async def _source(

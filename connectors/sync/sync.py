@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from uuid import uuid4
 
-from connectors.errors import ConfigurationError, IndexMissing, IndexReplaced
+from connectors.errors import ConfigurationError
 from connectors.source import has
 from connectors.store.connector import Connector
 from connectors.store.sync_state import JobType
@@ -45,16 +45,10 @@ class Sync:
                 raise ConfigurationError(
                     f"The source {self._connector.service_type} does not say who may read what.", field="service_type"
                 )
-            try:
-                if report.job_type is JobType.INCREMENTAL:
-                    await IncrementalSync(job).run()
-                else:
-                    await FullSync(job).run()
-            except IndexMissing as error:
-                if error.index != job.target.index:
-                    raise
-                text = f"The index {job.target.index} was deleted while it was written to."
-                raise IndexReplaced(text, index=job.target.index) from error
+            if report.job_type is JobType.INCREMENTAL:
+                await IncrementalSync(job).run()
+            else:
+                await FullSync(job).run()
         report.phase = "done"
         report.finished_at = self._place.clock.now()
         return report

@@ -136,6 +136,10 @@ class Feed:
         known = np.array([one.fingerprint if one is not None else 0 for one in stored], np.int64)
         self._books.found(keys[held], known[held])
         self._books.ledger.drop(keys[~held])
+        if any(
+            isinstance(chunk[doc_id], _Absent) for doc_id, is_held in zip(ids, held.tolist(), strict=True) if is_held
+        ):
+            await self._writer.confirm()  # then what was read of them is of the index, and the owner, that it should be
         for doc_id, found in zip(ids, stored, strict=True):
             self._letters.superseded(chunk[doc_id].key)
             match chunk[doc_id]:
@@ -202,8 +206,7 @@ class Feed:
     async def _remove(self, doc_id: str, absent: _Absent, found: Stored | None) -> None:
         """Have the index not hold a document, if it is ours."""
         if found is None or not self._shelf.is_ours(found):
-            # After a conflict it was our own first attempt, or else somebody's delete: gone it is.
-            self._report.deleted += bool(absent.conflicts)
+            self._report.deleted += found is None and absent.conflicts > 0  # it was ours, and is gone by now
             self._letters.well(doc_id, absent.key, content=True)
             return
         removal = Removal(doc_id, absent.key, found.revision, absent.conflicts)

@@ -110,6 +110,7 @@ class IncrementalSync:
         await feed.settle()
         if not self._partial.allowance.any_kept:
             await self._job.place.patience(lambda _: self._job.letters.flush())
+            await self._job.place.patience(lambda _: self._job.lease.confirm())
             await self._save(self._last)
 
     async def _save(self, cursor: Cursor) -> None:

@@ -65,6 +65,7 @@ class PartialSync:
         await self.allowance.hold()
         report.warn_of_letters(job.connector.id)
         await job.place.patience(lambda _: job.letters.flush())
+        await job.place.patience(lambda _: job.lease.confirm())
         await self._let_nothing_be_skipped()
         await self._keep_copy(books, begun, now if clean else None)
 

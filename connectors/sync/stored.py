@@ -7,7 +7,6 @@ from typing import Final
 from connectors.aio.retry import Retry
 from connectors.engine.operations import Operations
 from connectors.engine.records import Revision, StoredDocument
-from connectors.errors import IndexMissing, IndexReplaced
 from connectors.sync.lease import Lease
 from connectors.sync.mark import FIELD, Mark, epoch_of
 
@@ -46,13 +45,9 @@ class Shelf:
     patience: Retry
 
     async def read(self, ids: Sequence[str]) -> list[Stored | None]:
-        """Return what there is of these documents, in their order. Raises `JobLost` and `IndexReplaced`."""
+        """Return what there is of these documents, in their order. Raises `JobLost`."""
         index = self.lease.claim.target.index
-        try:
-            found = await self.patience(lambda _: self.data.get_many(index, ids, source=_MARK_ONLY))
-        except IndexMissing as error:
-            text = f"The index {index} was deleted while it was written to."
-            raise IndexReplaced(text, index=index) from error
+        found = await self.patience(lambda _: self.data.get_many(index, ids, source=_MARK_ONLY))
         stored = [Stored.of(one) if one is not None else None for one in found]
         await self._make_sure(one for one in stored if one is not None and self.is_ours(one))
         return stored

@@ -40,10 +40,12 @@ class Intruder(Operations):
         self.before: list[Event] = []
         self.after: list[Event] = []
 
-    async def bulk(self, index: str, body: bytes, *, operations: int, pipeline: str | None = None) -> BulkAnswer:
+    async def bulk(
+        self, index: str, body: bytes, *, operations: int, pipeline: str | None = None, require_alias: bool = False
+    ) -> BulkAnswer:
         if self.before:
             await self.before.pop(0)()
-        answer = await super().bulk(index, body, operations=operations, pipeline=pipeline)
+        answer = await super().bulk(index, body, operations=operations, pipeline=pipeline, require_alias=require_alias)
         if self.after:
             await self.after.pop(0)()
         return answer
@@ -345,7 +347,7 @@ async def test_a_delete_that_meets_something_newer_is_decided_anew(scene: Scene)
     intrude(scene).before = [others]
     scene.log.write(*[Delete(f"doc{number}") for number in range(4)])
     report = await scene.sync()
-    assert (report.deleted, report.error) == (3, None)
+    assert (report.deleted, report.conflicts, report.error) == (3, 3, None)
     assert await scene.stored("doc1") == {"text": "now somebody else's"}
     assert not await scene.difference([])
 

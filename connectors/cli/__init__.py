@@ -8,11 +8,14 @@ import click
 import connectors
 from connectors import logger
 from connectors.cli.create import create
+from connectors.cli.dead_letters import dead_letters
+from connectors.cli.deletes import deletes
 from connectors.cli.engine import engine
 from connectors.cli.invocation import Invocation
 from connectors.cli.new import new
 from connectors.cli.rules import rules
 from connectors.cli.sources import sources
+from connectors.cli.sync import sync
 from connectors.cli.tour import tour
 from connectors.errors import ConfigurationError, ConnectorsError
 
@@ -32,16 +35,20 @@ EXIT_INTERRUPTED = 130
 def cli(context: click.Context, config: Path | None) -> None:
     """Keep a search index true to its sources.
 
-    Exit codes: 0 done, 1 failed, 2 wrong settings or arguments.
+    Exit codes: 0 done, 1 failed, 2 wrong settings or arguments, 3 done and a person has to look at something, 130
+    interrupted.
     """
     context.obj = Invocation(config)
 
 
 cli.add_command(create)
+cli.add_command(dead_letters)
+cli.add_command(deletes)
 cli.add_command(engine)
 cli.add_command(new)
 cli.add_command(rules)
 cli.add_command(sources)
+cli.add_command(sync)
 cli.add_command(tour)
 
 

@@ -1,15 +1,19 @@
 """An invocation: what every command of one run of the program shares."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 from connectors import logger
 from connectors.config import Settings, load_settings
 
 if TYPE_CHECKING:
+    from connectors.grants import Grants
     from connectors.registry import Registry
+    from connectors.sync.workplace import Workplace
 
 
 @dataclass
@@ -31,3 +35,26 @@ class Invocation:
         from connectors.registry import Registry  # rules and settings of sources come with it  # noqa: PLC0415
 
         return Registry(self.settings.sources)
+
+    def log_to(self, stream: TextIO | None) -> None:
+        """Send the log there from now on; without a stream, back to stderr."""
+        logger.set_up(level=self.settings.log.level, style=self.settings.log.format, stream=stream)
+
+    @asynccontextmanager
+    async def workplace(self, grants: "Grants | None" = None) -> AsyncIterator["Workplace"]:
+        """Provide what syncs work with, at the engine of the settings, with their grants unless others are given.
+
+        Raises a `ConfigurationError` or an `EngineError`.
+        """
+        from connectors.engine import open_engine  # the client takes most of a second to import  # noqa: PLC0415
+        from connectors.sync.workplace import SyncLimits, open_workplace  # noqa: PLC0415
+
+        settings, registry = self.settings, self.registry
+        async with open_engine(settings.engine) as engine:
+            yield await open_workplace(
+                engine,
+                registry,
+                grants=grants or settings.grants,
+                copies=settings.sync.ledgers,
+                limits=SyncLimits.of(settings),
+            )

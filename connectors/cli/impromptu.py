@@ -1,0 +1,99 @@
+"""An impromptu connector: one that a command line describes, made when it is first synced and found again after."""
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from connectors.errors import ConfigurationError
+from connectors.grants import Grants
+
+if TYPE_CHECKING:
+    from connectors.fields import Fields
+    from connectors.store.connector import Connector
+    from connectors.sync.workplace import Workplace
+
+
+@dataclass(frozen=True)
+class Impromptu:
+    """A source, settings of it and an index. Its id follows from these, without the settings that are secret.
+
+    So the same command goes on with the same connector, also after a password was changed. A path is made absolute,
+    as another process may be somewhere else.
+    """
+
+    service_type: str
+    index_name: str
+    settings: Mapping[str, str] = field(repr=False)
+    language: str | None = None
+
+    async def connector(self, place: "Workplace") -> "Connector":
+        """Return its connector, made when there is none yet, with these settings.
+
+        Raises a `ConfigurationError` for settings that are wrong, and an `EngineError`.
+        """
+        from connectors.source import fields_of  # noqa: PLC0415 - loaded only where it is wanted
+
+        fields = fields_of(place.registry.source(self.service_type))
+        values = self._values(fields)
+        connector_id = self._id(fields, values)
+        found = await place.connectors.get(connector_id)
+        if found is None:
+            return await place.connectors.create(connector_id, await self._document(place, connector_id, values))
+        if found.deleted:
+            fresh = {**await self._document(place, connector_id, values), "deleted": False}
+            return await place.connectors.update(connector_id, lambda _: fresh)
+        return await place.connectors.update(connector_id, lambda one: self._changes(one, values))
+
+    def _values(self, fields: "Fields") -> dict[str, str]:
+        """Return the settings as they are stored. Raises a `ConfigurationError` for one that there is not."""
+        from connectors.references import names_in  # noqa: PLC0415 - as above
+        from connectors.registry import nearest  # noqa: PLC0415
+
+        unknown = next((name for name in self.settings if name not in fields), None)
+        if unknown is not None:
+            raise ConfigurationError(f"There is no setting {unknown!r}.", field=unknown, hint=nearest(unknown, fields))
+        return {
+            name: os.path.abspath(Path(text).expanduser())  # noqa: PTH100 - links are to be followed at each sync anew
+            if fields[name].type is Path and text and not list(names_in(text))
+            else text
+            for name, text in self.settings.items()
+        }
+
+    def _id(self, fields: "Fields", values: Mapping[str, str]) -> str:
+        shown = {name: text for name, text in values.items() if not fields[name].sensitive}
+        described = json.dumps([self.service_type, shown, self.index_name], sort_keys=True)
+        return f"{self.service_type}-{hashlib.blake2b(described.encode('utf-8', 'replace'), digest_size=6).hexdigest()}"
+
+    async def _document(self, place: "Workplace", connector_id: str, values: Mapping[str, str]) -> Mapping[str, Any]:
+        from connectors.store.new_connector import new_connector  # noqa: PLC0415 - as above
+
+        described = {
+            "id": connector_id,
+            "name": f"{self.service_type} into {self.index_name}",
+            "service_type": self.service_type,
+            "index_name": self.index_name,
+            "language": self.language,
+            "configuration": values,
+        }
+        new = await new_connector(described, place.registry, place.grants, place.clock.now())
+        return new.document
+
+    def _changes(self, connector: "Connector", values: Mapping[str, str]) -> dict[str, Any]:
+        """Return what the command line says otherwise than the connector does."""
+        configuration = dict(connector.configuration)
+        for name, value in values.items():
+            stored = configuration.get(name)
+            configuration[name] = {**(stored if isinstance(stored, Mapping) else {}), "value": value}
+        changes: dict[str, Any] = {"configuration": configuration}
+        if self.language is not None:
+            changes["language"] = self.language
+        return changes
+
+
+def grants_of(exposed_secrets: tuple[str, ...]) -> Grants:
+    """Return what the settings of an impromptu connector may refer to: who types them may read what they name."""
+    return Grants(allowed_paths=None, exposed_secrets=exposed_secrets)

@@ -1,0 +1,83 @@
+"""The summary of a sync that ended: what it did, and what a person has to do next."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from connectors.cli.wording import counted, in_time
+
+if TYPE_CHECKING:
+    from connectors.sync.report import SyncReport
+
+EXIT_ATTENTION: Final = 3
+"""A sync is done, and a person has to look at something."""
+
+
+def needs_a_person(report: "SyncReport") -> bool:
+    """Return whether a sync ended with something that a person has to look at."""
+    return bool(report.letters or report.content_failed or report.held or report.unsettled)
+
+
+def outcome_of(report: "SyncReport") -> str:
+    """Return in a word how a sync ended that raised no error."""
+    if report.skipped:
+        return "skipped"
+    return "attention" if needs_a_person(report) else "completed"
+
+
+def lines_of(report: "SyncReport", connector_id: str) -> Iterator[str]:
+    """Yield the summary of a sync that ended without an error."""
+    took = in_time((report.finished_at - report.started_at).total_seconds()) if report.finished_at else "no time"
+    if report.skipped:
+        yield f"{click.style('Skipped', fg='green')}: nothing has changed since the last sync into {report.index}."
+        return
+    color = "yellow" if needs_a_person(report) else "green"
+    read = counted(report.walked, "document")
+    yield f"{click.style('Completed', fg=color)}: {read} read, for the index {report.index}, in {took}."
+    yield f"  {', '.join(f'{number:,} {name}' for name, number in _numbers(report).items())}"
+    if report.resumed_since is not None:
+        yield f"  It went on with a sync that began at {report.resumed_since:%Y-%m-%d %H:%M:%S} UTC."
+    if report.passes > 1:
+        yield f"  Others wrote to the index meanwhile, so the source was read {report.passes} times."
+    yield from _next(report, connector_id)
+
+
+def written_before(report: "SyncReport") -> str:
+    """Return what a sync had done that did not come to its end."""
+    return (
+        f"{counted(report.walked, 'document')} had been read, {report.created:,} created, {report.updated:,} updated, "
+        f"{report.unchanged:,} unchanged, {report.deleted:,} deleted; what was written stays."
+    )
+
+
+def _numbers(report: "SyncReport") -> dict[str, int]:
+    """Return the counters by what a person calls them; superseded documents only where there are any."""
+    numbers = {
+        "created": report.created,
+        "updated": report.updated,
+        "unchanged": report.unchanged,
+        "dropped by rules": report.dropped,
+        "not indexed": report.letters,
+    }
+    if report.superseded:
+        numbers["read again under the same id"] = report.superseded
+    return {**numbers, "deleted": report.deleted, "held back from deletion": report.held}
+
+
+def _next(report: "SyncReport", connector_id: str) -> Iterator[str]:
+    if report.letters:
+        yield f"{counted(report.letters, 'document')} could not be indexed."
+    if report.content_failed:
+        is_are = "is" if report.content_failed == 1 else "are"
+        yield f"{counted(report.content_failed, 'document')} {is_are} indexed without content."
+    if report.letters or report.content_failed:
+        yield f"  Look why:      connectors dead-letters list {connector_id}"
+        yield f"  When mended:   connectors dead-letters retry {connector_id}"
+    if report.held:
+        is_are = "is" if report.held == 1 else "are"
+        yield f"{counted(report.held, 'document')} {is_are} gone from the source, and still in the index."
+        yield f"  Look why:      connectors deletes list {connector_id}"
+        yield f"  If that is so: connectors deletes approve {connector_id}"
+    if report.unsettled:
+        yield "Others kept writing to the index, so it may differ from the source. Sync again when they are done."

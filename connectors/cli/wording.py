@@ -1,0 +1,28 @@
+"""Wording: numbers, sizes and times as a person reads them."""
+
+from typing import Final
+
+_UNITS: Final = ("bytes", "kB", "MB", "GB", "TB")
+
+
+def counted(number: int, noun: str, several: str | None = None) -> str:
+    """Return how many there are of something: `1 document`, `3,000 documents`."""
+    return f"{number:,} {noun if number == 1 else several or f'{noun}s'}"
+
+
+def in_bytes(size: float) -> str:
+    """Return a size in the unit that makes it short, each 1,024 of the one before."""
+    for unit in _UNITS[:-1]:
+        if size < 1_024:
+            return f"{size:.1f} {unit}" if unit != _UNITS[0] else f"{size:.0f} {unit}"
+        size /= 1_024
+    return f"{size:,.1f} {_UNITS[-1]}"
+
+
+def in_time(seconds: float) -> str:
+    """Return how long something takes: `4.2 s`, `3:07`, `2:00:05`."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -136,7 +136,7 @@ class Progress:
         """Show this sync from now on."""
         self._report = report
         self._began = self._clock.monotonic()
-        self._walked.clear()
+        self._walked = deque([(self._began, report.walked)])
 
     def waiting(self, owner: str, patience_s: float) -> None:
         """Say that somebody else's lease is watched."""
@@ -188,8 +188,6 @@ class Progress:
         while len(self._walked) > 2 and self._walked[1][0] <= now - PACE_OVER_S:
             self._walked.popleft()
         since, before = self._walked[0]
-        if since == now:  # at the first look
-            since, before = self._began, 0
         pace = (report.walked - before) / (now - since) if now > since else 0.0
         return Moment(report, now - self._began, pace, self._limiter.limit, self._limiter.most)
 

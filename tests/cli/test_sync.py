@@ -1,0 +1,174 @@
+"""`connectors sync` as a person meets it: what it prints, and its exit codes, with the embedded engine."""
+
+import json
+import re
+from typing import Any
+
+import pytest
+
+from tests.cli.desk import Desk
+
+AGAIN = "The same command goes on from there: what is written is not written again."
+NONE_YET = "There is none yet. `connectors create` makes one, and `connectors sync --source` does so as it syncs."
+COMMANDS = [
+    *("sync", "dead-letters list", "dead-letters show", "dead-letters retry", "dead-letters drop"),
+    *("deletes list", "deletes approve", "deletes discard"),
+]
+KEYS = [
+    *("job_type", "index", "started_at", "finished_at", "walked", "created", "updated", "unchanged", "dropped"),
+    *("letters", "superseded", "deleted", "held", "repeated", "content_failed", "downloaded", "downloaded_bytes"),
+    *("sent", "requests", "sent_bytes", "conflicts", "passes", "scans", "skipped", "unsettled", "resumed_since"),
+    *("phase", "waiting_for", "expected", "warnings", "error"),
+]
+
+
+def without_times(text: str) -> str:
+    return re.sub(r"in \d+\.\d s", "in 0.0 s", text)
+
+
+def counts(report: dict[str, Any], *names: str) -> tuple[Any, ...]:
+    return tuple(report[name] for name in names)
+
+
+def test_a_connector_is_synced_and_the_summary_says_what_was_done(desk: Desk) -> None:
+    desk.put_many(3)
+    desk.create()
+    done = desk.run("sync", "shelf")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert without_times(done.stdout) == (
+        "Completed: 3 documents read, for the index shelf-000001, in 0.0 s.\n"
+        "  3 created, 0 updated, 0 unchanged, 0 dropped by rules, 0 not indexed, 0 deleted, 0 held back from deletion\n"
+    )
+
+
+def test_the_keys_of_the_json_stay(desk: Desk) -> None:
+    desk.put_many(2)
+    desk.create()
+    found = desk.json("sync", "shelf")
+    [report] = found.pop("syncs")
+    assert found == {"connector": "shelf", "outcome": "completed", "error": None, "hint": None}
+    assert list(report) == KEYS
+    assert counts(report, "job_type", "index", "created", "phase", "error") == ("full", "shelf-000001", 2, "done", None)
+
+
+def test_the_next_sync_writes_and_deletes_only_what_differs(desk: Desk) -> None:
+    desk.put({"_id": "a"}, {"_id": "b"}, {"_id": "c"})
+    desk.create()
+    desk.json("sync", "shelf")
+    desk.put({"_id": "a"}, {"_id": "b", "new": 1}, {"_id": "d"})
+    [report] = desk.json("sync", "shelf", "--full")["syncs"]
+    assert counts(report, "created", "updated", "unchanged", "deleted") == (1, 1, 1, 1)
+    assert desk.ids("shelf") == {"a", "b", "d"}
+    stored = desk.connector("shelf")
+    assert (stored["last_sync_status"], stored["last_indexed_document_count"]) == ("completed", 2)
+
+
+def test_what_could_not_be_indexed_is_for_a_person_to_look_at(desk: Desk) -> None:
+    desk.put({"_id": "a"}, "fail b it is torn")
+    desk.create()
+    done = desk.run("sync", "shelf")
+    assert (done.returncode, done.stderr) == (3, "")
+    assert without_times(done.stdout) == (
+        "Completed: 2 documents read, for the index shelf-000001, in 0.0 s.\n"
+        "  1 created, 0 updated, 0 unchanged, 0 dropped by rules, 1 not indexed, 0 deleted, 0 held back from deletion\n"
+        "1 document could not be indexed.\n"
+        "  Look why:      connectors dead-letters list shelf\n"
+        "  When mended:   connectors dead-letters retry shelf\n"
+    )
+    assert desk.json("sync", "shelf", code=3)["outcome"] == "attention"
+
+
+def test_deletions_that_are_held_are_for_a_person_to_look_at(desk: Desk) -> None:
+    desk.put_many(2)
+    desk.create()
+    desk.json("sync", "shelf")
+    desk.put()
+    done = desk.run("sync", "shelf")
+    assert (done.returncode, done.stdout.splitlines()[2:]) == (
+        3,
+        [
+            "2 documents are gone from the source, and still in the index.",
+            "  Look why:      connectors deletes list shelf",
+            "  If that is so: connectors deletes approve shelf",
+        ],
+    )
+
+
+def test_an_error_of_the_source_is_told_with_what_was_done_before(desk: Desk) -> None:
+    desk.put({"_id": "a"}, "deny")
+    desk.create()
+    done = desk.run("sync", "shelf", "--json")
+    assert (done.returncode, done.stderr.splitlines()) == (
+        1,
+        [
+            "No more things.",
+            "Ask for more.",
+            f"1 document had been read, 0 created, 0 updated, 0 unchanged, 0 deleted; what was written stays. {AGAIN}",
+        ],
+    )
+    found = json.loads(done.stdout)
+    assert (found["outcome"], found["error"], found["hint"]) == ("failed", "No more things.", "Ask for more.")
+    assert [counts(one, "walked", "finished_at") for one in found["syncs"]] == [(1, None)]
+    stored = desk.connector("shelf")
+    assert stored["last_sync_error"] == stored["error"] == "AccessDenied: No more things. Ask for more."
+
+
+def test_an_unknown_connector_is_told_with_the_one_that_may_be_meant(desk: Desk) -> None:
+    done = desk.run("sync", "shelf")
+    assert (done.returncode, done.stderr) == (2, f"There is no connector 'shelf'.\n{NONE_YET}\n")
+    desk.create()
+    assert desk.run("sync", "shlef").stderr == "There is no connector 'shlef'.\nDid you mean shelf?\n"
+    assert desk.run("sync", "Things").stderr == "There is no connector 'Things'.\nThat is the name of shelf.\n"
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_without_an_id_the_connectors_are_listed(desk: Desk, command: str) -> None:
+    desk.create()
+    done = desk.run(*command.split())
+    assert done.returncode == 2
+    assert done.stdout.splitlines() == [
+        "ID     NAME    SOURCE  INDEX  STATUS      LAST SYNC",
+        "shelf  Things  things  shelf  configured",
+        "",
+    ]
+    assert "Say which of these connectors, by its ID." in done.stderr
+
+
+def test_without_an_id_the_connectors_are_listed_as_json_too(desk: Desk) -> None:
+    desk.create()
+    done = desk.run("sync", "--json")
+    assert (done.returncode, json.loads(done.stdout)) == (
+        2,
+        [
+            {
+                "id": "shelf",
+                "name": "Things",
+                "service_type": "things",
+                "index_name": "shelf",
+                "status": "configured",
+                "last_sync_status": None,
+            }
+        ],
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["shelf", "--source", "things", "--index", "x"], "Name either the ID of a connector or a --source."),
+        (["--source", "things"], "Say with --index where the source is synced to."),
+        (["shelf", "--index", "x"], "--set, --index and --language describe a --source, and none is named."),
+        (["--set", "a=b"], "--set, --index and --language describe a --source, and none is named."),
+    ],
+)
+def test_arguments_that_do_not_go_together_are_refused(desk: Desk, arguments: list[str], message: str) -> None:
+    done = desk.run("sync", *arguments)
+    assert (done.returncode, done.stderr.splitlines()[-1]) == (2, f"Error: {message}")
+
+
+def test_an_engine_that_is_not_there_is_told(desk: Desk) -> None:
+    done = desk.run("sync", "shelf", CONNECTORS__ENGINE__HOST="http://127.0.0.1:1", CONNECTORS__ENGINE__ATTEMPTS="1")
+    assert (done.returncode, done.stderr.splitlines()[0]) == (
+        1,
+        "No connection to http://127.0.0.1:1: connection refused.",
+    )

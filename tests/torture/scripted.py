@@ -1,0 +1,88 @@
+"""A source that does what a script says: yields documents of any kind, waits, fails, or ends too early.
+
+A script is a file with a JSON value in each line. What is no document is an object whose only name begins with a `!`.
+"""
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator, Iterable
+from pathlib import Path
+from typing import Any
+
+from connectors import errors
+from connectors.byoc import Filter
+from connectors.changes import Failed
+from connectors.fields import Field, Fields
+from connectors.source import BaseDataSource, Yielded
+
+Step = dict[str, Any]
+
+
+def wait(seconds: float) -> Step:
+    """Let the source take that long for the next document."""
+    return {"!wait": seconds}
+
+
+def fail(error: str, text: str = "The page could not be read.") -> Step:
+    """Let the source raise an error of that name, ours or Python's."""
+    return {"!fail": [error, text]}
+
+
+def unreadable(doc_id: str) -> Step:
+    """Let the source say that there is a document which it could not read."""
+    return {"!unreadable": doc_id}
+
+
+def long_text(doc_id: str, field: str, characters: int) -> Step:
+    """Let the source yield a document whose field is that long."""
+    return {"!long": [doc_id, field, characters]}
+
+
+def many(count: int, characters: int = 0) -> Step:
+    """Let the source yield so many small documents."""
+    return {"!many": [count, characters]}
+
+
+def written(path: Path, steps: Iterable[Step]) -> Path:
+    """Write a script in the place of what stands there."""
+    temporary = path.with_suffix(".new")
+    with temporary.open("w", encoding="ascii") as file:
+        file.writelines(json.dumps(step) + "\n" for step in steps)
+    return temporary.rename(path)
+
+
+class ScriptedDataSource(BaseDataSource):
+    """Follows a script."""
+
+    name = "Scripted"
+    service_type = "scripted"
+    fields = Fields(Field("script", "Script", type=Path))
+
+    async def ping(self) -> None:
+        """Reach nothing."""
+
+    async def get_docs(self, filtering: Filter | None = None) -> AsyncGenerator[Yielded, None]:
+        """Yield what the script says."""
+        with Path(self.configuration.script).open(encoding="ascii") as file:
+            for line in file:
+                step = json.loads(line)
+                match step:
+                    case {"!wait": seconds}:
+                        await asyncio.sleep(seconds)
+                    case {"!fail": [error, text]}:
+                        raise _error(error, text)
+                    case {"!unreadable": doc_id}:
+                        yield Failed(doc_id, "It is locked.")
+                    case {"!long": [doc_id, field, characters]}:
+                        yield {"_id": doc_id, field: "long " * (characters // 5)}
+                    case {"!many": [count, characters]}:
+                        for number in range(count):
+                            yield {"_id": f"row_{number}", "number": number, "text": "x" * characters}
+                    case _:
+                        yield step
+
+
+def _error(name: str, text: str) -> Exception:
+    ours = getattr(errors, name, None)
+    made: Exception = ours(text) if ours is not None else {"ValueError": ValueError, "OSError": OSError}[name](text)
+    return made

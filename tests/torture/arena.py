@@ -123,11 +123,11 @@ class Arena:
         """Sync a connector in a process of its own, and return how that ended."""
         return await (await self.start(connector, **conditions)).ended()
 
-    async def sync_here(self, connector: str = "c1") -> SyncReport:
-        """Sync a connector in this process, without faults: what a test begins with."""
+    async def sync_here(self, connector: str = "c1", *, ledgers: LedgerCopy | None = None) -> SyncReport:
+        """Sync a connector in this process, without faults: what a test begins with, or where no process is needed."""
         found = await self.place.connectors.get(connector)
         assert found is not None
-        return await Sync(replace(self.place, copies=LedgerCopy(self.ledgers)), found).run()
+        return await Sync(replace(self.place, copies=ledgers or LedgerCopy(self.ledgers)), found).run()
 
     async def stored(self, connector: str | None = "c1", index: str = INDEX) -> dict[str, Content]:
         """Return what the index holds of a connector, or of everybody."""

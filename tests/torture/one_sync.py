@@ -4,9 +4,7 @@ The order is JSON. One line is printed for each sync; before each but the first 
 """
 
 import asyncio
-import errno
 import gc
-import os
 import resource
 import sys
 from collections.abc import AsyncIterator
@@ -52,7 +50,6 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     answer_timeout_s: float = 30.0
     largest_file: int | None = None
     """Where the disk is full: no file of this process may become larger."""
-    fsync_fails: bool = False
 
 
 class Footprint(msgspec.Struct, frozen=True):
@@ -111,7 +108,7 @@ async def work(order: Order) -> None:
             lease_timeout_s=order.lease_timeout_s,
         )
         limiter = NotingLimiter(most=order.most_bulks)
-        copies = LedgerCopy(Path(order.ledgers), **_fsync(order)) if order.ledgers is not None else None
+        copies = LedgerCopy(Path(order.ledgers)) if order.ledgers is not None else None
         grants = Grants(allowed_paths=None)
         place = await open_workplace(engine, Registry(SOURCES), grants=grants, limits=limits)
         place = replace(place, limiter=limiter, copies=copies)
@@ -134,13 +131,6 @@ async def one_sync(place: Workplace, order: Order, limiter: NotingLimiter) -> To
         error, text = type(caught).__name__, str(caught)
     report = sync.report.wire()
     return Told(report=report, error=error, text=text, limits=limiter.limits, footprint=Footprint.now())
-
-
-def _fsync(order: Order) -> dict[str, Any]:
-    def fail(_descriptor: int) -> None:
-        raise OSError(errno.EIO, os.strerror(errno.EIO))
-
-    return {"fsync": fail} if order.fsync_fails else {}
 
 
 def main() -> None:

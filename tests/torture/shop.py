@@ -40,7 +40,9 @@ class Shop:
         with self._opened() as database:
             for _ in range(updates):
                 if (row := self._any(database)) is not None:
-                    database.execute(f"UPDATE {row[0]} SET name = ?, note = ? WHERE number = ?", (*self._words(), row[1]))
+                    database.execute(
+                        f"UPDATE {row[0]} SET name = ?, note = ? WHERE number = ?", (*self._words(), row[1])
+                    )
             for _ in range(deletes):
                 if (row := self._any(database)) is not None:
                     database.execute(f"DELETE FROM {row[0]} WHERE number = ?", row[1:])

@@ -18,7 +18,10 @@ from tests.torture.oracle import expected
 from tests.torture.shop import Shop
 
 FIRST, SECOND = f"{INDEX}-000001", f"{INDEX}-000002"
-THEIRS: list[dict[str, Any]] = [{"_id": "theirs", "name": "not ours"}, {"_id": "another's", "_sync": {"c": "c9", "f": 1}}]
+THEIRS: list[dict[str, Any]] = [
+    {"_id": "theirs", "name": "not ours"},
+    {"_id": "another's", "_sync": {"c": "c9", "f": 1}},
+]
 SHORT = range(3)
 PROMISE = (
     "While a sync writes, and between syncs, others change some of its documents in part, delete some, and write some "

@@ -116,8 +116,9 @@ class Writer:
         self._on_their_way: set[int] = set()
         """The versions of batches of which it is not known yet what became of them."""
         self._delivered = asyncio.Condition()
-        policy = RetryPolicy(MANY_ATTEMPTS, longest_pause_s=LONGEST_PAUSE_S, limit_s=limits.unavailable_timeout_s)
-        self._retry = Retry(policy, channel.clock, observe=self._waits)
+        self._patience = RetryPolicy(
+            MANY_ATTEMPTS, longest_pause_s=LONGEST_PAUSE_S, limit_s=limits.unavailable_timeout_s
+        )
         self.counted = 0
 
     async def __aenter__(self) -> Self:
@@ -201,7 +202,9 @@ class Writer:
         """See to it that every operation of a batch is done, or known to be impossible."""
         conflicts: list[Conflicting] = []
         try:
-            await self._retry(lambda _: self._attempt(batch, conflicts))
+            # Not made once and kept: each would know the other, and the ledger behind them would be freed late.
+            retry = Retry(self._patience, self._channel.clock, observe=self._waits)
+            await retry(lambda _: self._attempt(batch, conflicts))
         except EngineRefused as error:
             await self._refused(batch, error)
         except IndexMissing as error:

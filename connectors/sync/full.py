@@ -196,6 +196,11 @@ class FullSync:
             report.warnings.append(
                 f"Others kept writing to the index {job.target.index} meanwhile, so it may differ from the source."
             )
+        if self._held_back.reason is not None:
+            report.warnings.append(
+                f"{report.held:,} deletions are held: {self._held_back.reason} "
+                f"`connectors deletes list {job.connector.id}` tells more."
+            )
         report.warn_of_letters(job.connector.id)
         await job.lease.confirm()
         may_skip = proof is not None and not job.letters.passing and not report.held

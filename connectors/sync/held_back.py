@@ -27,6 +27,12 @@ class HeldBack:
         self._clock = clock
         self._approved: Ledger | None = None
         self._used: list[HeldSet] = []
+        self.reason: str | None = None
+        """Why the walk that is settled now had deletions held; None when it had none."""
+
+    def begin(self) -> None:
+        """Forget what an earlier walk of the same sync had held: another one found out anew what is gone."""
+        self.reason = None
 
     async def approved(self) -> Ledger | None:
         """Return the ids whose deletion was approved, as a ledger that has seen and holds them; None without any."""
@@ -55,19 +61,24 @@ class HeldBack:
             reason=reason,
             created_at=self._clock.now(),
         )
-        return (await self._sets.hold(held, ids)).number
+        number = (await self._sets.hold(held, ids)).number
+        self.reason = reason
+        return number
 
     async def settle(self) -> None:
-        """Remove what is answered by this walk: approvals that were used, and what earlier syncs held."""
+        """Remove what this walk has answered: all that was held before, whatever was said of it.
+
+        An approval that nothing was deleted by lapses first, so that the one who gave it can see that.
+        """
         await self._lease.ensure()
         claim = self._lease.claim
         for held in await self._sets.of(claim.connector):
-            if held.job_type is not self._job_type or held.run == claim.run:
+            if held.job_type is not self._job_type or (held.run == claim.run and self.reason is not None):
                 continue
-            if held.status is HeldStatus.HELD or held in self._used or held.status is HeldStatus.LAPSED:
-                await self._sets.remove(held)
-            elif held.status is HeldStatus.APPROVED:
+            if held.status is HeldStatus.APPROVED and held not in self._used:
                 await self._lapse(held)
+            else:
+                await self._sets.remove(held)
 
     async def _lapse(self, held: HeldSet) -> None:
         try:

@@ -59,6 +59,8 @@ class Settlement:
     async def prove(self, base: Stamp | None, walked: "Found") -> Proof | None:
         """Return the proof; None when the index differs, and all has to be walked again. Raises `IndexReplaced`."""
         counted = walked.counted
+        self._held_back.begin()
+        self._report.held = 0
         if not walked.complete:
             self._kept = self._ledger.unseen
         for _ in range(ROUNDS):
@@ -111,9 +113,6 @@ class Settlement:
         number = await self._held_back.hold(reason, self._to_hold(walked.connector, approved))
         self._kept = number
         self._report.held = number
-        self._report.warnings.append(
-            f"{number:,} deletions are held: {reason} `connectors deletes list {walked.connector}` tells more."
-        )
 
     async def _remove_all(self, connector: str) -> None:
         async for page, unseen in self._unseen(connector):

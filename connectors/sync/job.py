@@ -17,7 +17,7 @@ from connectors.store.targets import TargetRecord
 from connectors.sync.content import ContentPolicy
 from connectors.sync.fenced_state import FencedState
 from connectors.sync.foreign import Mask, entered, of_source
-from connectors.sync.index_name import access_control_name
+from connectors.sync.index_name import access_control_name, check_name
 from connectors.sync.intake import Intake
 from connectors.sync.lease import Claim, Lease, leased
 from connectors.sync.letters import Letters
@@ -103,7 +103,7 @@ async def begun(
         pipeline = await pipeline_of(place.engine, connector.pipeline) if is_content else None
         target = await open_target(place.engine, index_name, language=connector.language, access_control=not is_content)
         report.index = target.index
-        await _check_alone(place, connector, target, settings)
+        await _check_alone(place, connector, target, settings, report.job_type)
         watch = TargetWatch(place.engine, target, place.clock)
         claim = Claim(target, connector.id, run, place.instance, place.limits.lease_timeout_s, watch)
         lease = await stack.enter_async_context(leased(place.state, claim, place.clock, waiting=waiting))
@@ -156,21 +156,37 @@ async def _source(
     return source, configuration
 
 
-async def _check_alone(place: Workplace, connector: Connector, target: Target, settings: SyncSettings) -> None:
-    """Raise a `ConfigurationError` when another connector writes to the same index, and not both of them share it."""
+async def _check_alone(
+    place: Workplace, connector: Connector, target: Target, settings: SyncSettings, job_type: JobType
+) -> None:
+    """Raise a `ConfigurationError` when another connector writes to the same index, and not both of them share it.
+
+    Who may read what is never shared: each of two would take the other's identities for revoked ones.
+    """
     record = await place.state.read(TargetRecord.key_of(target.uuid), TargetRecord)
     other_id = record.value.connector if record is not None else None
     if other_id is None or other_id == connector.id:
         return
     other = await place.connectors.get(other_id)
-    if other is None or other.deleted or other.index_name not in {connector.index_name, target.name, target.index}:
+    if other is None or other.deleted or not await _writes_to(place, other, target, job_type):
         return
-    if not (settings.shared_index and other.sync.shared_index):
+    is_access = job_type is JobType.ACCESS_CONTROL
+    if is_access or not (settings.shared_index and other.sync.shared_index):
         raise ConfigurationError(
             f"The connector {other_id!r} writes to the index {target.index} too.",
             field="index_name",
-            hint="Give each its own index, or set sync.shared_index in both.",
+            hint="Give each its own index." if is_access else "Give each its own, or set sync.shared_index in both.",
         )
+
+
+async def _writes_to(place: Workplace, other: Connector, target: Target, job_type: JobType) -> bool:
+    """Return whether another connector means the same index, by whatever name."""
+    try:
+        name = _index_name(other, job_type)
+        check_name(name)
+    except ConfigurationError:
+        return False
+    return target.uuid in {one.uuid for one in await place.engine.indices.resolve(name)}
 
 
 def _index_name(connector: Connector, job_type: JobType) -> str:

@@ -21,6 +21,7 @@ from connectors.sync.index_name import access_control_name, check_name
 from connectors.sync.intake import Intake
 from connectors.sync.lease import Claim, Lease, leased
 from connectors.sync.letters import Letters
+from connectors.sync.neighbours import Neighbours
 from connectors.sync.pipeline import Pipeline, pipeline_of
 from connectors.sync.prepared import Preparer
 from connectors.sync.report import SyncReport
@@ -62,7 +63,8 @@ class Job:
         """How writes get to the engine."""
         place = self.place
         name = self.pipeline.name if self.pipeline is not None else None
-        return Channel(place.engine.data, place.limiter, place.clock, place.limits.writer, name)
+        neighbours = Neighbours(place.connectors, self.connector.id, shared=self.settings.shared_index)
+        return Channel(place.engine.data, place.limiter, place.clock, place.limits.writer, name, neighbours)
 
     @property
     def recipe(self) -> str:

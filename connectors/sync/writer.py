@@ -25,6 +25,8 @@ from connectors.errors import (
 )
 from connectors.sync.batch import Batch, Operation, Removal, Write
 from connectors.sync.lease import Lease
+from connectors.sync.mark import FIELD
+from connectors.sync.neighbours import Neighbours
 from connectors.sync.report import SyncReport
 
 log = logger.get(__name__)
@@ -64,6 +66,7 @@ class Channel:
     clock: Clock
     limits: WriterLimits = WriterLimits()
     pipeline: str | None = None
+    neighbours: Neighbours | None = None
 
 
 Conflicting = tuple[Operation, bytes]
@@ -190,6 +193,7 @@ class Writer:
         async def deliver() -> None:
             version = batch.version
             with room:
+                await self._spare(batch)
                 await self._deliver(batch)
             # Not when it failed: who waits for the end must not take that for one.
             async with self._delivered:
@@ -198,13 +202,31 @@ class Writer:
 
         self._tasks.start(deliver(), name=f"batch of {len(batch)}")
 
+    async def _spare(self, batch: Batch) -> None:
+        """Take from a batch, in a shared index, what would be written over documents of other connectors."""
+        neighbours = self._channel.neighbours
+        if neighbours is None or not neighbours.shared:
+            return
+        new = {place: one for place, one in enumerate(batch.operations) if isinstance(one, Write) and not one.held}
+        if not new:
+            return
+        ids = [one.id for one in new.values()]
+        found = await self._retry()(lambda _: self._channel.data.get_many(self.index, ids, source=[FIELD]))
+        taken = set[int]()
+        for (place, write), owner in zip(new.items(), await neighbours.owners(found), strict=True):
+            if owner is not None:
+                await self._receipts.refused(write, *_taken(owner))
+                taken.add(place)
+        if taken:
+            batch.keep([place for place in range(len(batch)) if place not in taken])
+
     async def _deliver(self, batch: Batch) -> None:
         """See to it that every operation of a batch is done, or known to be impossible."""
         conflicts: list[Conflicting] = []
+        if not len(batch):
+            return
         try:
-            # Not made once and kept: each would know the other, and the ledger behind them would be freed late.
-            retry = Retry(self._patience, self._channel.clock, observe=self._waits)
-            await retry(lambda _: self._attempt(batch, conflicts))
+            await self._retry()(lambda _: self._attempt(batch, conflicts))
         except EngineRefused as error:
             await self._refused(batch, error)
         except IndexMissing as error:
@@ -281,12 +303,16 @@ class Writer:
         if not writes:
             return
         index = self.index
-        found = await self._channel.data.get_many(index, [write.id for write, _ in writes], source=["_sync"])
+        found = await self._channel.data.get_many(index, [write.id for write, _ in writes], source=[FIELD])
+        neighbours = self._channel.neighbours
+        owners = await neighbours.owners(found) if neighbours is not None else [None] * len(found)
         again: list[tuple[Write, bytes]] = []
         highest = version
-        for (write, body), stored in zip(writes, found, strict=True):
+        for (write, body), stored, owner in zip(writes, found, owners, strict=True):
             write.conflicts += 1
-            if stored is not None and not self._lease.is_within_reach(stored.version):
+            if owner is not None:
+                await self._receipts.refused(write, *_taken(owner))
+            elif stored is not None and not self._lease.is_within_reach(stored.version):
                 reason = f"The document has the version {stored.version}, which somebody else gave it; delete it first."
                 await self._receipts.refused(write, "version out of reach", reason)
             elif write.conflicts > MOST_CONFLICTS:
@@ -311,11 +337,20 @@ class Writer:
             if stored is not None:
                 self._receipts.overtaken(removal)
 
+    def _retry(self) -> Retry:
+        """Return what waits for the engine: not made once and kept, as each would know the other, and all behind it."""
+        return Retry(self._patience, self._channel.clock, observe=self._waits)
+
     def _waits(self, error: Exception, attempt: int, pause_s: float) -> None:
         self._report.waiting_for = str(error)
         log.info(
             "The engine did not take a batch; trying again.", attempt=attempt, pause_s=round(pause_s, 1), why=str(error)
         )
+
+
+def _taken(owner: str) -> tuple[str, str]:
+    """Return the cause and the reason why a document of another connector is not written to."""
+    return "another connector's", f"The index has a document of this id that belongs to the connector {owner!r}."
 
 
 def _is_elsewhere(item: BulkItem, index: str) -> bool:

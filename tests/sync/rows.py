@@ -219,9 +219,9 @@ def told(report: SyncReport) -> dict[str, int]:
     return {name: number for name, number in report.counters().items() if number and name not in _QUIET}
 
 
-def row(number: int, **fields: object) -> dict[str, Any]:
+def row(number: int, /, **fields: object) -> dict[str, Any]:
     """Return a document."""
-    return {"_id": f"row{number}", "number": number, **fields}
+    return {"_id": f"row{number}", "number": number} | fields
 
 
 def rows(count: int, **fields: object) -> list[dict[str, Any]]:

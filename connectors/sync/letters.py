@@ -73,7 +73,7 @@ class Letters:
 
         `walked` says whether it is one that the source yielded. Raises `TooManyLetters`.
         """
-        if doc_id in self._well:
+        while doc_id in self._well:
             await self.flush()  # else what is taken back would take this back too
         claim = self._lease.claim
         letter = DeadLetter(
@@ -106,8 +106,12 @@ class Letters:
             del self._rows[kind]
 
     def well(self, doc_id: str, key: bytes, *, content: bool) -> None:
-        """Take back what there is about a document that is indexed, or gone; of its content only if that is meant."""
-        if key in self._known:
+        """Take back what there is about a document that is indexed, or gone; of its content only if that is meant.
+
+        What this sync said of the document stays until that is superseded: it may have failed after it was sent.
+        """
+        failed = any(said.letters for said in self._of_this_sync.get(key, ()))
+        if key in self._known and not failed:
             is_whole = content and key not in self._without_content
             self._well[doc_id] = is_whole or self._well.get(doc_id, False)
 
@@ -150,12 +154,7 @@ class Letters:
         await self._store.drop(claim.connector, kinds=OF_DOCUMENTS, but_of_run=claim.run)
 
     def _remember(self, doc_id: str, kind: LetterKind, said: _Said) -> None:
-        """Know of a letter that may be taken back later, and take back what says that its document is well."""
-        if kind is LetterKind.CONTENT:
-            if doc_id in self._well:
-                self._well[doc_id] = False
-        else:
-            self._well.pop(doc_id, None)
+        """Know of a letter that may be taken back later."""
         with suppress(DocumentSkipped):
             key = key_of(doc_id)
             self._known.add(key)

@@ -212,9 +212,18 @@ async def test_a_document_that_fails_when_it_comes_again_has_its_letter(desk: De
     assert await desk.stored() == [("a", WRITE)]
 
 
+async def test_a_document_that_failed_after_it_was_sent_has_its_letter(desk: Desk) -> None:
+    letters = desk.begun()
+    await letters.add(READ, "a", "cause", "reason")
+    well(letters, "a", content=True)  # what was sent before
+    await letters.flush()
+    assert await desk.stored() == [("a", READ)]
+
+
 async def test_a_document_that_is_well_when_it_comes_again_has_none(desk: Desk) -> None:
     letters = desk.begun()
     await letters.add(WRITE, "a", "cause", "reason")
+    letters.superseded(key_of("a"))
     well(letters, "a")
     await letters.flush()
     assert await desk.stored() == []

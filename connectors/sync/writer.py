@@ -1,10 +1,11 @@
 """The writer: gathers operations in batches, has the engine carry them out, and tells what became of each."""
 
 import asyncio
-from collections.abc import Sequence
-from dataclasses import dataclass
+import math
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Final, Protocol, Self
+from typing import Final, Protocol, Self, TypeVar
 
 from connectors import logger
 from connectors.aio.budget import ByteBudget
@@ -14,28 +15,26 @@ from connectors.aio.tasks import Tasks
 from connectors.aio.throttle import AdaptiveLimiter
 from connectors.engine.bulk import BulkAnswer, BulkItem
 from connectors.engine.operations import Operations
+from connectors.engine.records import StoredDocument
 from connectors.errors import (
-    EngineBlocked,
     EngineError,
-    EngineFailed,
-    EngineOverloaded,
     EngineRefused,
     IndexMissing,
     IndexReplaced,
 )
 from connectors.sync.batch import Batch, Operation, Removal, Write
 from connectors.sync.lease import Lease
-from connectors.sync.mark import FIELD
+from connectors.sync.mark import FIELD, MOST_BATCHES, epoch_of, version
 from connectors.sync.neighbours import Neighbours
 from connectors.sync.report import SyncReport
+from connectors.sync.verdict import is_elsewhere, passing, why
 
 log = logger.get(__name__)
+T = TypeVar("T")
 MOST_CONFLICTS: Final = 5
 """How often a document is sent again because somebody else writes to it, before it is a dead letter."""
 TOO_LARGE: Final = 413
 LONGEST_PAUSE_S: Final = 10.0
-BLOCKED: Final = "cluster_block_exception"
-MISSING: Final = "index_not_found_exception"
 MANY_ATTEMPTS: Final = 1_000_000
 """The time ends it, not the number of attempts."""
 
@@ -73,8 +72,29 @@ Conflicting = tuple[Operation, bytes]
 """An operation that met a higher version, with the body of its document."""
 
 
+@dataclass(frozen=True)
+class _Refusal:
+    """An operation that the engine does not take, and those that it took just before it."""
+
+    before: list[Operation]
+    operation: Operation
+    cause: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class _Outcome:
+    """What is to be done about a batch when all of it is answered."""
+
+    conflicts: list[Conflicting] = field(default_factory=list)
+    refusals: list[_Refusal] = field(default_factory=list)
+
+
 class Receipts(Protocol):
-    """Who is told what became of operations. Each is told of once."""
+    """Who is told what became of operations. Each is told of once.
+
+    What was taken right before something that was refused, in the same batch, is told before that.
+    """
 
     def written(self, writes: Sequence[Write]) -> None:
         """Learn that the index holds these documents."""
@@ -102,7 +122,7 @@ class Writer:
     - `counted` counts the writes that the engine acknowledged by a sequence number: the audit compares it with how far
       the index has come.
 
-    Entered once; an error of a batch interrupts the block and is raised by it.
+    Entered once; an error of a batch interrupts the block and is raised by it, and by whoever still puts something.
     """
 
     def __init__(self, channel: Channel, lease: Lease, receipts: Receipts, report: SyncReport) -> None:
@@ -119,9 +139,9 @@ class Writer:
         self._on_their_way: set[int] = set()
         """The versions of batches of which it is not known yet what became of them."""
         self._delivered = asyncio.Condition()
-        self._patience = RetryPolicy(
-            MANY_ATTEMPTS, longest_pause_s=LONGEST_PAUSE_S, limit_s=limits.unavailable_timeout_s
-        )
+        self._failure: BaseException | None = None
+        self._nothing_since: float | None = None
+        """Since when the engine has taken nothing at all; None while it does."""
         self.counted = 0
 
     async def __aenter__(self) -> Self:
@@ -184,23 +204,31 @@ class Writer:
                     await self._send_open()
 
     async def _send_open(self) -> None:
-        batch, self._open = self._open, None
+        batch = self._open
         if batch is None:
             return
-        room = await self._budget.reserve(min(batch.size, self._budget.total))
+        room = await self._budget.reserve(min(batch.size, self._budget.total))  # cancelled, it stays to be sent
+        self._open = None
+        if self._failure is not None:
+            room.release()
+            raise self._failure
         self._on_their_way.add(batch.version)
 
         async def deliver() -> None:
             version = batch.version
-            with room:
-                await self._spare(batch)
-                await self._deliver(batch)
+            await self._spare(batch)
+            await self._deliver(batch)
             # Not when it failed: who waits for the end must not take that for one.
             async with self._delivered:
                 self._on_their_way.discard(version)
                 self._delivered.notify_all()
 
-        self._tasks.start(deliver(), name=f"batch of {len(batch)}")
+        def ended(task: asyncio.Task[None]) -> None:  # also one that was cancelled before it began
+            room.release()
+            if not task.cancelled():
+                self._failure = self._failure or task.exception()
+
+        self._tasks.start(deliver(), name=f"batch of {len(batch)}").add_done_callback(ended)
 
     async def _spare(self, batch: Batch) -> None:
         """Take from a batch, in a shared index, what would be written over documents of other connectors."""
@@ -211,7 +239,7 @@ class Writer:
         if not new:
             return
         ids = [one.id for one in new.values()]
-        found = await self._retry()(lambda _: self._channel.data.get_many(self.index, ids, source=[FIELD]))
+        found = await self._patiently(lambda: self._channel.data.get_many(self.index, ids, source=[FIELD]))
         taken = set[int]()
         for (place, write), owner in zip(new.items(), await neighbours.owners(found), strict=True):
             if owner is not None:
@@ -222,43 +250,51 @@ class Writer:
 
     async def _deliver(self, batch: Batch) -> None:
         """See to it that every operation of a batch is done, or known to be impossible."""
-        conflicts: list[Conflicting] = []
         if not len(batch):
             return
-        try:
-            await self._retry()(lambda _: self._attempt(batch, conflicts))
-        except EngineRefused as error:
-            await self._refused(batch, error)
-        except IndexMissing as error:
-            text = f"The index {self.index} was deleted while it was written to."
-            raise IndexReplaced(text, index=self.index) from error
-        if conflicts:
-            await self._resolve(batch.version, conflicts)
+        outcome = _Outcome()
+        error = await self._patiently(lambda: self._attempt(batch, outcome))
+        for one in outcome.refusals:
+            self._tell(one.before)
+            await self._receipts.refused(one.operation, one.cause, one.reason)
+        if error is not None:
+            await self._halve(batch, error)
+        if outcome.conflicts:
+            await self._resolve(batch.version, outcome.conflicts)
 
-    async def _attempt(self, batch: Batch, conflicts: list[Conflicting]) -> None:
-        """Send what is left of a batch once. Raises why some of it is still left, where that can change."""
+    async def _attempt(self, batch: Batch, outcome: _Outcome) -> EngineRefused | None:
+        """Send what is left of a batch once, and return why it is refused as a whole where it is.
+
+        Raises why some of it is still left, where that can change.
+        """
         await self._lease.ensure()
         async with self._channel.limiter.slot():
             self._report.requests += 1
             self._report.sent += len(batch)
             self._report.sent_bytes += batch.size
             target = self._lease.claim.target
-            answer = await self._channel.data.bulk(
-                target.alias or target.index,
-                batch.body(),
-                operations=len(batch),
-                pipeline=self._channel.pipeline,
-                require_alias=target.alias is not None,
-            )
-            if any(_is_elsewhere(item, target.index) for action in answer.items for item in action.values()):
+            try:
+                answer = await self._channel.data.bulk(
+                    target.alias or target.index,
+                    batch.body(),
+                    operations=len(batch),
+                    pipeline=self._channel.pipeline,
+                    require_alias=target.alias is not None,
+                )
+            except EngineRefused as error:
+                return error
+            except IndexMissing as error:
+                raise self._replaced() from error
+            if any(is_elsewhere(item, target.index) for action in answer.items for item in action.values()):
                 await self._lease.confirm()  # that it was a pipeline, or passes, and the name still means the same
-            again = await self._sort(batch, answer, conflicts)
+            again = self._sort(batch, answer, outcome)
             if again is not None:
                 raise again
         self._report.waiting_for = None
+        return None
 
-    async def _sort(self, batch: Batch, answer: BulkAnswer, conflicts: list[Conflicting]) -> EngineError | None:
-        """Tell what became of operations, leave in the batch those to be sent again, and return why."""
+    def _sort(self, batch: Batch, answer: BulkAnswer, outcome: _Outcome) -> EngineError | None:
+        """Learn what became of operations, leave in the batch those to be sent again, and return why."""
         items = [item for action in answer.items for item in action.values()]
         self.counted += len(items) - [item.seq_no for item in items].count(None)
         index, fine = self.index, BulkItem.OK
@@ -270,20 +306,27 @@ class Writer:
                 done.append(operation)
             elif item.status == 409:
                 body = batch.document(place) if isinstance(operation, Write) else b""
-                conflicts.append((operation, body))
-            elif (error := _passing(item)) is not None:
+                outcome.conflicts.append((operation, body))
+            elif (error := passing(item, self._lease.claim.target)) is not None:
                 left.append(place)
                 again = error
             else:
-                await self._receipts.refused(operation, *_why(item, index))
+                self.counted -= item.seq_no is not None  # it is one of another index
+                outcome.refusals.append(_Refusal(done, operation, *why(item, index)))
+                done = []
+        if len(left) < len(items):
+            self._nothing_since = None
         batch.keep(left)
+        self._tell(done)
+        return again
+
+    def _tell(self, done: Sequence[Operation]) -> None:
         if written := [one for one in done if isinstance(one, Write)]:
             self._receipts.written(written)
         if removed := [one for one in done if isinstance(one, Removal)]:
             self._receipts.removed(removed)
-        return again
 
-    async def _refused(self, batch: Batch, error: EngineRefused) -> None:
+    async def _halve(self, batch: Batch, error: EngineRefused) -> None:
         """Halve a batch that the engine does not take as a whole, until what is wrong with it stands alone."""
         if error.status == TOO_LARGE:
             self._batch_bytes = max(1, min(self._batch_bytes, batch.size // 2))
@@ -293,55 +336,68 @@ class Writer:
         for half in batch.halves():
             await self._deliver(half)
 
-    async def _resolve(self, version: int, conflicts: Sequence[Conflicting]) -> None:
-        """Send again what met a higher version, under one that is higher still."""
+    async def _resolve(self, sent: int, conflicts: Sequence[Conflicting]) -> None:
+        """Send again what met a higher version than was sent, under one that is higher still."""
         self._report.conflicts += len(conflicts)
-        writes = [(operation, body) for operation, body in conflicts if isinstance(operation, Write)]
-        removals = [operation for operation, _ in conflicts if isinstance(operation, Removal)]
-        if removals:
-            await self._look_after(removals)
-        if not writes:
-            return
-        index = self.index
-        found = await self._channel.data.get_many(index, [write.id for write, _ in writes], source=[FIELD])
+        again: list[tuple[Write, bytes]] = []
+        gone: list[Removal] = []
+        highest = sent
+        found = await self._stored(conflicts)
         neighbours = self._channel.neighbours
         owners = await neighbours.owners(found) if neighbours is not None else [None] * len(found)
-        again: list[tuple[Write, bytes]] = []
-        highest = version
-        for (write, body), stored, owner in zip(writes, found, owners, strict=True):
-            write.conflicts += 1
-            if owner is not None:
-                await self._receipts.refused(write, *_taken(owner))
+        for (operation, body), stored, owner in zip(conflicts, found, owners, strict=True):
+            operation.conflicts += 1
+            if isinstance(operation, Removal):
+                if stored is None:  # an attempt whose answer was lost deleted it, or somebody else did
+                    gone.append(operation)
+                else:
+                    self._receipts.overtaken(operation)
+            elif owner is not None:
+                await self._receipts.refused(operation, *_taken(owner))
             elif stored is not None and not self._lease.is_within_reach(stored.version):
                 reason = f"The document has the version {stored.version}, which somebody else gave it; delete it first."
-                await self._receipts.refused(write, "version out of reach", reason)
-            elif write.conflicts > MOST_CONFLICTS:
-                await self._receipts.refused(write, "conflict", "Somebody else keeps writing to the document.")
+                await self._receipts.refused(operation, "version out of reach", reason)
+            elif operation.conflicts > MOST_CONFLICTS:
+                await self._receipts.refused(operation, "conflict", "Somebody else keeps writing to the document.")
             else:
-                again.append((write, body))
-                highest = max(highest, stored.version if stored is not None else 0)
+                again.append((operation, body))
+                # What version a deletion had can't be read: it is taken to be of the same epoch.
+                last = version(epoch_of(sent), MOST_BATCHES - 1)
+                highest = max(highest, stored.version if stored is not None else last)
+        self._tell(gone)
         if again:
-            await self._lease.rise_above(highest)
+            await self._patiently(lambda: self._lease.rise_above(highest))
             batch = Batch(await self._lease.next_version(), self._lease.claim.connector)
             for write, body in again:
                 batch.add(write, body)
             await self._deliver(batch)
 
-    async def _look_after(self, removals: Sequence[Removal]) -> None:
-        """Find out why documents could not be deleted: by an attempt whose answer was lost they are gone already."""
-        found = await self._channel.data.get_many(self.index, [one.id for one in removals], source=False)
-        gone = [removal for removal, stored in zip(removals, found, strict=True) if stored is None]
-        if gone:
-            self._receipts.removed(gone)
-        for removal, stored in zip(removals, found, strict=True):
-            if stored is not None:
-                self._receipts.overtaken(removal)
+    async def _stored(self, conflicts: Sequence[Conflicting]) -> list[StoredDocument | None]:
+        """Return what the index holds now of documents that met a conflict, of their fields the mark."""
+        ids = [operation.id for operation, _ in conflicts]
+        try:
+            return await self._patiently(lambda: self._channel.data.get_many(self.index, ids, source=[FIELD]))
+        except IndexMissing as error:
+            raise self._replaced() from error
 
-    def _retry(self) -> Retry:
-        """Return what waits for the engine: not made once and kept, as each would know the other, and all behind it."""
-        return Retry(self._patience, self._channel.clock, observe=self._waits)
+    def _replaced(self) -> IndexReplaced:
+        return IndexReplaced(f"The index {self.index} was deleted while it was written to.", index=self.index)
+
+    async def _patiently(self, call: Callable[[], Awaitable[T]]) -> T:
+        """Make a call until it succeeds or fails for good: how long that may take `_waits` decides."""
+        policy = RetryPolicy(MANY_ATTEMPTS, longest_pause_s=LONGEST_PAUSE_S, limit_s=math.inf)
+        # Not made once and kept: each would know the other, and the ledger behind them would be freed late.
+        retry = Retry(policy, self._channel.clock, observe=self._waits)
+        return await retry(lambda _: call())
 
     def _waits(self, error: Exception, attempt: int, pause_s: float) -> None:
+        """Note why nothing goes on, and raise it when the engine has taken nothing for too long."""
+        now = self._channel.clock.monotonic()
+        if self._nothing_since is None:
+            self._nothing_since = now
+        if now + pause_s - self._nothing_since > self._limits.unavailable_timeout_s:
+            error.add_note(f"Gave up after {attempt} attempts.")
+            raise error
         self._report.waiting_for = str(error)
         log.info(
             "The engine did not take a batch; trying again.", attempt=attempt, pause_s=round(pause_s, 1), why=str(error)
@@ -351,29 +407,3 @@ class Writer:
 def _taken(owner: str) -> tuple[str, str]:
     """Return the cause and the reason why a document of another connector is not written to."""
     return "another connector's", f"The index has a document of this id that belongs to the connector {owner!r}."
-
-
-def _is_elsewhere(item: BulkItem, index: str) -> bool:
-    """Return whether an operation did not find the index that it was meant for."""
-    return item.index != index if item.error is None else item.error.type == MISSING
-
-
-def _passing(item: BulkItem) -> EngineError | None:
-    """Return the error for an operation that the engine may take later."""
-    if item.error is None or (item.status != 429 and item.status < 500 and item.error.type not in {BLOCKED, MISSING}):
-        return None
-    text = f"{item.error.reason or 'No reason given'} ({item.error.type}, status {item.status})."
-    if item.error.type == BLOCKED:
-        return EngineBlocked(text, hint="Free disk space, or lift the block from the index.")
-    return EngineOverloaded(text) if item.status == 429 else EngineFailed(text, status=item.status)
-
-
-def _why(item: BulkItem, index: str) -> tuple[str, str]:
-    """Return the cause and the reason why an operation can't be carried out."""
-    if item.error is not None:
-        deepest = item.error.caused_by or item.error
-        reasons = dict.fromkeys(one.reason for one in (item.error, deepest) if one.reason)
-        return item.error.type, ": ".join(reasons) or "The engine gives no reason."
-    if item.index != index:
-        return "rerouted", f"A pipeline sent the document to the index {item.index}."
-    return f"result {item.result}", "A pipeline dropped the document."

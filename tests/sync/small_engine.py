@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,8 +16,11 @@ from connectors.engine.records import Revision, StoredDocument, Written
 from connectors.errors import Conflict, EngineUnreachable, IndexMissing
 
 TERM = 1
-Fault = Callable[["SmallEngine", Callable[[], Any]], Any]
-"""Is given the engine and what would carry out the request, and answers instead of it."""
+Fault = Callable[["SmallEngine", Callable[..., Any]], Any]
+"""Is given the engine and what would carry out the request, and answers instead of it.
+
+What carries out a bulk may be given items to answer with, by their ids, instead of carrying those out.
+"""
 
 
 @dataclass
@@ -39,12 +42,12 @@ class SmallIndex:
         return {doc_id: place.source for doc_id, place in self.places.items() if place.source is not None}
 
 
-def away(engine: "SmallEngine", apply: Callable[[], Any]) -> Any:
+def away(engine: "SmallEngine", apply: Callable[..., Any]) -> Any:
     """Nobody is there."""
     raise EngineUnreachable("Could not reach the small engine.", unsent=True)
 
 
-def answer_lost(engine: "SmallEngine", apply: Callable[[], Any]) -> Any:
+def answer_lost(engine: "SmallEngine", apply: Callable[..., Any]) -> Any:
     """The request is carried out, and the answer does not come."""
     apply()
     error = EngineUnreachable("The small engine did not answer.")
@@ -55,10 +58,20 @@ def answer_lost(engine: "SmallEngine", apply: Callable[[], Any]) -> Any:
 def raising(error: Exception) -> Fault:
     """The request is refused."""
 
-    def refuse(_engine: "SmallEngine", _apply: Callable[[], Any]) -> Any:
+    def refuse(_engine: "SmallEngine", _apply: Callable[..., Any]) -> Any:
         raise error
 
     return refuse
+
+
+def answering(**instead: dict[str, Any]) -> Fault:
+    """These operations of a bulk are not carried out, and answered like this; the others are."""
+    return lambda _engine, apply: apply(instead)
+
+
+def item_error(status: int, kind: str, reason: str | None = "the reason", **more: Any) -> dict[str, Any]:
+    """Return the item of an operation that is refused."""
+    return {"_index": "docs-000001", "status": status, "error": {"type": kind, "reason": reason, **more}}
 
 
 class SmallEngine(Operations):
@@ -75,6 +88,7 @@ class SmallEngine(Operations):
         self.bulks: deque[Fault | None] = deque()
         self.writes: deque[Fault | None] = deque()
         self.bodies: list[bytes] = []
+        self.pipelines: set[str | None] = set()
         self.calls = 0
         self.flying_bytes = 0
         self.most_flying_bytes = 0
@@ -110,20 +124,23 @@ class SmallEngine(Operations):
 
         return await self._call(self.writes, apply)
 
-    async def bulk(self, index: str, body: bytes, *, operations: int, pipeline: str | None = None) -> BulkAnswer:
-        del pipeline
+    async def bulk(
+        self, index: str, body: bytes, *, operations: int, pipeline: str | None = None, require_alias: bool = False
+    ) -> BulkAnswer:
+        del require_alias
+        self.pipelines.add(pipeline)
         self.bodies.append(body)
         self.flying_bytes += len(body)
         self.most_flying_bytes = max(self.most_flying_bytes, self.flying_bytes)
         try:
-            answer: BulkAnswer = await self._call(self.bulks, lambda: self.carry_out(index, body))
+            answer: BulkAnswer = await self._call(self.bulks, lambda instead=None: self.carry_out(index, body, instead))
         finally:
             self.flying_bytes -= len(body)
         assert len(answer.items) == operations
         return answer
 
-    def carry_out(self, index: str, body: bytes) -> BulkAnswer:
-        """Do what a bulk says."""
+    def carry_out(self, index: str, body: bytes, instead: Mapping[str, dict[str, Any]] | None = None) -> BulkAnswer:
+        """Do what a bulk says, but for what is answered instead."""
         if index not in self.indices:
             raise IndexMissing("There is no such index.", index=index)
         lines = iter(body.split(b"\n")[:-1])
@@ -131,13 +148,21 @@ class SmallEngine(Operations):
         for line in lines:
             ((action, given),) = json.loads(line).items()
             source = json.loads(next(lines)) if action == "index" else None
-            items.append({action: self._item(index, given, source)})
+            item = (instead or {}).get(given["_id"]) or self._item(index, given, source)
+            items.append({action: item})
         return msgspec.convert({"took": 0, "errors": False, "items": items}, BulkAnswer)
 
     def touch(self, index: str, doc_id: str, source: dict[str, Any] | None) -> None:
         """Write to a document, or delete it, as somebody else does: without knowing of versions."""
         found = self.index(index).places.get(doc_id)
-        self._store(index, doc_id, found.version + 1 if found is not None else 1, source)
+        self.place(index, doc_id, found.version + 1 if found is not None else 1, source)
+
+    def place(self, index: str, doc_id: str, version: int, source: dict[str, Any] | None) -> Place:
+        """Put a document under a version; without a source a tombstone."""
+        where = self.index(index)
+        place = where.places[doc_id] = Place(version, where.writes, source)
+        where.writes += 1
+        return place
 
     def _item(self, index: str, given: dict[str, Any], source: dict[str, Any] | None) -> dict[str, Any]:
         doc_id = given["_id"]
@@ -153,21 +178,15 @@ class SmallEngine(Operations):
             error = {"type": "version_conflict_engine_exception", "reason": "somebody was first"}
             return {**common, "status": 409, "error": error}
         result = "deleted" if source is None else "updated" if found is not None and found.source else "created"
-        place = self._store(index, doc_id, version, source)
+        place = self.place(index, doc_id, version, source)
         return {**common, "status": 200, "result": result, "_version": version, "_seq_no": place.seq_no}
 
     def _put(self, index: str, doc_id: str, source: dict[str, Any], expected: Revision | None) -> Written:
         found = self.index(index).places.get(doc_id)
         if expected is not None and (found is None or expected != Revision(found.seq_no, TERM)):
             raise Conflict("Somebody was first.")
-        place = self._store(index, doc_id, found.version + 1 if found is not None else 1, source)
+        place = self.place(index, doc_id, found.version + 1 if found is not None else 1, source)
         return Written(index, doc_id, place.version, place.seq_no, TERM, "updated")
-
-    def _store(self, index: str, doc_id: str, version: int, source: dict[str, Any] | None) -> Place:
-        where = self.index(index)
-        place = where.places[doc_id] = Place(version, where.writes, source)
-        where.writes += 1
-        return place
 
     def _found(self, index: str, doc_id: str) -> StoredDocument | None:
         found = self.index(index).places.get(doc_id)

@@ -38,6 +38,8 @@ class Log:
     """So many changes lie between two checkpoints; 0 for none at all."""
     by_id: bool = True
     """Whether single documents can be read."""
+    fails: Exception | None = None
+    """What reading a single document raises, and a walk when it has yielded the first half."""
     read_from: list[Cursor | None] = field(default_factory=list)
     asked_for: list[str] = field(default_factory=list)
     closed: int = 0
@@ -57,7 +59,7 @@ class Log:
         for step in self.steps:
             match step:
                 case Upsert():
-                    found[str(step.document["_id"])] = step
+                    found[str(step.document.get("_id"))] = step
                 case Delete():
                     found.pop(step.id, None)
         return found
@@ -78,18 +80,37 @@ class Log:
                 yield Checkpoint({"at": number})
 
     async def walked(self) -> AsyncIterator[Yielded]:
-        """Yield what there is now."""
-        for one in self.now.values():
+        """Yield what there is now, and what can't be read: what that was before does not count."""
+        failed = self._failed()
+        there = [one for doc_id, one in self.now.items() if doc_id not in failed]
+        for place, one in enumerate([*there, *failed.values()]):
+            if self.fails is not None and place >= len(there) // 2:
+                raise self.fails
+            if isinstance(one, Failed):
+                yield one
+                continue
             yield one.document, one.download
 
     async def one(self, doc_id: str) -> Yielded | None:
-        """Return a document as it is now, after whatever the last word about it was."""
+        """Return a document as it is now, or that it can't be read."""
         self.asked_for.append(doc_id)
+        if self.fails is not None:
+            raise self.fails
+        if (failed := self._failed().get(doc_id)) is not None:
+            return failed
         found = self.now.get(doc_id)
-        last = next((step for step in reversed(self.steps) if isinstance(step, Failed) and step.id == doc_id), None)
-        if last is not None and (found is None or self.steps.index(last) > self.steps.index(found)):
-            return last
         return None if found is None else (found.document, found.download)
+
+    def _failed(self) -> dict[str, Failed]:
+        """Return the documents of which the last word is that they can't be read."""
+        last: dict[str, Step] = {}
+        for step in self.steps:
+            match step:
+                case Upsert():
+                    last[str(step.document.get("_id"))] = step
+                case Delete() | Failed():
+                    last[step.id] = step
+        return {doc_id: step for doc_id, step in last.items() if isinstance(step, Failed)}
 
 
 class OneLog(Registry):

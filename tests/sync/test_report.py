@@ -39,6 +39,7 @@ def test_the_counters_are_all_the_numbers_and_nothing_else() -> None:
         "held",
         "letters",
         "passes",
+        "recovered",
         "repeated",
         "requests",
         "scans",

@@ -168,7 +168,8 @@ class Feed:
 
     async def _fail(self, kind: LetterKind, doc_id: str, cause: str, reason: str) -> None:
         if doc_id in self._chunk:
-            await self.flush()  # so that what was said before does not count as said after it
+            await self.flush()
+        await self._wait_for([doc_id])  # else what becomes of it, as it was before, would count as the later word
         await self._letters.add(kind, doc_id, cause, reason)
 
     async def _wait_for(self, chunk: Collection[str]) -> None:

@@ -83,13 +83,12 @@ class Log:
         """Yield what there is now, and what can't be read: what that was before does not count."""
         failed = self._failed()
         there = [one for doc_id, one in self.now.items() if doc_id not in failed]
-        for place, one in enumerate([*there, *failed.values()]):
+        for place, one in enumerate(there):
             if self.fails is not None and place >= len(there) // 2:
                 raise self.fails
-            if isinstance(one, Failed):
-                yield one
-                continue
             yield one.document, one.download
+        for letter in failed.values():
+            yield letter
 
     async def one(self, doc_id: str) -> Yielded | None:
         """Return a document as it is now, or that it can't be read."""

@@ -12,7 +12,7 @@ from connectors.cli import table
 from connectors.cli.choice import chosen, offer
 from connectors.cli.interruption import until_interrupted
 from connectors.cli.invocation import Invocation
-from connectors.cli.summary import EXIT_ATTENTION, lines_of, needs_a_person, outcome_of
+from connectors.cli.summary import EXIT_ATTENTION, needs_a_person, outcome_of, retried_lines_of
 from connectors.cli.wording import counted
 from connectors.errors import ConfigurationError
 
@@ -112,7 +112,7 @@ def retry(
     if as_json:
         _print({"connector": connector_id, "outcome": outcome_of(report), "sync": report.wire()})
     else:
-        for line in lines_of(report, connector_id):
+        for line in retried_lines_of(report, connector_id):
             click.echo(line)
     return EXIT_ATTENTION if needs_a_person(report) else 0
 
@@ -189,12 +189,12 @@ async def _letters(
 async def _retry(
     invocation: Invocation, connector_id: str, document_ids: tuple[str, ...], cause: str | None
 ) -> "SyncReport | None":
-    from connectors.sync.retry import retry as retried  # loaded only where it is wanted  # noqa: PLC0415
-
     async with invocation.workplace() as place:
         connector = await chosen(place.connectors, connector_id)
         if not await _of_cause(place.letters, connector_id, cause):
             return None
+        from connectors.sync.retry import retry as retried  # loaded only where it is wanted  # noqa: PLC0415
+
         report: SyncReport = await retried(place, connector, cause=cause, ids=list(document_ids) or None)
         return report
 
@@ -229,7 +229,7 @@ def _described_cause(found: "CauseCount") -> dict[str, Any]:
 
 
 def _row(found: "CauseCount") -> list[str]:
-    examples = ", ".join(one.id for one in found.samples)
+    examples = ", ".join(sorted(one.id for one in found.samples))
     reason = found.samples[0].reason if found.samples else ""
     return [found.cause, found.kind.value, f"{found.count:,}", examples, " ".join(reason.split())]
 

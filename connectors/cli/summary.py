@@ -43,6 +43,14 @@ def lines_of(report: "SyncReport", connector_id: str) -> Iterator[str]:
     yield from _next(report, connector_id)
 
 
+def retried_lines_of(report: "SyncReport", connector_id: str) -> Iterator[str]:
+    """Yield the summary of a retry of dead letters that ended without an error."""
+    color = "yellow" if needs_a_person(report) else "green"
+    yield f"{click.style('Retried', fg=color)}: {counted(report.recovered, 'document')} well now, or gone."
+    yield from report.warnings if not report.letters else []
+    yield from _next(report, connector_id)
+
+
 def written_before(report: "SyncReport") -> str:
     """Return what a sync had done that did not come to its end."""
     return (

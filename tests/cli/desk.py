@@ -33,7 +33,7 @@ from connectors.source import BaseDataSource
 
 
 class Things(BaseDataSource):
-    """The lines of a file: a document, or `fail ID REASON`, `wait` for ever, or `deny`."""
+    """The lines of a file: a document, or `fail ID REASON`, `wait` for ever, `stay` whatever is asked, or `deny`."""
 
     name = "Things"
     service_type = "things"
@@ -52,6 +52,11 @@ class Things(BaseDataSource):
                     yield Failed(id, reason)
                 case ["wait"]:
                     await asyncio.Event().wait()
+                case ["stay"]:
+                    try:
+                        await asyncio.Event().wait()
+                    finally:
+                        await asyncio.Event().wait()
                 case ["deny"]:
                     raise AccessDenied("No more things.", hint="Ask for more.")
                 case _:

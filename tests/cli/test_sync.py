@@ -16,9 +16,9 @@ COMMANDS = [
 ]
 KEYS = [
     *("job_type", "index", "started_at", "finished_at", "walked", "created", "updated", "unchanged", "dropped"),
-    *("letters", "superseded", "deleted", "held", "repeated", "content_failed", "downloaded", "downloaded_bytes"),
-    *("sent", "requests", "sent_bytes", "conflicts", "passes", "scans", "skipped", "unsettled", "resumed_since"),
-    *("phase", "waiting_for", "expected", "warnings", "error"),
+    *("letters", "superseded", "deleted", "held", "repeated", "recovered", "content_failed"),
+    *("downloaded", "downloaded_bytes", "sent", "requests", "sent_bytes", "conflicts", "passes", "scans"),
+    *("skipped", "unsettled", "resumed_since", "phase", "waiting_for", "expected", "warnings", "error"),
 ]
 
 

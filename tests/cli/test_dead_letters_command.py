@@ -1,0 +1,132 @@
+"""`connectors dead-letters` as a person meets it: what it prints, and its exit codes, with the embedded engine."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from connectors.store.dead_letter import DeadLetter, LetterKind
+from connectors.store.dead_letters import DeadLetters
+from tests.cli.desk import Desk
+
+TORN = ("read", "read", "it is torn")
+
+
+@pytest.fixture
+def torn(desk: Desk) -> Desk:
+    """Give a desk whose connector has two letters of one cause, and one of another."""
+    desk.put({"_id": "a"}, "fail b it is torn", "fail c it is torn")
+    desk.create()
+    desk.json("sync", "shelf", code=3)
+
+    async def add() -> None:
+        async with desk.engine() as engine:
+            letters = await DeadLetters.open(engine)
+            [one] = [one async for one in letters.letters("shelf") if one.id == "b"]
+            await letters.put_many([DeadLetter(**{**fields_of(one), **OTHER})])
+
+    asyncio.run(add())
+    return desk
+
+
+OTHER = {"id": "d", "kind": LetterKind.WRITE, "cause": "mapper_parsing_exception", "reason": "No.", "fields": ("x",)}
+
+
+def fields_of(letter: DeadLetter) -> dict[str, Any]:
+    return {name: getattr(letter, name) for name in letter.__struct_fields__}
+
+
+def brief(letters: list[dict[str, Any]]) -> set[tuple[str, str, str, str]]:
+    assert {tuple(one) for one in letters} == {("id", "kind", "cause", "reason", "fields", "at", "run")}
+    return {(one["id"], one["kind"], one["cause"], one["reason"]) for one in letters}
+
+
+def test_letters_are_listed_by_their_causes_the_most_frequent_first(torn: Desk) -> None:
+    lines = torn.run("dead-letters", "list", "shelf").stdout.splitlines()
+    assert [line.split() for line in lines[:2]] == [
+        ["CAUSE", "STEP", "LETTERS", "FOR", "EXAMPLE", "WHY"],
+        ["read", "read", "2", "b,", "c", "it", "is", "torn"],
+    ]
+    assert lines[2].split() == ["mapper_parsing_exception", "write", "1", "d", "No."]
+    assert lines[3:] == ["", "One in full: connectors dead-letters show shelf DOCUMENT"]
+
+
+def test_the_list_as_json_has_samples(torn: Desk) -> None:
+    found = torn.json("dead-letters", "list", "shelf")
+    samples = [brief(one.pop("samples")) for one in found["causes"]]
+    assert found == {
+        "connector": "shelf",
+        "total": 3,
+        "causes": [
+            {"kind": "read", "cause": "read", "count": 2},
+            {"kind": "write", "cause": "mapper_parsing_exception", "count": 1},
+        ],
+    }
+    assert samples == [{("b", *TORN), ("c", *TORN)}, {("d", "write", "mapper_parsing_exception", "No.")}]
+
+
+def test_letters_are_shown_in_full(torn: Desk) -> None:
+    assert brief(torn.json("dead-letters", "show", "shelf")) == {
+        *{("b", *TORN), ("c", *TORN)},
+        ("d", "write", "mapper_parsing_exception", "No."),
+    }
+    assert brief(torn.json("dead-letters", "show", "shelf", "--cause", "read")) == {("b", *TORN), ("c", *TORN)}
+    lines = torn.run("dead-letters", "show", "shelf", "d").stdout.splitlines()
+    assert lines[:5] == ["d", "  step   write", "  cause  mapper_parsing_exception", "  why    No.", "  fields x"]
+    assert [line.split()[0] for line in lines[5:]] == ["at", "run"]
+
+
+def test_what_there_is_no_letter_about_is_told_with_what_may_be_meant(torn: Desk) -> None:
+    assert torn.run("dead-letters", "show", "shelf", "e").stderr == (
+        "There is no letter about the document 'e'.\n`connectors dead-letters show shelf` shows all that there are.\n"
+    )
+    for command in ("show", "retry", "drop"):
+        done = torn.run("dead-letters", command, "shelf", "--cause", "raed")
+        assert (done.returncode, done.stderr) == (
+            2,
+            "No letter of shelf has the cause 'raed'.\nDid you mean read?\n",
+        )
+
+
+@pytest.mark.parametrize(
+    ("command", "found"),
+    [
+        ("list", {"connector": "shelf", "total": 0, "causes": []}),
+        ("show", []),
+        ("retry", {"connector": "shelf", "outcome": "nothing", "sync": None}),
+        ("drop", {"connector": "shelf", "dropped": 0}),
+    ],
+)
+def test_without_letters_there_is_nothing_to_do(desk: Desk, command: str, found: Any) -> None:
+    desk.create()
+    assert desk.json("dead-letters", command, "shelf") == found
+    told = desk.run("dead-letters", command, "shelf")
+    assert (told.returncode, told.stdout) == (
+        0,
+        "Removed 0 letters of shelf.\n" if command == "drop" else "There are no dead letters of shelf.\n",
+    )
+
+
+def test_letters_of_a_cause_are_dropped(torn: Desk) -> None:
+    found = torn.json("dead-letters", "drop", "shelf", "--cause", "read", "--yes")
+    assert found == {"connector": "shelf", "dropped": 2}
+    assert [one["id"] for one in torn.json("dead-letters", "show", "shelf")] == ["d"]
+
+
+def test_nothing_is_dropped_where_nobody_can_be_asked(torn: Desk) -> None:
+    done = torn.run("dead-letters", "drop", "shelf")
+    assert (done.returncode, done.stderr.splitlines()[-1]) == (2, "Error: Remove 3 letters of shelf? Say --yes.")
+    assert torn.json("dead-letters", "list", "shelf")["total"] == 3
+
+
+def test_a_document_that_is_well_now_has_its_letter_removed_by_a_sync(torn: Desk) -> None:
+    torn.put({"_id": "a"}, {"_id": "b"}, "fail c it is torn")
+    torn.json("sync", "shelf", code=3)
+    assert brief(torn.json("dead-letters", "show", "shelf")) == {("c", *TORN)}
+
+
+def test_an_unknown_connector_is_an_error_of_every_command(desk: Desk) -> None:
+    desk.create()
+    for command in ("list", "show", "retry", "drop"):
+        done = desk.run("dead-letters", command, "shlef")
+        assert (done.returncode, done.stderr) == (2, "There is no connector 'shlef'.\nDid you mean shelf?\n")

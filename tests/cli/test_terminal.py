@@ -1,0 +1,127 @@
+"""A sync on a terminal: the line that changes, and what Ctrl-C does, once and twice."""
+
+import os
+import pty
+import re
+import select
+import signal
+from collections.abc import Iterator
+
+import pytest
+
+from tests.cli.desk import COMMAND, Desk
+
+PATIENCE_S = 40.0
+LINE = r"reading  1,200 documents  \d+/s  [\d.]+ \w+ sent  [\d.]+ s  bulks 1/8"
+WRITTEN = r"Interrupted: 1,200 documents had been read, (\d[\d,]*) created, 0 updated, 0 unchanged, 0 deleted;"
+
+
+class Terminal:
+    """A command on a terminal of its own, which is all that it has."""
+
+    def __init__(self, desk: Desk, *arguments: str) -> None:
+        self._shown = ""
+        self.code: int | None = None
+        self._pid, self._master = pty.fork()
+        if not self._pid:
+            os.chdir(desk.folder)
+            os.execve(COMMAND[0], [*COMMAND, *arguments], {**desk.environ, "COLUMNS": "120", "LINES": "24"})
+
+    def see(self, pattern: str) -> re.Match[str]:
+        """Wait until something is shown, and return it."""
+        while (found := re.search(pattern, self._shown)) is None:
+            assert self._read(), f"{pattern} is not in {self._shown!r}"
+        return found
+
+    def press_ctrl_c(self) -> None:
+        """Press it."""
+        os.write(self._master, b"\x03")
+
+    def send(self, number: signal.Signals) -> None:
+        """Send a signal to the command."""
+        os.kill(self._pid, number)
+
+    def end(self) -> str:
+        """Wait for the end of the command, and return all that was shown."""
+        while self._read():
+            pass
+        _, status = os.waitpid(self._pid, 0)
+        self.code = os.waitstatus_to_exitcode(status)
+        return self._shown
+
+    def close(self) -> None:
+        """Leave nothing behind, whatever became of the command."""
+        if self.code is None:
+            os.kill(self._pid, signal.SIGKILL)
+            os.waitpid(self._pid, 0)
+        os.close(self._master)
+
+    def _read(self) -> bool:
+        readable, _, _ = select.select([self._master], [], [], PATIENCE_S)
+        assert readable, f"Nothing more was shown after {self._shown!r}"
+        try:
+            raw = os.read(self._master, 65_536)
+        except OSError:  # the other side is closed
+            return False
+        self._shown += raw.decode().replace("\r\n", "\n")
+        return bool(raw)
+
+
+@pytest.fixture
+def waiting(desk: Desk) -> Iterator[Terminal]:
+    """Give a terminal with a sync whose source has yielded 1,200 documents, and waits."""
+    desk.put(*({"_id": f"thing-{one}"} for one in range(1_200)), "wait")
+    desk.create()
+    terminal = Terminal(desk, "sync", "shelf")
+    try:
+        yield terminal
+    finally:
+        terminal.close()
+
+
+def test_a_line_that_changes_is_shown_and_gone_in_the_end(desk: Desk) -> None:
+    desk.put_many(3)
+    desk.create()
+    terminal = Terminal(desk, "sync", "shelf")
+    shown = terminal.end()
+    terminal.close()
+    assert terminal.code == 0
+    last = shown.rpartition("\x1b[K")[2]
+    assert re.fullmatch(
+        r"(\x1b\[32m)?Completed(\x1b\[0m)?: 3 documents read, .+ in [\d.]+ s\.\n  3 created, .+\n", last
+    )
+
+
+def test_ctrl_c_ends_a_sync_and_the_same_command_goes_on(desk: Desk, waiting: Terminal) -> None:
+    waiting.see(LINE)
+    waiting.press_ctrl_c()
+    created = int(waiting.see(WRITTEN)[1].replace(",", ""))
+    shown = waiting.end()
+    assert waiting.code == 130
+    assert "Stopping; Ctrl-C again ends it at once.\n" in shown
+    assert shown.endswith("The same command goes on from there: what is written is not written again.\n")
+    assert len(desk.ids("shelf")) == created
+    assert desk.connector("shelf")["last_sync_status"] == "suspended"
+    desk.put_many(1_200)
+    [report] = desk.json("sync", "shelf")["syncs"]
+    assert (report["created"], report["unchanged"]) == (1_200 - created, created)
+
+
+def test_what_asks_a_process_to_end_does_the_same(waiting: Terminal) -> None:
+    waiting.see(LINE)
+    waiting.send(signal.SIGTERM)
+    assert re.search(WRITTEN, waiting.end()) is not None
+    assert waiting.code == 130
+
+
+def test_ctrl_c_twice_ends_it_at_once(desk: Desk) -> None:
+    desk.put({"_id": "a"}, "stay")
+    desk.create()
+    terminal = Terminal(desk, "sync", "shelf")
+    terminal.see("reading  1 document ")
+    terminal.press_ctrl_c()
+    terminal.see("Ctrl-C again ends it at once.")
+    terminal.press_ctrl_c()
+    terminal.end()
+    terminal.close()
+    assert terminal.code == -signal.SIGINT

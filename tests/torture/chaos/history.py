@@ -13,7 +13,7 @@ from typing import Any, Final
 import msgspec
 
 from connectors.engine.embedded.engine import EmbeddedEngine
-from connectors.store.dead_letters import DeadLetters
+from connectors.store.dead_letters import INDEX as LETTERS
 from connectors.store.held import HeldSets, HeldStatus
 from connectors.store.state import INDEX as STATE
 from connectors.store.state import StateStore
@@ -24,13 +24,14 @@ from connectors.sync.workplace import SyncLimits, open_workplace
 from connectors.sync.writer import WriterLimits
 from connectors.testing.virtual_time import START, VirtualClock
 from tests.torture.bulk_body import actions_of
-from tests.torture.chaos.index import ALIAS, NAME, TargetIndex, drawn
+from tests.torture.chaos.index import ALIAS, NAME, WRITES, TargetIndex, drawn
 from tests.torture.chaos.loop import ChaosLoop
 from tests.torture.chaos.network import Line, Network, Parcel, Weather
 from tests.torture.chaos.process import Host, OneSource, Process, engine_over, process
 from tests.torture.chaos.promises import Broken, Promises, Written
 from tests.torture.chaos.table import ResumableSource, Table, TableSource
 
+BULKS: Final = (f"/{NAME}/_bulk", f"/{WRITES}/_bulk")
 CONNECTOR: Final = "c1"
 IDS: Final = [f"d{number}" for number in range(6)]
 FOREIGN: Final = "f0"
@@ -64,7 +65,7 @@ FAULTS: Final = (
     "foreign_delete",
     "refresh",
     "replace",
-    # "vanish",
+    "vanish",
     "snapshot_taken",
     "restore",
     "record_lost",
@@ -80,7 +81,9 @@ class History:
         self.told: Counter[str] = Counter() if told is None else told
         self.trail: list[str] = []
         self.engine = EmbeddedEngine(folder / "data")
-        self.index = TargetIndex(self.engine, [*IDS, FOREIGN], chance.choice(["1h", "1h", "0ms"]))
+        self.index = TargetIndex(
+            self.engine, [*IDS, FOREIGN], chance.choice(["1h", "1h", "0ms"]), chance.random() < 0.7
+        )
         self.table = Table(chance, IDS, chance.random() < 0.5, chance.random() < 0.15)
         self.source = chance.choice([TableSource, TableSource, ResumableSource])
         self.promises = Promises(CONNECTOR, self.index, self.table, self.told)
@@ -101,7 +104,9 @@ class History:
         self.trouble = chance.choice([0.02, 0.05, 0.15])
         fates = [name for name in FATES for _ in range(chance.choice([0, 1, 1, 4]))]
         self.network.weather = Weather(chance.choice([0.0, 0.02, 0.1, 0.3]), fates)
-        self.liveliness = chance.choice([0.0, 0.01, 0.05])
+        self.liveliness = chance.choice([0.01, 0.03, 0.1])
+        self.haste = chance.choice([0.01, 0.02, 0.2])
+        """How often much time passes at once, so that leases end, and checkpoints are due."""
         self.replacements = 0
         self._was_idle = False
         self._before: dict[str, Any] = {}
@@ -124,7 +129,9 @@ class History:
             self.engine.close()
 
     async def _prepare(self) -> None:
-        place = await open_workplace(self.direct, OneSource(self.source), grants=_no_grants(), clock=self.hosts[0].clock)
+        place = await open_workplace(
+            self.direct, OneSource(self.source), grants=_no_grants(), clock=self.hosts[0].clock
+        )
         document = {
             "service_type": "table",
             "index_name": ALIAS,
@@ -151,7 +158,7 @@ class History:
         """Return how long to wait: first of all until everything has come as far as it can."""
         if self._was_idle:
             return self.chance.choice([0.05, 0.5, 2.0])
-        return self.chance.uniform(0.0, 15.0) if self.chance.random() < 0.02 else 0.001
+        return self.chance.uniform(0.0, 15.0) if self.chance.random() < self.haste else 0.001
 
     async def _go_wrong(self) -> None:
         name = self.chance.choice(self.faults)
@@ -199,7 +206,10 @@ class History:
     def _ended(self, one: Process) -> None:
         self.told[f"syncs: {one.end}"] += 1
         self._tell(f"{one.run} ends: {one.end}")
-        if one.end not in EXPECTED_ENDS:
+        if one.end == "ConfigurationError" and self._is_stray():
+            self.told["stray indices that a person removed"] += 1
+            self.index.remove()
+        elif one.end not in EXPECTED_ENDS:
             raise Broken(f"{one.run} ends with {one.end}") from one.error
         if one.end in OF_REPLACED and one.replacements == self.replacements:
             raise Broken(f"{one.run} ends with {one.end}, and the index is the same") from one.error
@@ -210,12 +220,15 @@ class History:
         if one.end == "completed":
             self.promises.completed(one, self._letters(one))
 
+    def _is_stray(self) -> bool:
+        """Return whether the index was made by a bulk to one that was gone: without an alias, and with no mapping."""
+        found = self.index.ask("GET", f"/{NAME}").get(NAME)
+        return found is not None and not found["aliases"] and "_meta" not in found["mappings"]
+
     def _letters(self, one: Process) -> set[str]:
         """Return the ids that a sync could not index."""
-        if not one.sync.report.letters:
-            return set()
-        found = self.index.ask("POST", "/.elastic-connectors-dead-letters-v1/_search?size=100", {}) if one else {}
-        hits = found["hits"]["hits"]
+        self.index.ask("POST", f"/{LETTERS.name}/_refresh")
+        hits = self.index.ask("POST", f"/{LETTERS.name}/_search", {"size": 100})["hits"]["hits"]
         return {hit["_source"]["id"] for hit in hits if hit["_source"]["run"] == one.run}
 
     # The end.
@@ -273,7 +286,7 @@ class History:
 
     def arrives(self, parcel: Parcel) -> None:
         """See the engine as it is just before a parcel."""
-        if parcel.is_bulk and parcel.path == f"/{NAME}/_bulk":
+        if parcel.path in BULKS:
             actions = actions_of(parcel.request.body or b"")
             ids = [str(one.id) for one in actions]
             if len(set(ids)) != len(ids):
@@ -287,7 +300,7 @@ class History:
             return
         if not parcel.is_read:
             self._tell(f"{parcel.what}: {status}{self._details(parcel, answer)}")
-        if parcel.path == f"/{NAME}/_bulk" and status == 200:
+        if parcel.path in BULKS and status == 200:
             self._written(one, parcel, answer)
         elif parcel.path.startswith(f"/{NAME}/_stats"):
             one.stamped = self.index.snapshot()
@@ -300,7 +313,9 @@ class History:
             return ""
         items = msgspec.json.decode(answer).get("items", [])
         return " " + ", ".join(
-            f"{kind} {item['_id']} {item['status']} {item.get('_version', '')}" for one in items for kind, item in one.items()
+            f"{kind} {item['_id']} {item['status']} {item.get('_version', '')}"
+            for one in items
+            for kind, item in one.items()
         )
 
     def _written(self, one: Process, parcel: Parcel, answer: bytes) -> None:
@@ -378,9 +393,7 @@ class History:
         doc_id = self.chance.choice(self.index.ids)
         ahead = self.chance.choice([None, None, None, 0, 10_000])
         ms = int(self.hosts[0].clock.now().timestamp() * 1000)
-        self.index.overwrite(
-            doc_id, drawn(self.chance), version=None if ahead is None else ms + ahead << VERSION_BITS
-        )
+        self.index.overwrite(doc_id, drawn(self.chance), version=None if ahead is None else ms + ahead << VERSION_BITS)
         self._tell(f"foreign write of {doc_id}, ahead {ahead}")
 
     def _foreign_rewrite(self) -> None:

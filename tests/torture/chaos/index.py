@@ -11,11 +11,13 @@ import msgspec
 from connectors.engine.embedded.engine import EmbeddedEngine
 from connectors.engine.flavor import Flavor
 from connectors.sync.content_index import content_index
+from connectors.sync.index_name import write_alias
 from connectors.sync.mark import Mark
 from tests.torture.chaos.table import Value
 
 ALIAS: Final = "docs"
 NAME: Final = "docs-000001"
+WRITES: Final = str(write_alias(NAME))
 
 
 class Stored(NamedTuple):
@@ -52,6 +54,8 @@ class TargetIndex:
     engine: EmbeddedEngine
     ids: list[str]
     gc_deletes: str
+    with_alias: bool
+    """Whether it has an alias for writes, as those have that a sync makes."""
 
     def ask(self, method: str, target: str, body: object = None) -> Any:
         """Return the answer to a request. Raises `Refused`."""
@@ -63,11 +67,11 @@ class TargetIndex:
     def create(self) -> None:
         """Create it as a sync would, but for what makes histories other than their seeds."""
         new = content_index(ALIAS, None, Flavor.EMBEDDED)
-        properties = {**new.mappings["properties"], "padding": {"type": "object", "enabled": False}}
+        aliases = [ALIAS, WRITES] if self.with_alias else [ALIAS]
         body = {
             "settings": {**new.settings, "index.refresh_interval": "-1", "index.gc_deletes": self.gc_deletes},
-            "mappings": {**new.mappings, "properties": properties},
-            "aliases": {ALIAS: {}},
+            "mappings": new.mappings,
+            "aliases": {alias: {} for alias in aliases},
         }
         self.ask("PUT", f"/{NAME}", body)
 
@@ -149,5 +153,3 @@ def drawn(chance: random.Random) -> Value:
 def is_ours(stored: Stored | None, connector: str) -> bool:
     """Return whether there is a document, and of this connector."""
     return stored is not None and stored.mark is not None and stored.mark.c == connector
-
-

@@ -54,7 +54,9 @@ class Promises:
                 continue
             if value is None and is_ours(found, self.connector) and not report.held and not reading.resumed:
                 raise Broken(f"{run} completed, and {doc_id} is not in the source: {found}")
-            if value is not None and not (is_ours(found, self.connector) and found is not None and found.value == value):
+            if value is not None and not (
+                is_ours(found, self.connector) and found is not None and found.value == value
+            ):
                 raise Broken(f"{run} completed, and {doc_id} should be {value}: {found}")
         self.told["held deletions"] += report.held
         for doc_id in process.stamped.ours(self.connector):

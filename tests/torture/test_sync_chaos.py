@@ -1,0 +1,61 @@
+"""The chaos: real syncs keep the promises of the model under the same disorder."""
+
+from collections import Counter
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+
+from tests.torture.chaos.history import History, live
+from tests.torture.conftest import Report
+
+PROMISE = (
+    "A round is ten histories in which real syncs, full and incremental, write to an embedded engine in virtual time. "
+    "Requests and answers are lost, arrive late, twice or by half, are refused as a whole or in part; processes die, "
+    "are held up past their leases and taken over while they go on, with clocks that differ; the source changes while "
+    "it is read; others change, overwrite, delete and rewrite documents; the index is replaced, restored or gone, and "
+    "its record too. What completes is right at the moment for which it says so, what is skipped had nothing to do, "
+    "nothing is deleted that the deleting sync had read or that a later owner wrote, no older version is written over a "
+    "newer one, a copy of a ledger that is trusted is true, nobody loses a lease to nobody, and in the end one more "
+    "sync alone makes the index equal to the source, and one more sends nothing."
+)
+STEPS = 400
+HISTORIES = 10
+SHORT = range(4)
+IN_MEMORY = Path("/dev/shm")
+"""Where there is one, thousands of small writes that are synced cost no time."""
+
+
+def one_round(number: int) -> Counter[str]:
+    told: Counter[str] = Counter()
+    for seed in range(number * HISTORIES, (number + 1) * HISTORIES):
+        history_of(seed, told)
+    return told
+
+
+def history_of(seed: int, told: Counter[str] | None = None) -> History:
+    with TemporaryDirectory(dir=IN_MEMORY if IN_MEMORY.is_dir() else None) as folder:
+        return live(seed, Path(folder), STEPS, told)
+
+
+@pytest.mark.parametrize("number", SHORT)
+def test_histories_end_well(number: int) -> None:
+    told = one_round(number)
+
+    ends = ("completed", "skipped", "died", "JobLost", "IndexReplaced")
+    for happened in (*(f"syncs: {end}" for end in ends), "deletes", "late parcels", "trusted copies"):
+        assert told[happened], f"in none of these histories there was: {happened}"
+
+
+def test_the_same_seed_makes_the_same_history() -> None:
+    assert history_of(7).trail == history_of(7).trail
+
+
+@pytest.mark.long_round
+def test_very_many_histories_end_well(seeds: range, report: Report) -> None:
+    told: Counter[str] = Counter()
+    for number in seeds:
+        told += one_round(number)
+
+    facts = {name.removeprefix("syncs: "): told[name] for name in sorted(told) if name.startswith("syncs: ")}
+    report.add("The chaos around real syncs", PROMISE, seeds, facts | {"deletes": told["deletes"]})

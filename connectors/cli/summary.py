@@ -28,12 +28,12 @@ def outcome_of(report: "SyncReport") -> str:
 
 def lines_of(report: "SyncReport", connector_id: str) -> Iterator[str]:
     """Yield the summary of a sync that ended without an error."""
-    took = in_time((report.finished_at - report.started_at).total_seconds()) if report.finished_at else "no time"
     if report.skipped:
         yield f"{click.style('Skipped', fg='green')}: nothing has changed since the last sync into {report.index}."
         return
     color = "yellow" if needs_a_person(report) else "green"
     read = counted(report.walked, "document")
+    took = in_time(((report.finished_at or report.started_at) - report.started_at).total_seconds())
     yield f"{click.style('Completed', fg=color)}: {read} read, for the index {report.index}, in {took}."
     yield f"  {', '.join(f'{number:,} {name}' for name, number in _numbers(report).items())}"
     if report.resumed_since is not None:

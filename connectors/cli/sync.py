@@ -104,8 +104,9 @@ def sync(  # noqa: PLR0913 - one for each option
         if as_json:
             click.echo(json.dumps(told.wire(), indent=2, ensure_ascii=False))
     if not as_json:
-        for line in lines_of(told.begun[-1], str(told.connector)):
-            click.echo(line)
+        for report in told.begun:
+            for line in lines_of(report, str(told.connector)) if report.finished_at else ():
+                click.echo(line)
     return EXIT_ATTENTION if told.outcome == "attention" else 0
 
 

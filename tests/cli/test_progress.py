@@ -4,7 +4,7 @@ import asyncio
 import io
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TextIO
 
 import pytest
 
@@ -18,6 +18,10 @@ from connectors.testing.virtual_time import VirtualClock, virtual_time
 
 def report_of(**more: Any) -> SyncReport:
     return SyncReport(JobType.FULL, "docs-000001", datetime(2026, 1, 1, tzinfo=UTC), **{"phase": "reading", **more})
+
+
+def no_log(_stream: TextIO | None) -> None:
+    pytest.fail("the log is led elsewhere, and nothing is a terminal")
 
 
 READING = Moment(report_of(walked=4_200, sent_bytes=8_500_000), 65.0, 1_234.4, 3, 8)
@@ -69,7 +73,7 @@ async def test_elsewhere_a_line_is_printed_every_ten_seconds() -> None:
     out, clock, report = io.StringIO(), VirtualClock(), report_of(expected=300)
     progress = Progress(out, AdaptiveLimiter(most=8, clock=clock), clock)
     progress.begin(report)
-    async with progress.running(pytest.fail):
+    async with progress.running(no_log):
         for _ in range(25):
             report.walked += 10
             await asyncio.sleep(1)
@@ -84,7 +88,7 @@ async def test_the_pace_is_that_of_the_last_seconds() -> None:
     out, clock, report = io.StringIO(), VirtualClock(), report_of()
     progress = Progress(out, AdaptiveLimiter(most=8, clock=clock), clock)
     progress.begin(report)
-    async with progress.running(pytest.fail):
+    async with progress.running(no_log):
         report.walked = 1_000_000
         await asyncio.sleep(45)
     paces = [line.split(", ")[1] for line in out.getvalue().splitlines()]
@@ -95,7 +99,7 @@ async def test_the_pace_is_that_of_the_last_seconds() -> None:
 async def test_a_sync_that_follows_begins_anew() -> None:
     out, clock = io.StringIO(), VirtualClock()
     progress = Progress(out, AdaptiveLimiter(most=8, clock=clock), clock)
-    async with progress.running(pytest.fail):
+    async with progress.running(no_log):
         await asyncio.sleep(15)  # nothing to tell yet
         progress.begin(report := report_of())
         report.walked = 50

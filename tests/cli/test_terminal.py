@@ -1,4 +1,4 @@
-"""A sync on a terminal: the line that changes, and what Ctrl-C does, once and twice."""
+"""A sync on a terminal: the line that changes, what Ctrl-C does, and what another process sees of it."""
 
 import os
 import pty
@@ -19,13 +19,13 @@ WRITTEN = r"Interrupted: 1,200 documents had been read, (\d[\d,]*) created, 0 up
 class Terminal:
     """A command on a terminal of its own, which is all that it has."""
 
-    def __init__(self, desk: Desk, *arguments: str) -> None:
+    def __init__(self, desk: Desk, *arguments: str, **environ: str) -> None:
         self._shown = ""
         self.code: int | None = None
         self._pid, self._master = pty.fork()
         if not self._pid:
             os.chdir(desk.folder)
-            os.execve(COMMAND[0], [*COMMAND, *arguments], {**desk.environ, "COLUMNS": "120", "LINES": "24"})
+            os.execve(COMMAND[0], [*COMMAND, *arguments], {**desk.environ, "COLUMNS": "120", "LINES": "24", **environ})
 
     def see(self, pattern: str) -> re.Match[str]:
         """Wait until something is shown, and return it."""
@@ -72,7 +72,7 @@ def waiting(desk: Desk) -> Iterator[Terminal]:
     """Give a terminal with a sync whose source has yielded 1,200 documents, and waits."""
     desk.put(*({"_id": f"thing-{one}"} for one in range(1_200)), "wait")
     desk.create()
-    terminal = Terminal(desk, "sync", "shelf")
+    terminal = Terminal(desk, "sync", "shelf", CONNECTORS__SYNC__HEARTBEAT_TIMEOUT_S="3")
     try:
         yield terminal
     finally:
@@ -125,3 +125,27 @@ def test_ctrl_c_twice_ends_it_at_once(desk: Desk) -> None:
     terminal.end()
     terminal.close()
     assert terminal.code == -signal.SIGINT
+
+
+def test_an_index_that_another_process_writes_to_is_left_to_it(desk: Desk, waiting: Terminal) -> None:
+    waiting.see(LINE)
+    done = desk.run("sync", "shelf", CONNECTORS__SYNC__HEARTBEAT_TIMEOUT_S="3")
+    first, *others = done.stderr.splitlines()
+    assert re.sub(r"process \d+ on [^,]+", "PROCESS", first) == (
+        "Waiting for PROCESS, which has written to this index, to show whether it is alive (up to 3.0 s)."
+    )
+    assert (done.returncode, others[0].startswith("The index shelf-000001 is being written to by process ")) == (
+        1,
+        True,
+    )
+    assert others[1:] == ["Wait for that sync to end, or stop it."]
+    assert desk.connector("shelf")["last_sync_status"] is None  # which the other one will say
+
+
+def test_an_index_whose_process_was_killed_is_free_at_once(desk: Desk, waiting: Terminal) -> None:
+    waiting.see(LINE)
+    waiting.send(signal.SIGKILL)
+    waiting.end()
+    desk.put_many(1_200)
+    done = desk.run("sync", "shelf")
+    assert (done.returncode, done.stderr) == (0, "")

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import sys
+from collections.abc import Sequence
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
@@ -178,25 +179,38 @@ async def _letters(
         async with aclosing(place.letters.letters(connector_id, cause=cause)) as letters:
             found = [one async for one in letters if document_id in {None, one.id}]
     if document_id is not None and not found:
-        raise ConfigurationError(
-            f"There is no letter about the document {document_id!r}.",
-            field="document",
-            hint=f"`connectors dead-letters show {connector_id}` shows all that there are.",
-        )
+        raise _no_letter(connector_id, [document_id])
     return sorted(found, key=lambda one: (one.kind, one.cause, one.id))
 
 
 async def _retry(
     invocation: Invocation, connector_id: str, document_ids: tuple[str, ...], cause: str | None
 ) -> "SyncReport | None":
+    from connectors.sync.retry import retry as retried  # loaded only where it is wanted  # noqa: PLC0415
+
     async with invocation.workplace() as place:
         connector = await chosen(place.connectors, connector_id)
         if not await _of_cause(place.letters, connector_id, cause):
             return None
-        from connectors.sync.retry import retry as retried  # loaded only where it is wanted  # noqa: PLC0415
+        await _check_documents(place.letters, connector_id, cause, document_ids)
+        return await retried(place, connector, cause=cause, ids=document_ids or None)
 
-        report: SyncReport = await retried(place, connector, cause=cause, ids=list(document_ids) or None)
-        return report
+
+async def _check_documents(letters: "DeadLetters", connector_id: str, cause: str | None, named: Sequence[str]) -> None:
+    """Raise a `ConfigurationError` for documents that there is no such letter about."""
+    async with aclosing(letters.ids(connector_id, cause=cause)) as ids:
+        there = {one async for one in ids} if named else set()
+    missing = [one for one in named if one not in there]
+    if missing:
+        raise _no_letter(connector_id, missing)
+
+
+def _no_letter(connector_id: str, documents: Sequence[str]) -> ConfigurationError:
+    return ConfigurationError(
+        f"There is no letter about the document{'s' if len(documents) > 1 else ''} {', '.join(documents)}.",
+        field="document",
+        hint=f"`connectors dead-letters show {connector_id}` shows all that there are.",
+    )
 
 
 async def _drop(invocation: Invocation, connector_id: str, cause: str | None) -> int:

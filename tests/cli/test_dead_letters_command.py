@@ -78,7 +78,7 @@ def test_letters_are_shown_in_full(torn: Desk) -> None:
 
 def test_what_there_is_no_letter_about_is_told_with_what_may_be_meant(torn: Desk) -> None:
     assert torn.run("dead-letters", "show", "shelf", "e").stderr == (
-        "There is no letter about the document 'e'.\n`connectors dead-letters show shelf` shows all that there are.\n"
+        "There is no letter about the document e.\n`connectors dead-letters show shelf` shows all that there are.\n"
     )
     for command in ("show", "retry", "drop"):
         done = torn.run("dead-letters", command, "shelf", "--cause", "raed")
@@ -123,6 +123,36 @@ def test_a_document_that_is_well_now_has_its_letter_removed_by_a_sync(torn: Desk
     torn.put({"_id": "a"}, {"_id": "b"}, "fail c it is torn")
     torn.json("sync", "shelf", code=3)
     assert brief(torn.json("dead-letters", "show", "shelf")) == {("c", *TORN)}
+
+
+def test_documents_that_are_well_now_are_indexed_by_a_retry(torn: Desk) -> None:
+    torn.put({"_id": "a"}, {"_id": "b"}, "fail c it is torn")
+    done = torn.run("dead-letters", "retry", "shelf", "--cause", "read")
+    assert (done.returncode, done.stderr, done.stdout.splitlines()) == (
+        3,
+        "",
+        [
+            "Retried: 1 document well now, or gone.",
+            "1 document could not be indexed.",
+            "  Look why:      connectors dead-letters list shelf",
+            "  When mended:   connectors dead-letters retry shelf",
+        ],
+    )
+    assert torn.ids("shelf") == {"a", "b"}
+    assert {one["id"] for one in torn.json("dead-letters", "show", "shelf")} == {"c", "d"}
+
+
+def test_a_retry_of_one_document_leaves_the_others(torn: Desk) -> None:
+    torn.put({"_id": "a"}, {"_id": "b"}, {"_id": "c"})
+    found = torn.json("dead-letters", "retry", "shelf", "c")
+    assert list(found) == ["connector", "outcome", "sync"]
+    assert (found["connector"], found["outcome"], found["sync"]["recovered"]) == ("shelf", "completed", 1)
+    assert torn.ids("shelf") == {"a", "c"}
+
+
+def test_a_retry_of_what_has_no_letter_is_told(torn: Desk) -> None:
+    done = torn.run("dead-letters", "retry", "shelf", "c", "x", "y")
+    assert (done.returncode, done.stderr.splitlines()[0]) == (2, "There is no letter about the documents x, y.")
 
 
 def test_an_unknown_connector_is_an_error_of_every_command(desk: Desk) -> None:

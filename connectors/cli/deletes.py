@@ -9,11 +9,13 @@ import click
 
 from connectors.cli import table
 from connectors.cli.choice import chosen, offer
+from connectors.cli.impromptu import sync_command
 from connectors.cli.invocation import Invocation
 from connectors.cli.wording import counted
 from connectors.errors import ConfigurationError
 
 if TYPE_CHECKING:
+    from connectors.store.connector import Connector
     from connectors.store.held import HeldSet, HeldSets
 
 SAMPLES: Final = 5
@@ -65,13 +67,13 @@ def approve(invocation: Invocation, *, connector_id: str | None, run: str | None
     """
     if connector_id is None:
         asyncio.run(offer(invocation, as_json=as_json))
-    held = asyncio.run(_decide(invocation, connector_id, run, "approve"))
+    held, connector = asyncio.run(_decide(invocation, connector_id, run, "approve"))
     if as_json:
         _print({"connector": connector_id, **_described(held)})
         return
     click.echo(f"Approved: {counted(held.number, 'deletion')}. The next full sync deletes what is gone by then still:")
     more = " --access-control" if held.job_type.value == "access_control" else ""
-    click.echo(f"  connectors sync {connector_id}{more}")
+    click.echo(f"  {sync_command(connector)}{more}")
 
 
 @deletes.command()
@@ -86,7 +88,7 @@ def discard(invocation: Invocation, *, connector_id: str | None, run: str | None
     """
     if connector_id is None:
         asyncio.run(offer(invocation, as_json=as_json))
-    held = asyncio.run(_decide(invocation, connector_id, run, "discard"))
+    held, _ = asyncio.run(_decide(invocation, connector_id, run, "discard"))
     if as_json:
         _print({"connector": connector_id, **_described(held)})
         return
@@ -110,12 +112,14 @@ async def _samples(sets: "HeldSets", held: "HeldSet") -> list[str]:
     return []
 
 
-async def _decide(invocation: Invocation, connector_id: str, run: str | None, decision: str) -> "HeldSet":
+async def _decide(
+    invocation: Invocation, connector_id: str, run: str | None, decision: str
+) -> "tuple[HeldSet, Connector]":
     async with invocation.workplace() as place:
-        await chosen(place.connectors, connector_id)
+        connector = await chosen(place.connectors, connector_id)
         wanted = await _wanted(place.held, connector_id, run)
         decided: HeldSet = await getattr(place.held, decision)(connector_id, wanted)
-        return decided
+        return decided, connector
 
 
 async def _wanted(sets: "HeldSets", connector_id: str, run: str | None) -> str:

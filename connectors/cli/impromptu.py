@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from connectors.errors import ConfigurationError
 from connectors.grants import Grants
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from connectors.fields import Fields
     from connectors.store.connector import Connector
     from connectors.sync.workplace import Workplace
+
+
+DESCRIPTION: Final = "Made by `connectors sync --source`."
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,7 @@ class Impromptu:
         described = {
             "id": connector_id,
             "name": f"{self.service_type} into {self.index_name}",
+            "description": DESCRIPTION,
             "service_type": self.service_type,
             "index_name": self.index_name,
             "language": self.language,
@@ -92,6 +96,16 @@ class Impromptu:
         if self.language is not None:
             changes["language"] = self.language
         return changes
+
+
+def sync_command(connector: "Connector") -> str:
+    """Return the command that syncs a connector again.
+
+    An impromptu one is read only by the command that says which paths it reads.
+    """
+    if connector.document.get("description") == DESCRIPTION:
+        return f"connectors sync --source {connector.service_type} --index {connector.index_name} … as before"
+    return f"connectors sync {connector.id}"
 
 
 def grants_of(exposed_secrets: tuple[str, ...]) -> Grants:

@@ -26,8 +26,8 @@ def outcome_of(report: "SyncReport") -> str:
     return "attention" if needs_a_person(report) else "completed"
 
 
-def lines_of(report: "SyncReport", connector_id: str) -> Iterator[str]:
-    """Yield the summary of a sync that ended without an error."""
+def lines_of(report: "SyncReport", connector_id: str, *, by_id: bool) -> Iterator[str]:
+    """Yield the summary of a sync that ended without an error; `by_id` if the connector can be read by its id alone."""
     if report.skipped:
         yield f"{click.style('Skipped', fg='green')}: nothing has changed since the last sync into {report.index}."
         return
@@ -40,7 +40,7 @@ def lines_of(report: "SyncReport", connector_id: str) -> Iterator[str]:
         yield f"  It went on with a sync that began at {report.resumed_since:%Y-%m-%d %H:%M:%S} UTC."
     if report.passes > 1:
         yield f"  Others wrote to the index meanwhile, so the source was read {report.passes} times."
-    yield from _next(report, connector_id)
+    yield from _next(report, connector_id, by_id=by_id)
 
 
 def retried_lines_of(report: "SyncReport", connector_id: str) -> Iterator[str]:
@@ -48,7 +48,7 @@ def retried_lines_of(report: "SyncReport", connector_id: str) -> Iterator[str]:
     color = "yellow" if needs_a_person(report) else "green"
     yield f"{click.style('Retried', fg=color)}: {counted(report.recovered, 'document')} well now, or gone."
     yield from report.warnings if not report.letters else []
-    yield from _next(report, connector_id)
+    yield from _next(report, connector_id, by_id=True)
 
 
 def written_before(report: "SyncReport") -> str:
@@ -73,19 +73,20 @@ def _numbers(report: "SyncReport") -> dict[str, int]:
     return {**numbers, "deleted": report.deleted, "held back from deletion": report.held}
 
 
-def _next(report: "SyncReport", connector_id: str) -> Iterator[str]:
+def _next(report: "SyncReport", connector_id: str, *, by_id: bool) -> Iterator[str]:
     if report.letters:
         yield f"{counted(report.letters, 'document')} could not be indexed."
     if report.content_failed:
         is_are = "is" if report.content_failed == 1 else "are"
         yield f"{counted(report.content_failed, 'document')} {is_are} indexed without content."
     if report.letters or report.content_failed:
+        mended = f"connectors dead-letters retry {connector_id}" if by_id else "the same command again"
         yield f"  Look why:      connectors dead-letters list {connector_id}"
-        yield f"  When mended:   connectors dead-letters retry {connector_id}"
+        yield f"  When mended:   {mended}"
     if report.held:
         is_are = "is" if report.held == 1 else "are"
         yield f"{counted(report.held, 'document')} {is_are} gone from the source, and still in the index."
         yield f"  Look why:      connectors deletes list {connector_id}"
-        yield f"  If that is so: connectors deletes approve {connector_id}"
+        yield f"  If that is so: connectors deletes approve {connector_id}, and sync again"
     if report.unsettled:
         yield "Others kept writing to the index, so it may differ from the source. Sync again when they are done."

@@ -105,7 +105,7 @@ def sync(  # noqa: PLR0913 - one for each option
             click.echo(json.dumps(told.wire(), indent=2, ensure_ascii=False))
     if not as_json:
         for report in told.begun:
-            for line in lines_of(report, str(told.connector)) if report.finished_at else ():
+            for line in lines_of(report, str(told.connector), by_id=impromptu is None) if report.finished_at else ():
                 click.echo(line)
     return EXIT_ATTENTION if told.outcome == "attention" else 0
 

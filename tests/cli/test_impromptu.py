@@ -60,6 +60,19 @@ def test_what_is_typed_here_may_be_read_and_what_the_engine_holds_may_not(desk: 
     assert (done.returncode, "is not below an allowed path" in done.stderr) == (2, True)
 
 
+def test_what_to_do_next_is_a_command_that_may_read_the_source(desk: Desk) -> None:
+    desk.put({"_id": "a"}, "fail b it is torn")
+    made = sync(desk, code=3)["connector"]
+    again = ["sync", "--source", "things", "--set", "file=things.txt", "--index", "shelf"]
+    assert desk.run(*again).stdout.splitlines()[-1] == "  When mended:   the same command again"
+    desk.put()
+    assert desk.run(*again).returncode == 3
+    assert desk.run("deletes", "approve", made).stdout.splitlines() == [
+        "Approved: 1 deletion. The next full sync deletes what is gone by then still:",
+        "  connectors sync --source things --index shelf … as before",
+    ]
+
+
 def test_two_sources_do_not_share_an_index(desk: Desk) -> None:
     desk.put_many(1)
     (desk.folder / "more.txt").write_text('{"_id": "a"}\n')

@@ -89,7 +89,7 @@ def test_deletions_that_are_held_are_for_a_person_to_look_at(desk: Desk) -> None
         [
             "2 documents are gone from the source, and still in the index.",
             "  Look why:      connectors deletes list shelf",
-            "  If that is so: connectors deletes approve shelf",
+            "  If that is so: connectors deletes approve shelf, and sync again",
         ],
     )
 

@@ -1,6 +1,7 @@
 """A batch: the bytes that engines understand, and the documents that can be had back from them."""
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -37,7 +38,7 @@ REMOVALS = st.builds(
 ENTRIES = st.lists(st.tuples(WRITES, DOCUMENTS.map(encoded)) | st.tuples(REMOVALS, st.just(b"")), max_size=8)
 
 
-def filled(entries: list[tuple[Write | Removal, bytes]], *, version: int = 7, connector: str = "c") -> Batch:
+def filled(entries: Sequence[tuple[Write | Removal, bytes]], *, version: int = 7, connector: str = "c") -> Batch:
     batch = Batch(version, connector)
     for operation, body in entries:
         batch.add(operation, body)

@@ -131,7 +131,8 @@ async def test_of_many_who_claim_at_once_one_wins_and_the_others_find_it_alive()
 
 @virtual_time
 async def test_a_living_owner_is_found_out_by_its_next_renewal() -> None:
-    world, told = World(), []
+    told: list[str] = []
+    world = World()
     async with world.leased(instance=ELSEWHERE):
         with pytest.raises(TargetInUse):
             async with leased(world.state, claim("run-2"), world.clock, waiting=told.append):
@@ -142,7 +143,8 @@ async def test_a_living_owner_is_found_out_by_its_next_renewal() -> None:
 
 @virtual_time
 async def test_a_counter_that_stands_still_is_taken_over_after_its_whole_timeout() -> None:
-    world, told = World(), []
+    told: list[str] = []
+    world = World()
     await world.leave(owner=str(ELSEWHERE), epoch=NOW_MS + 7, lease=3)
     async with leased(world.state, claim(), world.clock, waiting=told.append) as lease:
         assert world.clock.monotonic() == pytest.approx(TIMEOUT_S)
@@ -153,7 +155,8 @@ async def test_a_counter_that_stands_still_is_taken_over_after_its_whole_timeout
 
 @virtual_time
 async def test_an_owner_that_no_version_knows_is_waited_for_and_named_as_it_is() -> None:
-    world, told = World(), []
+    told: list[str] = []
+    world = World()
     await world.leave(owner="somebody")
     async with leased(world.state, claim(), world.clock, waiting=told.append):
         assert world.clock.monotonic() == pytest.approx(TIMEOUT_S)
@@ -483,9 +486,9 @@ async def test_the_epoch_rises_when_its_batches_run_out() -> None:
     world = World()
     async with world.leased() as lease:
         world.engine.latency_s = 0.01
-        for _ in range(MOST_BATCHES - 3):
-            last = await lease.next_version()
-        assert last == version(NOW_MS, MOST_BATCHES - 3)
+        for _ in range(MOST_BATCHES - 4):
+            await lease.next_version()
+        assert await lease.next_version() == version(NOW_MS, MOST_BATCHES - 3)
         given = sorted(await asyncio.gather(*[lease.next_version() for _ in range(4)]))
         expected = [version(NOW_MS, MOST_BATCHES - 2), version(NOW_MS, MOST_BATCHES - 1)]
         assert given == [*expected, version(NOW_MS + 1, 1), version(NOW_MS + 1, 2)]

@@ -121,7 +121,7 @@ def test_limits_that_let_nothing_through_are_refused(limits: dict[str, int]) -> 
 
 @virtual_time
 async def test_drain_returns_when_all_that_was_put_before_it_is_known() -> None:
-    world = World(latency_s=0.5, batch_documents=3, at_once=2)
+    world = World(latency_s=0.5, batch_documents=3, at_once=2, batch_bytes=200, waiting_bytes=500)
     chance = random.Random(2)
     world.engine.bulks += [chance.choice([None, answer_lost, answering(), away]) for _ in range(60)]
     put: set[str] = set()

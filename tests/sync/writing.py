@@ -121,4 +121,4 @@ def ids_of(body: bytes) -> list[str]:
 
 def others() -> set[asyncio.Task[Any]]:
     """Return the tasks that there are besides this one."""
-    return asyncio.all_tasks() - {asyncio.current_task()}  # type: ignore[arg-type]
+    return asyncio.all_tasks() - {asyncio.current_task()}

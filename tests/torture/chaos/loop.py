@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import TypeVar, TypeVarTuple, Unpack
+from typing import TypeVar, TypeVarTuple
 
 from connectors.testing.virtual_time import VirtualTimeLoop
 
@@ -13,9 +13,7 @@ Ts = TypeVarTuple("Ts")
 class ChaosLoop(VirtualTimeLoop):
     """Runs what belongs into a thread at once, as time would run away while a thread works."""
 
-    def run_in_executor(  # type: ignore[override]
-        self, executor: object, func: Callable[[Unpack[Ts]], T], *args: Unpack[Ts]
-    ) -> asyncio.Future[T]:
+    def run_in_executor(self, executor: object, func: Callable[[*Ts], T], *args: *Ts) -> asyncio.Future[T]:
         """Call a function now, and return a future that is done."""
         del executor
         done: asyncio.Future[T] = self.create_future()

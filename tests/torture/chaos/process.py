@@ -2,7 +2,6 @@
 
 import asyncio
 import random
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -75,7 +74,7 @@ class WatchedCopies(LedgerCopy):
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder, fsync=lambda _: None)
-        self.loaded: Callable[[bytes, Ledger], None] = lambda stamp_json, ledger: None
+        self.loaded = _unseen
 
     def load(self, name: str) -> tuple[bytes, Ledger] | None:
         """Return the stamp and the ledger that were saved last."""
@@ -83,6 +82,10 @@ class WatchedCopies(LedgerCopy):
         if found is not None:
             self.loaded(*found)
         return found
+
+
+def _unseen(stamp_json: bytes, ledger: Ledger) -> None:
+    """Look away."""
 
 
 @dataclass(frozen=True)
@@ -111,6 +114,7 @@ class Process:
     """The highest under which it is known to own the target."""
     stamped: Snapshot | None = None
     """What the index held when it was last asked where it stands."""
+    stamped_at: int = 0
     overtaken: bool = False
     """Whether somebody else has written to the records that it fences itself by."""
     replacements: int = 0

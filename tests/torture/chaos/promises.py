@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from connectors.engine.stamp import Stamp
+from connectors.store.sync_state import JobType
 from connectors.sync.ledger import Ledger, keys_of
 from connectors.sync.mark import epoch_of
 from connectors.sync.prepared import key_of
@@ -39,6 +40,9 @@ class Promises:
     table: Table
     told: Counter[str]
     fingerprints: dict[tuple[str, Value], int] = field(default_factory=dict)
+    tainted: dict[str, int] = field(default_factory=dict)
+    time: int = 0
+    """Counts the steps of a history."""
 
     # What a sync says.
 
@@ -59,9 +63,34 @@ class Promises:
             ):
                 raise Broken(f"{run} completed, and {doc_id} should be {value}: {found}")
         self.told["held deletions"] += report.held
+        if process.job_type is JobType.INCREMENTAL:
+            self._check_log(process, letters)
+            return
         for doc_id in process.stamped.ours(self.connector):
             if doc_id not in reading.values | dict.fromkeys(reading.failed) and not (report.held or reading.resumed):
                 raise Broken(f"{run} completed, and never read {doc_id}")
+
+        if not (report.held or reading.resumed):
+            self.tainted = {doc_id: when for doc_id, when in self.tainted.items() if when > process.stamped_at}
+        self.taint(*letters, *reading.failed)
+
+    def _check_log(self, process: Process, letters: set[str]) -> None:
+        """Check that what no stranger wrote to is as the log of the source has it."""
+        if process.stamped is None or process.sync.report.held:
+            return
+        known = dict(self.table.changes[: process.reading.reached])
+        for doc_id in self.table.ids:
+            found = process.stamped.content.get(doc_id)
+            mark = found.mark if found is not None else None
+            if mark is not None and epoch_of(mark.o) > process.epoch:
+                continue  # a later owner knows more
+            value = found.value if found is not None and mark is not None else None
+            if doc_id not in self.tainted and doc_id not in letters and value != known.get(doc_id):
+                raise Broken(f"{process.run} is up to date, and {doc_id} should be {known.get(doc_id)}: {found}")
+
+    def taint(self, *ids: str) -> None:
+        """Remember that something wrote which is not the owner of the target: an incremental sync can't know of it."""
+        self.tainted.update(dict.fromkeys(ids, self.time))
 
     def skipped(self, process: Process) -> None:
         """Check that there was nothing to do for a sync that did nothing."""
@@ -116,7 +145,8 @@ class Promises:
             self.told["deletes in an index that was replaced while they were on their way"] += 1
             return
         reading = process.reading
-        if reading.values.get(doc_id) is not None or doc_id in reading.failed:
+        was_read = reading.values.get(doc_id) is not None and doc_id not in reading.deleted
+        if was_read or doc_id in reading.failed:
             raise Broken(f"{process.run} deleted {doc_id}, which it had read")
         if before is None:
             return

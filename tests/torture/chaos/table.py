@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any, ClassVar, NamedTuple
 
 from connectors.byoc import Filter
-from connectors.changes import Checkpoint, Cursor, Failed
+from connectors.changes import Change, Checkpoint, Cursor, Delete, Failed, Upsert
 from connectors.download import Download
 from connectors.source import BaseDataSource, Token, Yielded
 from tests.torture.chaos.network import Line, Network
@@ -63,7 +63,7 @@ class Table:
                 found.append(self.ids[self.chance.randrange(place + 1)])
         return found
 
-    def yielded(self, doc_id: str, value: Value) -> Yielded:
+    def yielded(self, doc_id: str, value: Value) -> dict[str, Any] | tuple[dict[str, Any], Download]:
         """Return a row as a source yields it: some with content, that some know the version of."""
         number = self.ids.index(doc_id)
         document: dict[str, Any] = {"_id": doc_id, "meta": value.meta}
@@ -88,6 +88,17 @@ class Reading:
     asked: dict[str, Value] = field(default_factory=dict)
     """The rows when it was asked whether anything had changed."""
     resumed: bool = False
+    deleted: set[str] = field(default_factory=set)
+    """Of which an incremental sync was told that they are gone, whatever it was told of them then."""
+    reached: int = 0
+    """Up to where an incremental sync read the log."""
+
+    def begin(self) -> None:
+        """Forget what was read: the walk begins anew."""
+        self.values.clear()
+        self.failed.clear()
+        self.deleted.clear()
+        self.resumed = False
 
 
 class TableSource(BaseDataSource):
@@ -113,16 +124,32 @@ class TableSource(BaseDataSource):
 
     async def get_docs(self, filtering: Filter | None = None) -> AsyncIterator[Yielded]:
         """Yield the rows, each as it is when its turn comes."""
-        self._begin()
+        self.reading.begin()
         for doc_id in self.table.order():
             if (found := await self._read(doc_id)) is not None:
                 yield found
 
-    def _begin(self) -> None:
-        reading = self.reading
-        reading.values.clear()
-        reading.failed.clear()
-        reading.resumed = False
+    async def get_docs_incrementally(
+        self, sync_cursor: Cursor | None, filtering: Filter | None = None
+    ) -> AsyncIterator[Change]:
+        """Yield what the log says since a cursor, to its end."""
+        table, reading = self.table, self.reading
+        reading.begin()
+        place = 0 if sync_cursor is None else sync_cursor["changes"]
+        while place < len(table.changes):
+            await self.network.turn(self.line)
+            doc_id, value = table.changes[place]
+            place += 1
+            reading.values[doc_id] = value
+            if value is None:
+                reading.deleted.add(doc_id)
+                yield Delete(doc_id)
+            else:
+                reading.yielded += 1
+                yielded = table.yielded(doc_id, value)
+                yield Upsert(*yielded) if isinstance(yielded, tuple) else Upsert(yielded)
+            yield Checkpoint({"changes": place})
+        reading.reached = place
 
     async def _read(self, doc_id: str) -> Yielded | None:
         await self.network.turn(self.line)
@@ -146,7 +173,7 @@ class ResumableSource(TableSource):
         self, cursor: Cursor | None, filtering: Filter | None = None
     ) -> AsyncIterator[Yielded | Checkpoint]:
         """Yield the rows behind a cursor."""
-        self._begin()
+        self.reading.begin()
         self.reading.resumed = cursor is not None
         if cursor is not None:
             self.told["walks that were resumed"] += 1

@@ -19,6 +19,7 @@ from connectors.store.sync_state import JobType, SyncState
 from connectors.store.targets import TargetRecord
 from connectors.sync.ledger_copy import LedgerCopy
 from connectors.sync.sync import Sync
+from connectors.sync.writer import WriterLimits
 from tests.sync.scripted import INDEX, Event, Scene, doc, docs, open_scene
 
 
@@ -145,6 +146,14 @@ async def test_many_chunks_are_written_whole(scene: Scene) -> None:
     scene.log.put(*docs(1_800, again=True))
     report = await scene.sync()
     assert (report.walked, report.accounted, report.error) == (3_600, 3_600, None)
+    assert not await scene.difference()
+
+
+async def test_no_id_is_on_its_way_twice(scene: Scene) -> None:
+    scene.log.page = 0
+    scene.log.put(*docs(500), *docs(500, again=True))
+    report = await scene.sync(writer=WriterLimits(batch_documents=2_000))
+    assert (report.created, report.updated, report.requests) == (500, 500, 2)
     assert not await scene.difference()
 
 
@@ -380,6 +389,28 @@ async def test_deletions_above_the_limit_are_held(scene: Scene) -> None:
     assert [ids async for ids in scene.place.held.ids(held)] == [["doc3", "doc4"]]
     assert not await scene.difference([doc(3), doc(4), doc(5, back=True), doc(6), doc(7)])
     assert await scene.cursor() == {"at": 15}
+
+
+async def test_what_is_held_and_comes_again_later_is_held_no_more(scene: Scene) -> None:
+    await scene.change(sync=guard(1))
+    scene.log.page = 1
+    scene.log.put(*docs(4))
+    await scene.sync()
+    scene.log.write(*[Delete(f"doc{number}") for number in range(3)], Upsert(doc(1, back=True)))
+    report = await scene.sync()
+    assert (report.deleted, report.held) == (1, 1)
+    assert not await scene.difference([doc(1, back=True), doc(2), doc(3)])
+
+
+async def test_a_cursor_behind_deletions_to_be_held_is_saved_only_when_they_are(scene: Scene) -> None:
+    await scene.change(sync=guard(1))
+    scene.log.page = 1
+    scene.log.put(*docs(4))
+    await scene.sync()
+    scene.log.write(*[Delete(f"doc{number}") for number in range(3)], SourceUnreachable("The log ends here."))
+    with pytest.raises(SourceUnreachable):
+        await scene.sync()
+    assert await scene.cursor() == {"at": 5}
 
 
 async def test_what_was_held_and_approved_is_deleted_by_the_next_full_sync(scene: Scene) -> None:

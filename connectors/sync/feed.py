@@ -167,7 +167,9 @@ class Feed:
             await self.flush()
 
     async def _fail(self, kind: LetterKind, doc_id: str, cause: str, reason: str) -> None:
-        if doc_id in self._chunk:
+        if isinstance(self._chunk.get(doc_id), _Absent):
+            del self._chunk[doc_id]  # it is there after all
+        elif doc_id in self._chunk:
             await self.flush()
         await self._wait_for([doc_id])  # else what becomes of it, as it was before, would count as the later word
         await self._letters.add(kind, doc_id, cause, reason)

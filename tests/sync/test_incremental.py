@@ -200,6 +200,14 @@ async def test_what_was_said_last_of_a_document_counts(scene: Scene) -> None:
     assert [one.id for one in await scene.letters()] == ["doc2"]
 
 
+async def test_a_document_that_was_gone_and_can_not_be_read_now_stays(scene: Scene) -> None:
+    scene.log.put(doc(1))
+    await scene.sync()
+    scene.log.write(Delete("doc1"), Failed("doc1", "locked"))
+    assert await scene.told() == {"walked": 1, "letters": 1}
+    assert not await scene.difference([doc(1)])
+
+
 async def test_a_document_that_is_gone_has_no_letter(scene: Scene) -> None:
     scene.log.write(Failed("doc1", "locked"))
     await scene.sync()

@@ -153,7 +153,6 @@ class Arena:
 @asynccontextmanager
 async def arena(folder: Path, engine_url: str | None = None, **options: Any) -> AsyncIterator[Arena]:
     """Provide an arena around the engine of an address, or around an embedded one of its own."""
-    folder.mkdir(parents=True, exist_ok=True)
     if engine_url is None:
         async with desk_of(folder / "data") as desk, serving(desk, host="127.0.0.1", port=0, key=None) as server:
             async with arena(folder, server.url, **options) as one:

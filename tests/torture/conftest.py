@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+HERE = Path(__file__).parent
+SHORT_TIMEOUT_S = 240
+"""A round of real processes takes seconds; on a machine that has other things to do, minutes."""
 REPORT = Path(__file__).parent.parent.parent / "docs" / "torture-report.md"
 HEAD = """\
 # Torture report
@@ -33,6 +36,14 @@ class Report:
         body = [line for test in sorted(self.lines) for line in self.lines[test]]
         made = f"Made on {datetime.now(UTC):%Y-%m-%d}.\n"
         REPORT.write_text("\n".join([HEAD, made, *body]).rstrip() + "\n", encoding="utf-8")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give the short rounds time; the long ones are given theirs on the command line."""
+    for item in items:
+        timed = item.get_closest_marker("long_round") or item.get_closest_marker("timeout")
+        if HERE in item.path.parents and not timed:
+            item.add_marker(pytest.mark.timeout(SHORT_TIMEOUT_S))
 
 
 @pytest.fixture(scope="session")

@@ -116,7 +116,8 @@ async def work(order: Order) -> None:
             if number:
                 await asyncio.to_thread(sys.stdin.readline)
             told = await one_sync(place, order, limiter)
-            print(msgspec.json.encode(told).decode(), flush=True)
+            sys.stdout.write(msgspec.json.encode(told).decode() + "\n")
+            sys.stdout.flush()
 
 
 async def one_sync(place: Workplace, order: Order, limiter: NotingLimiter) -> Told:

@@ -5,7 +5,7 @@ A script is a file with a JSON value in each line. What is no document is an obj
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -63,23 +63,27 @@ class ScriptedDataSource(BaseDataSource):
 
     async def get_docs(self, filtering: Filter | None = None) -> AsyncGenerator[Yielded, None]:
         """Yield what the script says."""
-        with Path(self.configuration.script).open(encoding="ascii") as file:
-            for line in file:
-                step = json.loads(line)
-                match step:
-                    case {"!wait": seconds}:
-                        await asyncio.sleep(seconds)
-                    case {"!fail": [error, text]}:
-                        raise _error(error, text)
-                    case {"!unreadable": doc_id}:
-                        yield Failed(doc_id, "It is locked.")
-                    case {"!long": [doc_id, field, characters]}:
-                        yield {"_id": doc_id, field: "long " * (characters // 5)}
-                    case {"!many": [count, characters]}:
-                        for number in range(count):
-                            yield {"_id": f"row_{number}", "number": number, "text": "x" * characters}
-                    case _:
-                        yield step
+        for step in _steps(Path(self.configuration.script)):
+            match step:
+                case {"!wait": seconds}:
+                    await asyncio.sleep(seconds)
+                case {"!fail": [error, text]}:
+                    raise _error(error, text)
+                case {"!unreadable": doc_id}:
+                    yield Failed(doc_id, "It is locked.")
+                case {"!long": [doc_id, field, characters]}:
+                    yield {"_id": doc_id, field: "long " * (characters // 5)}
+                case {"!many": [count, characters]}:
+                    for number in range(count):
+                        yield {"_id": f"row_{number}", "number": number, "text": "x" * characters}
+                case _:
+                    yield step
+
+
+def _steps(script: Path) -> Iterator[Any]:
+    with script.open(encoding="ascii") as file:
+        for line in file:
+            yield json.loads(line)
 
 
 def _error(name: str, text: str) -> Exception:

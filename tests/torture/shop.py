@@ -60,7 +60,10 @@ class Shop:
                     "_id": f"{table}/{number}",
                     "id": f"{table}/{number}",
                     "dataset": table,
-                    **{"number": number, "name": name, "value": value, "note": note},
+                    "number": number,
+                    "name": name,
+                    "value": value,
+                    "note": note,
                 }
                 for table in TABLES
                 for number, name, value, note in database.execute(f"SELECT number, name, value, note FROM {table}")
@@ -73,6 +76,7 @@ class Shop:
     @contextmanager
     def _opened(self) -> Iterator[sqlite3.Connection]:
         with closing(sqlite3.connect(self.path, timeout=30)) as database, database:
+            database.execute("PRAGMA synchronous=OFF")  # no power fails here
             yield database
 
     def _insert(self, database: sqlite3.Connection) -> None:

@@ -1,6 +1,7 @@
 """Killed syncs: a process that dies at any moment of a sync leaves an index that the next one makes right at once."""
 
 import random
+import sys
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.engine.real import node
 from tests.torture.arena import INDEX, Arena, Runner, arena
 from tests.torture.conftest import Report
 from tests.torture.exchange import Seen
@@ -68,7 +68,7 @@ def doom(here: Arena, moment: Moment) -> Callable[[Runner], None]:
 
 
 async def one_round(seed: int, folder: Path, engine_url: str | None = None) -> Counter[str]:
-    print(f"seed {seed}")
+    sys.stdout.write(f"seed {seed}\n")
     chance = random.Random(f"killed {seed}")
     moment = Moment.drawn(chance, seed)
     async with arena(folder, engine_url) as here:

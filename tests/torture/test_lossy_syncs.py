@@ -1,16 +1,15 @@
 """Lossy lines: whatever breaks between a sync and its engine, nothing is lost or doubled, and the report is true."""
 
 import random
+import sys
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
-from tests.engine.real import node
 from tests.torture.arena import Arena, arena
 from tests.torture.conftest import Report
-from tests.torture.exchange import Seen
 from tests.torture.fault_plans import At, lossy
 from tests.torture.faults import Cut, Fault, HalfAnswer, ResetAfter
 from tests.torture.shop import Shop
@@ -54,7 +53,7 @@ async def told_truly(here: Arena, shop: Shop, seed: int) -> Counter[str]:
 
 
 async def one_round(seed: int, folder: Path, engine_url: str | None = None) -> Counter[str]:
-    print(f"seed {seed}")
+    sys.stdout.write(f"seed {seed}\n")
     chance = random.Random(f"lossy syncs {seed}")
     facts: Counter[str] = Counter()
     async with arena(folder, engine_url) as here:

@@ -1,8 +1,9 @@
-"""Poison: documents that no engine takes stand among good ones; each is told with its reason, and none takes others along."""
+"""Poison: documents that no engine takes, among good ones: each is told with its reason and takes no other along."""
 
 import asyncio
 import math
 import random
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -76,7 +77,7 @@ def stored() -> dict[str, Content]:
 
 @pytest.mark.parametrize("seed", range(2))
 async def test_each_poisonous_document_is_told_and_its_neighbours_are_indexed(seed: int, tmp_path: Path) -> None:
-    print(f"seed {seed}")
+    sys.stdout.write(f"seed {seed}\n")
     async with arena(tmp_path) as here:
         script = written(tmp_path / "script", mixed(seed))
         await here.connect("scripted", {"script": str(script)})

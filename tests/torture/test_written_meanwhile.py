@@ -1,6 +1,7 @@
 """Writes meanwhile: what changes in a source while it is walked is in the index after one more sync."""
 
 import random
+import sys
 from collections import Counter, defaultdict
 from pathlib import Path
 
@@ -30,7 +31,7 @@ def versions_never_fall(here: Arena) -> int:
         for delivery in entry.deliveries:
             for position, result in zip(delivery.positions, delivery.results, strict=False):
                 action = entry.actions[position]
-                if result.seq_no is None or action.kind == "delete" or action.version is None:
+                if result.seq_no is None or action.id is None or action.version is None:
                     continue
                 assert action.version >= highest[action.id], action
                 highest[action.id] = action.version
@@ -39,7 +40,7 @@ def versions_never_fall(here: Arena) -> int:
 
 
 async def rows_round(seed: int, folder: Path, engine_url: str | None = None) -> Counter[str]:
-    print(f"seed {seed}")
+    sys.stdout.write(f"seed {seed}\n")
     chance = random.Random(f"meanwhile {seed}")
     async with arena(folder, engine_url) as here:
         shop = Shop(folder / "shop.db", seed)
@@ -109,7 +110,7 @@ class Files:
 
 
 async def files_round(seed: int, folder: Path, engine_url: str | None = None) -> Counter[str]:
-    print(f"seed {seed}")
+    sys.stdout.write(f"seed {seed}\n")
     chance = random.Random(f"files meanwhile {seed}")
     async with arena(folder, engine_url) as here:
         files = Files(folder / "files", seed)

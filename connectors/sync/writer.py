@@ -13,7 +13,7 @@ from connectors.aio.clock import Clock
 from connectors.aio.retry import Retry, RetryPolicy
 from connectors.aio.tasks import Tasks
 from connectors.aio.throttle import AdaptiveLimiter
-from connectors.engine.bulk import BulkAnswer, BulkItem
+from connectors.engine.bulk import BulkItem
 from connectors.engine.operations import Operations
 from connectors.engine.records import StoredDocument
 from connectors.errors import (
@@ -285,17 +285,18 @@ class Writer:
                 return error
             except IndexMissing as error:
                 raise self._replaced() from error
-            if any(is_elsewhere(item, target.index) for action in answer.items for item in action.values()):
+            items = [item for action in answer.items for item in action.values()]
+            is_usual = not answer.errors and {item.index for item in items} == {target.index}
+            if not is_usual and any(is_elsewhere(item, target.index) for item in items):
                 await self._lease.confirm()  # that it was a pipeline, or passes, and the name still means the same
-            again = self._sort(batch, answer, outcome)
+            again = self._sort(batch, items, outcome)
             if again is not None:
                 raise again
         self._report.waiting_for = None
         return None
 
-    def _sort(self, batch: Batch, answer: BulkAnswer, outcome: _Outcome) -> EngineError | None:
+    def _sort(self, batch: Batch, items: Sequence[BulkItem], outcome: _Outcome) -> EngineError | None:
         """Learn what became of operations, leave in the batch those to be sent again, and return why."""
-        items = [item for action in answer.items for item in action.values()]
         self.counted += len(items) - [item.seq_no for item in items].count(None)
         index, fine = self.index, BulkItem.OK
         done: list[Operation] = []

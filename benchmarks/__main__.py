@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable
 from importlib.metadata import version
 
-from benchmarks import aio, bulk, decode, downloads, embedded, ledger, prepare, raw_bulk, rules, sources, startup
+from benchmarks import aio, bulk, decode, downloads, embedded, ledger, prepare, raw_bulk, rules, sources, startup, sync
 from benchmarks.embedded_tables import text
 from benchmarks.measure import table
 
@@ -105,6 +105,7 @@ PARTS: dict[str, Callable[[], None]] = {
     "rules": print_rules,
     "sources": print_sources,
     "ledger": print_ledger,
+    "sync": sync.run_all,
     "startup": print_startup,
 }
 

@@ -1,0 +1,316 @@
+"""What a sync costs, and how fast it is: beside ready-made bulk requests, its own client, and fixed concurrency.
+
+`python -m benchmarks.sync --documents 1000000` measures against Elasticsearch with as many documents, with
+`--memory 5000000` what a sync of so many ids takes at most, and with `--profile` where its time goes.
+"""
+
+import argparse
+import pstats
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import apsw
+import msgspec
+
+from benchmarks import null_engine
+from benchmarks.embedded_corpus import Corpus
+from benchmarks.embedded_servers import Elasticsearch, Server, running
+from benchmarks.raw_bulk import Bodies, Load, Trial, best_raw_rate, trial
+from benchmarks.sync_process import DISTINCT, Result, Run
+from connectors.engine.flavor import Flavor
+from connectors.sync.content_index import content_index
+from connectors.sync.ledger import BYTES_A_DOCUMENT
+from connectors.sync.mark import Mark, marked, version
+from connectors.sync.prepared import Preparer, fingerprint
+from connectors.sync.shape import Shape
+
+ROUNDS: Final = 5
+COUNT: Final = 100_000
+SIZES: Final = (200, 1_000)
+BYTES: Final = 850
+"""Of a document with texts, so that there are some 1,000 with its mark."""
+AT_ONCE: Final = (1, 4, 16)
+WORK_S: Final = 0.05
+BULKS: Final = 200
+"""For each that the engine works on at once: ten seconds."""
+BATCH: Final = 20
+"""Documents of a request, so few that the engine's work is all that takes time."""
+FIXED: Final = (1, 2, 4, 8, 16)
+MB: Final = 10**6
+
+
+def measured(run: Run) -> Result:
+    """Do a run in a process of its own."""
+    command = [sys.executable, "-m", "benchmarks.sync_process", msgspec.json.encode(run).decode()]
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE)
+    return msgspec.json.decode(done.stdout.splitlines()[-1], type=Result)
+
+
+# What it costs.
+
+
+@dataclass(frozen=True)
+class Cost:
+    """CPU time in µs a document: of the source and the client alone, and of syncs in which a share is new."""
+
+    size: int
+    source: float
+    client: float
+    first: float
+    unchanged: float
+    one_in_a_hundred: float
+    requests: Sequence[int]
+    scans: Sequence[int]
+
+    @property
+    def own(self) -> float:
+        """What the first sync takes beside the two."""
+        return self.first - self.source - self.client
+
+
+def costs(count: int = COUNT) -> Iterator[Cost]:
+    """Yield what syncs cost at an engine that takes everything at once, the medians of some rounds."""
+    with null_engine.null_engine() as url:
+        for size in SIZES:
+            run = Run(url, count, size, changed=(1.0, 0.0, 0.01), alone=True)
+            found = [measured(run) for _ in range(ROUNDS)]
+            syncs = [statistics.median(one.syncs[number].cpu_s for one in found) for number in range(3)]
+            alone = [statistics.median(one.source_cpu_s for one in found)]
+            alone.append(statistics.median(one.client_cpu_s for one in found))
+            each = [seconds / count * 1e6 for seconds in (*alone, *syncs)]
+            counters = [one.counters for one in found[-1].syncs]
+            requests, scans = ([one[name] for one in counters] for name in ("sent", "scans"))
+            yield Cost(size, *each, requests=requests, scans=scans)
+
+
+def text_of_costs(found: Sequence[Cost]) -> str:
+    """Return the table of what syncs cost."""
+    head = "| µs of CPU a document | " + " | ".join(f"{one.size:,} bytes" for one in found) + " |"
+    lines = ["", "### A sync, its own CPU", "", head, "| --- |" + " ---: |" * len(found)]
+    rows: dict[str, list[float]] = {
+        "the source alone": [one.source for one in found],
+        "the client alone": [one.client for one in found],
+        "a first sync": [one.first for one in found],
+        "of that our own": [one.own for one in found],
+        "a sync in which nothing changed": [one.unchanged for one in found],
+        "one document in a hundred changed": [one.one_in_a_hundred for one in found],
+    }
+    lines += [f"| {name} | {' | '.join(f'{value:.2f}' for value in values)} |" for name, values in rows.items()]
+    sent = ", ".join(f"{number:,}" for number in found[-1].requests)
+    scans = ", ".join(str(number) for number in found[-1].scans)
+    return "\n".join([*lines, "", f"Sent in the three syncs: {sent} documents; scans of the index: {scans}."])
+
+
+# How fast it is.
+
+
+@dataclass(frozen=True)
+class Speed:
+    """Documents a second into Elasticsearch: ready-made in the best way, and by syncs, in each round."""
+
+    best: Trial
+    raw: Sequence[float]
+    generator: Sequence[float]
+    sqlite: Sequence[float]
+    limit: int
+
+
+def load_of(documents: int) -> Load:
+    """Return ready-made documents like those that a sync of `Rows` writes, for an index like its own."""
+    prepare, at = Preparer(Shape("rows")), version(1_780_000_000_000, 1)
+    ready = []
+    for number, one in enumerate(Corpus().documents(min(DISTINCT, documents), BYTES)):
+        prepared = prepare({"_id": f"row_{number}", "revision": 0, **one})
+        ready.append(marked(prepared.body, Mark(fingerprint(prepared.metadata, 0), 0, at, "connector-1")))
+    index = content_index("raw", None, Flavor.ELASTICSEARCH)
+    return Load(ready, index.mappings, {**index.settings, "number_of_shards": 1, "number_of_replicas": 0})
+
+
+def speed(count: int, rounds: int = 3) -> Speed:
+    """Return how fast syncs are beside ready-made requests, which take turns."""
+    load = load_of(count)
+    with running(Elasticsearch) as server, tempfile.TemporaryDirectory() as folder:
+        server.ask("PUT", "/_template/single", _TEMPLATE)
+        database = _database(Path(folder) / "rows.db", count)
+        best, _ = best_raw_rate(server.url, load, count=COUNT)
+        bodies = Bodies(load.documents, best.batch)
+        raw, syncs, limit = list[float](), dict[str | None, list[float]]({None: [], database: []}), 0
+        for _ in range(rounds):
+            again = trial(server.url, load, bodies, connections=best.connections, batch=best.batch, count=count)
+            raw.append(again.rate)
+            for source, rates in syncs.items():
+                done = measured(Run(server.url, count, BYTES, texts=source is None, database=source)).syncs[0]
+                rates.append(done.counters["created"] / done.seconds)
+                limit = done.limit
+                _remove_synced(server)
+        return Speed(best, raw, syncs[None], syncs[database], limit)
+
+
+def _remove_synced(server: Server) -> None:
+    for index in server.ask("GET", "/_cat/indices/sync-*?h=index").decode().split():
+        server.ask("DELETE", f"/{index}")
+
+
+_TEMPLATE: Final = msgspec.json.encode(
+    {"index_patterns": ["sync-*"], "settings": {"number_of_shards": 1, "number_of_replicas": 0}}
+)
+
+
+def _database(path: Path, count: int) -> str:
+    """Write the documents into a table, and return where."""
+    made = list(Corpus().documents(DISTINCT, BYTES))
+    names = list(made[0])
+    with closing(apsw.Connection(str(path))) as connection, connection:
+        connection.execute(f"CREATE TABLE rows (id INTEGER PRIMARY KEY, {', '.join(names)})")
+        marks = ", ".join("?" * (len(names) + 1))
+        rows = ((number, *made[number % DISTINCT].values()) for number in range(count))
+        connection.executemany(f"INSERT INTO rows VALUES ({marks})", rows)
+    return str(path)
+
+
+def text_of_speed(found: Speed) -> str:
+    """Return the table of how fast syncs are."""
+    best = found.best
+    way = f"ready-made, {best.connections} connections, {best.batch:,} in a bulk"
+    lines = ["", "### A first sync into Elasticsearch", "", "| documents a second | median | ratio |"]
+    lines.append("| --- | ---: | ---: |")
+    for name, rates in ((way, found.raw), ("a sync of a generator", found.generator), ("of SQLite", found.sqlite)):
+        ratio = statistics.median(a / b for a, b in zip(rates, found.raw, strict=True))
+        lines.append(f"| {name} | {statistics.median(rates):,.0f} | {ratio:.2f} |")
+    return "\n".join([*lines, "", f"The limiter ended at {found.limit} requests at once."])
+
+
+# How many requests at once.
+
+
+@dataclass(frozen=True)
+class Found:
+    """Documents a second into an engine that works on so many requests at once: as found out, and as fixed."""
+
+    at_once: int
+    adaptive: float
+    fixed: dict[int, float]
+
+    @property
+    def best(self) -> int:
+        """The best of the fixed."""
+        return max(self.fixed, key=lambda number: self.fixed[number])
+
+
+def limiters() -> Iterator[Found]:
+    """Yield how well the best concurrency is found."""
+    for at_once in AT_ONCE:
+        with null_engine.null_engine(at_once=at_once, work_s=WORK_S) as url:
+            count = BULKS * at_once * BATCH
+            run: dict[str, Any] = {"batch_documents": BATCH, "most_bulks": max(FIXED)}
+            fixed = {
+                number: _rate(Run(url, count // 4, 200, at_once=number, **run))
+                for number in FIXED
+                if at_once <= number <= at_once * 2
+            }
+            yield Found(at_once, _rate(Run(url, count, 200, **run)), fixed)
+
+
+def _rate(run: Run) -> float:
+    done = measured(run).syncs[0]
+    return run.documents / done.seconds
+
+
+def text_of_limiters(found: Sequence[Found]) -> str:
+    """Return the table of how well the best concurrency is found."""
+    lines = ["", "### Requests at once, found out", "", "| the engine works on | best fixed | documents a second |"]
+    lines[-1] += " found out | ratio |"
+    lines.append("| ---: | ---: | ---: | ---: | ---: |")
+    for one in found:
+        best = one.fixed[one.best]
+        lines.append(f"| {one.at_once} | {one.best} | {best:,.0f} | {one.adaptive:,.0f} | {one.adaptive / best:.2f} |")
+    return "\n".join(lines)
+
+
+# How much memory it takes.
+
+
+@dataclass(frozen=True)
+class Memory:
+    """The most memory of a process that syncs twice, and what it had before it was told what to do."""
+
+    documents: int
+    size: int
+    loaded_mb: int
+    peak_mb: int
+
+    @property
+    def allowed_mb(self) -> float:
+        """What it is to stay below."""
+        return 100 + BYTES_A_DOCUMENT * self.documents / MB
+
+
+def memory(cases: Sequence[tuple[int, int]]) -> Iterator[Memory]:
+    """Yield what syncs of so many documents of so many bytes take."""
+    with null_engine.null_engine() as url:
+        for documents, size in cases:
+            found = measured(Run(url, documents, size, changed=(1.0, 0.0)))
+            yield Memory(documents, size, found.loaded_mb, max(one.peak_mb for one in found.syncs))
+
+
+def text_of_memory(found: Sequence[Memory]) -> str:
+    """Return the table of memory."""
+    lines = ["", "### The most memory of a process that syncs, MB", ""]
+    lines += ["| documents | bytes each | loaded | at most | to stay below |", "| ---: | ---: | ---: | ---: | ---: |"]
+    lines += [
+        f"| {one.documents:,} | {one.size:,} | {one.loaded_mb} | {one.peak_mb} | {one.allowed_mb:.0f} |"
+        for one in found
+    ]
+    return "\n".join(lines)
+
+
+def profile(count: int = COUNT) -> None:
+    """Print where the time of a first sync goes."""
+    with null_engine.null_engine() as url, tempfile.NamedTemporaryFile(suffix=".prof") as file:
+        measured(Run(url, count, 1_000, profile=file.name))
+        pstats.Stats(file.name).strip_dirs().sort_stats("tottime").print_stats(40)
+
+
+def run_all() -> None:
+    """Print all tables, in some three minutes."""
+    print(text_of_costs(list(costs())), flush=True)
+    print(text_of_limiters(list(limiters())), flush=True)
+    print(text_of_memory(list(memory([(100_000, 100), (1_000_000, 100), (5_000, 100_000)]))), flush=True)
+    try:
+        print(text_of_speed(speed(COUNT)), flush=True)
+    except subprocess.CalledProcessError as error:
+        print(f"No Elasticsearch to measure: {error}", file=sys.stderr)
+
+
+def main() -> None:
+    """Print what the command line asks for."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--documents", type=int, help="into Elasticsearch")
+    parser.add_argument("--memory", type=int, help="documents of 100 bytes")
+    parser.add_argument("--profile", action="store_true", help="where the time goes")
+    parser.add_argument("--costs", action="store_true", help="what a document costs")
+    parser.add_argument("--limiter", action="store_true", help="how well the best concurrency is found")
+    told = parser.parse_args()
+    if told.profile:
+        profile()
+    if told.costs:
+        print(text_of_costs(list(costs())))
+    if told.limiter:
+        print(text_of_limiters(list(limiters())))
+    if told.memory:
+        print(text_of_memory(list(memory([(told.memory, 100)]))))
+    if told.documents:
+        print(text_of_speed(speed(told.documents)))
+    if not any(vars(told).values()):
+        run_all()
+
+
+if __name__ == "__main__":
+    main()

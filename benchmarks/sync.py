@@ -66,7 +66,8 @@ class Cost:
     first: float
     unchanged: float
     one_in_a_hundred: float
-    requests: Sequence[int]
+    sent: Sequence[int]
+    """Operations of the three syncs."""
     scans: Sequence[int]
 
     @property
@@ -81,13 +82,12 @@ def costs(count: int = COUNT) -> Iterator[Cost]:
         for size in SIZES:
             run = Run(url, count, size, changed=(1.0, 0.0, 0.01), alone=True)
             found = [measured(run) for _ in range(ROUNDS)]
-            syncs = [statistics.median(one.syncs[number].cpu_s for one in found) for number in range(3)]
-            alone = [statistics.median(one.source_cpu_s for one in found)]
-            alone.append(statistics.median(one.client_cpu_s for one in found))
-            each = [seconds / count * 1e6 for seconds in (*alone, *syncs)]
+            alone = [[one.source_cpu_s for one in found], [one.client_cpu_s for one in found]]
+            syncs = [[one.syncs[number].cpu_s for one in found] for number in range(3)]
+            source, client, first, unchanged, few = [statistics.median(one) / count * 1e6 for one in (*alone, *syncs)]
             counters = [one.counters for one in found[-1].syncs]
-            requests, scans = ([one[name] for one in counters] for name in ("sent", "scans"))
-            yield Cost(size, *each, requests=requests, scans=scans)
+            sent, scans = [one["sent"] for one in counters], [one["scans"] for one in counters]
+            yield Cost(size, source, client, first, unchanged, few, sent, scans)
 
 
 def text_of_costs(found: Sequence[Cost]) -> str:
@@ -103,7 +103,7 @@ def text_of_costs(found: Sequence[Cost]) -> str:
         "one document in a hundred changed": [one.one_in_a_hundred for one in found],
     }
     lines += [f"| {name} | {' | '.join(f'{value:.2f}' for value in values)} |" for name, values in rows.items()]
-    sent = ", ".join(f"{number:,}" for number in found[-1].requests)
+    sent = ", ".join(f"{number:,}" for number in found[-1].sent)
     scans = ", ".join(str(number) for number in found[-1].scans)
     return "\n".join([*lines, "", f"Sent in the three syncs: {sent} documents; scans of the index: {scans}."])
 

@@ -31,10 +31,16 @@ class LetterKind(StrEnum):
     """The engine, a pipeline or another connector's claim to it kept it out of the index."""
     CONTENT = "content"
     """It is indexed without its content, as that could not be fetched."""
+    ACCESS = "access"
+    """It says who may read what, and is not indexed, at whatever step: another index, and ids of its own."""
 
 
-OF_DOCUMENTS: Final = frozenset(LetterKind) - {LetterKind.CONTENT}
+OF_CONTENT_SYNCS: Final = frozenset(LetterKind) - {LetterKind.ACCESS}
+"""The kinds of letters about documents and what is in them."""
+OF_DOCUMENTS: Final = OF_CONTENT_SYNCS - {LetterKind.CONTENT}
 """The kinds of letters about documents that are not indexed: settled by any success or delete of the document."""
+OF_ACCESS: Final = frozenset({LetterKind.ACCESS})
+"""The same of who may read what."""
 
 
 class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):

@@ -7,9 +7,10 @@ from typing import Final, NamedTuple
 from connectors import logger
 from connectors.aio.clock import Clock
 from connectors.errors import DocumentSkipped, TooManyLetters
-from connectors.store.dead_letter import OF_DOCUMENTS, DeadLetter, LetterKind
+from connectors.store.dead_letter import OF_ACCESS, OF_CONTENT_SYNCS, OF_DOCUMENTS, DeadLetter, LetterKind
 from connectors.store.dead_letters import DeadLetters
 from connectors.store.sync_settings import MaxDeadLetters
+from connectors.store.sync_state import JobType
 from connectors.sync.lease import Lease
 from connectors.sync.prepared import key_of
 from connectors.sync.report import SyncReport
@@ -33,7 +34,8 @@ class Letters:
 
     Letters are written some hundred at a time, and all of them by `flush`: before a checkpoint, and at the end. Before
     that the lease is confirmed, so that a sync that lost its target says nothing any more. More than `most` letters,
-    or too many in a row for one cause, raise `TooManyLetters`.
+    or too many in a row for one cause, raise `TooManyLetters`. Letters of an access-control sync are of a kind of
+    their own: it knows nothing of those about documents, and leaves them.
     """
 
     def __init__(
@@ -44,6 +46,8 @@ class Letters:
         self._report = report
         self._most = most
         self._clock = clock
+        self._is_access = report.job_type is JobType.ACCESS_CONTROL
+        self._kinds = OF_ACCESS if self._is_access else OF_DOCUMENTS
         self._known: set[bytes] = set()
         self._written: list[DeadLetter] = []
         self._well: dict[str, bool] = {}
@@ -57,7 +61,8 @@ class Letters:
 
     async def load(self) -> None:
         """Read which documents have letters, to take back those that have become well."""
-        async for letter in self._store.letters(self._lease.claim.connector):
+        kinds = OF_ACCESS if self._is_access else OF_CONTENT_SYNCS
+        async for letter in self._store.letters(self._lease.claim.connector, kinds=kinds):
             with suppress(DocumentSkipped):
                 self._known.add(key_of(letter.id))
 
@@ -79,7 +84,7 @@ class Letters:
         letter = DeadLetter(
             connector=claim.connector,
             id=doc_id,
-            kind=kind,
+            kind=LetterKind.ACCESS if self._is_access else kind,
             cause=cause,
             reason=reason,
             at=self._clock.now(),
@@ -138,8 +143,8 @@ class Letters:
         written, well = list(self._written), dict(self._well)
         await self._store.put_many(written)
         connector = self._lease.claim.connector
-        await self._store.remove_many(connector, well)
-        whole = [doc_id for doc_id, content in well.items() if content]
+        await self._store.remove_many(connector, well, kinds=self._kinds)
+        whole = [doc_id for doc_id, content in well.items() if content and not self._is_access]
         await self._store.remove_many(connector, whole, kinds=[LetterKind.CONTENT])
         del self._written[: len(written)]  # only now: what failed is tried again with what came meanwhile
         self._well = {doc_id: content for doc_id, content in self._well.items() if well.get(doc_id) is not content}
@@ -151,7 +156,7 @@ class Letters:
         """
         await self._lease.ensure()
         claim = self._lease.claim
-        await self._store.drop(claim.connector, kinds=OF_DOCUMENTS, but_of_run=claim.run)
+        await self._store.drop(claim.connector, kinds=self._kinds, but_of_run=claim.run)
 
     def _remember(self, doc_id: str, kind: LetterKind, said: _Said) -> None:
         """Know of a letter that may be taken back later."""

@@ -9,7 +9,7 @@ from connectors.changes import Failed
 from connectors.errors import DocumentSkipped
 from connectors.source import Yielded, closing_walk, has
 from connectors.store.connector import Connector
-from connectors.store.dead_letter import LetterKind
+from connectors.store.dead_letter import OF_CONTENT_SYNCS, LetterKind
 from connectors.store.sync_state import JobType
 from connectors.sync.feed import Feed, name_of
 from connectors.sync.foreign import of_source, told
@@ -62,6 +62,7 @@ class _Retrying:
 
     async def _ids(self, kinds: Collection[LetterKind] | None, cause: str | None) -> set[str]:
         job = self._job
+        kinds = OF_CONTENT_SYNCS if kinds is None else OF_CONTENT_SYNCS & set(kinds)  # the next sync retries the others
         async with aclosing(job.place.letters.ids(job.connector.id, cause=cause, kinds=kinds)) as ids:
             found = {doc_id async for doc_id in ids if self._named is None or doc_id in self._named}
         return found - {NO_ID}  # which is no document's

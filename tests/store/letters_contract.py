@@ -14,7 +14,7 @@ from connectors.store.dead_letters import AT_ONCE, INDEX, DeadLetters
 
 NOW = datetime(2026, 11, 21, 20, 15, 30, 123456, UTC)
 IDS = ["", "a", "a/b", "é😀", "\ud800", "x" * 600, "x" * 601, "y" * 100_000, "y" * 100_001, "ab", "b"]
-READ, CONVERT, WRITE, CONTENT = LetterKind
+READ, CONVERT, WRITE, CONTENT, ACCESS = LetterKind
 
 
 def letter(connector: str, document_id: str, kind: LetterKind = WRITE, **given: Any) -> DeadLetter:
@@ -59,11 +59,13 @@ class LettersContract:
         await letters.remove_many(own, ids[1:])
         assert [one async for one in letters.ids(own)] == ids[:1]
 
-    async def test_a_success_leaves_the_letter_about_a_content(self, letters: DeadLetters, own: str) -> None:
+    async def test_a_success_leaves_letters_about_a_content_and_about_who_may_read_what(
+        self, letters: DeadLetters, own: str
+    ) -> None:
         await letters.put_many(letter(own, "a", kind) for kind in LetterKind)
         await letters.remove_many(own, ["a", "never there"])
-        assert [one.kind async for one in letters.letters(own)] == [CONTENT]
-        await letters.remove_many(own, ["a"], kinds=[CONTENT])
+        assert {one.kind async for one in letters.letters(own)} == {CONTENT, ACCESS}
+        await letters.remove_many(own, ["a"], kinds=[CONTENT, ACCESS])
         assert await letters.count(own) == 0
 
     async def test_letters_are_counted_by_cause_with_the_latest_of_each(self, letters: DeadLetters, own: str) -> None:

@@ -31,7 +31,7 @@ from connectors.sync.prepared import key_of
 from connectors.sync.report import SyncReport
 from connectors.sync.target import Target
 
-READ, CONVERT, WRITE, CONTENT = LetterKind
+READ, CONVERT, WRITE, CONTENT, ACCESS = LetterKind
 AT = datetime(2026, 1, 2, tzinfo=UTC)
 
 

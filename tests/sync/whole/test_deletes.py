@@ -55,10 +55,11 @@ async def test_one_more_is_held_and_said(synced: Stage) -> None:
         sorted(f"row{number}" for number in range(23, 30)),
     )
     assert synced.last is not None
-    assert synced.last.warnings == [
+    [warning] = synced.last.warnings
+    assert warning == (
         "7 deletions are held: 7 of 30 documents are gone from the source, and 6 is the limit. "
         "`connectors deletes list one` tells more."
-    ]
+    )
 
 
 async def test_few_documents_may_all_go_but_not_when_the_source_yields_nothing(stage: Stage) -> None:

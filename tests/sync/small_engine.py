@@ -5,7 +5,7 @@ import json
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -15,6 +15,7 @@ from connectors.engine.operations import Document, Operations, Refresh
 from connectors.engine.records import Revision, StoredDocument, Written
 from connectors.errors import Conflict, EngineUnreachable, IndexMissing
 
+T = TypeVar("T")
 TERM = 1
 Fault = Callable[["SmallEngine", Callable[..., Any]], Any]
 """Is given the engine and what would carry out the request, and answers instead of it.
@@ -129,11 +130,15 @@ class SmallEngine(Operations):
     ) -> BulkAnswer:
         del require_alias
         self.pipelines.add(pipeline)
+
+        def apply(instead: Mapping[str, dict[str, Any]] | None = None) -> BulkAnswer:
+            return self.carry_out(index, body, instead)
+
         self.bodies.append(body)
         self.flying_bytes += len(body)
         self.most_flying_bytes = max(self.most_flying_bytes, self.flying_bytes)
         try:
-            answer: BulkAnswer = await self._call(self.bulks, lambda instead=None: self.carry_out(index, body, instead))
+            answer = await self._call(self.bulks, apply)
         finally:
             self.flying_bytes -= len(body)
         assert len(answer.items) == operations
@@ -194,11 +199,11 @@ class SmallEngine(Operations):
             return None
         return StoredDocument(index, doc_id, found.version, found.seq_no, TERM, found.source)
 
-    async def _call(self, faults: deque[Fault | None] | None, apply: Callable[[], Any]) -> Any:
+    async def _call(self, faults: deque[Fault | None] | None, apply: Callable[..., T]) -> T:
         self.calls += 1
         await asyncio.sleep(self.latency_s / 2)
         fault = away if self.is_away else faults.popleft() if faults else None
-        answer = apply() if fault is None else fault(self, apply)
+        answer: T = apply() if fault is None else fault(self, apply)
         await asyncio.sleep(self.latency_s / 2)  # who is cancelled now never learns of it
         return answer
 

@@ -46,14 +46,14 @@ def test_a_process_is_gone_when_it_was_killed_and_not_before(child: subprocess.P
     other = said(child)
     assert other.pid == child.pid
     assert (other.host, other.place) == (Instance.current().host, Instance.current().place)
-    assert not other.is_gone
+    found = [other.is_gone]
     child.send_signal(signal.SIGSTOP)
-    assert not other.is_gone
+    found.append(other.is_gone)
     child.kill()
     os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)  # it has ended, and nobody has asked how
-    assert other.is_gone
+    found.append(other.is_gone)
     child.wait()
-    assert other.is_gone
+    assert [*found, other.is_gone] == [False, False, True, True]
 
 
 def test_a_number_that_was_given_to_another_process_is_that_of_one_that_is_gone() -> None:

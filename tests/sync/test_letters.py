@@ -229,6 +229,21 @@ async def test_a_document_that_is_well_when_it_comes_again_has_none(desk: Desk) 
     assert await desk.stored() == []
 
 
+async def test_what_was_said_of_a_document_that_comes_again_counts_no_longer(desk: Desk) -> None:
+    letters = desk.begun()
+    await letters.add(WRITE, "a", "cause", "reason")
+    await letters.add(CONTENT, "b", "cause", "reason")
+    for doc_id in ("a", "b", "never failed"):
+        letters.superseded(key_of(doc_id))
+    report = desk.report
+    assert (report.letters, report.superseded, report.content_failed, letters.passing) == (0, 1, 0, 0)
+    letters.superseded(key_of("a"))
+    assert report.superseded == 1
+    well(letters, "b", content=True)
+    await letters.flush()
+    assert await desk.stored() == [("a", WRITE)]
+
+
 @pytest.mark.parametrize("first", ["letter", "document"])
 async def test_a_document_that_is_written_without_its_content_keeps_the_letter_about_it(desk: Desk, first: str) -> None:
     await desk.left(("a", CONTENT), ("a", WRITE))

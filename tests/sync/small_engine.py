@@ -155,7 +155,8 @@ class SmallEngine(Operations):
             source = json.loads(next(lines)) if action == "index" else None
             item = (instead or {}).get(given["_id"]) or self._item(index, given, source)
             items.append({action: item})
-        return msgspec.convert({"took": 0, "errors": False, "items": items}, BulkAnswer)
+        errors = any("error" in item for one in items for item in one.values())
+        return msgspec.convert({"took": 0, "errors": errors, "items": items}, BulkAnswer)
 
     def touch(self, index: str, doc_id: str, source: dict[str, Any] | None) -> None:
         """Write to a document, or delete it, as somebody else does: without knowing of versions."""

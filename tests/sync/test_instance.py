@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -54,6 +55,12 @@ def test_a_process_is_gone_when_it_was_killed_and_not_before(child: subprocess.P
     found.append(other.is_gone)
     child.wait()
     assert [*found, other.is_gone] == [False, False, True, True]
+
+
+def test_a_process_is_known_by_the_moment_in_which_it_began(child: subprocess.Popen[str]) -> None:
+    began_s = int(said(child).start) / os.sysconf("SC_CLK_TCK")
+    now_s = float(Path("/proc/uptime").read_text().split()[0])
+    assert now_s - 30 < began_s <= now_s
 
 
 def test_a_number_that_was_given_to_another_process_is_that_of_one_that_is_gone() -> None:

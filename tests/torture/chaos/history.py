@@ -37,6 +37,7 @@ class History:
         self._liveliness = chance.choice([0.01, 0.03, 0.1])
         self._haste = chance.choice([0.01, 0.02, 0.2])
         """How often much time passes at once, so that leases end, and checkpoints are due."""
+        self._rivalry = chance.choice([0.01, 0.03, 0.2])
         self._incremental = chance.choice([0.0, 0.3, 0.6])
         self._was_idle = False
 
@@ -76,7 +77,7 @@ class History:
         if world.processes[number] is None:
             # While another one is at work a claim is a takeover: safe at any moment, if the rules are.
             busy = any(other is not None for other in world.processes)
-            if not busy or chance.random() < 0.02:
+            if not busy or chance.random() < self._rivalry:
                 is_incremental = chance.random() < self._incremental
                 world.start(number, JobType.INCREMENTAL if is_incremental else JobType.FULL)
         ready = world.network.ready(asyncio.get_running_loop().time())

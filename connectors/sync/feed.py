@@ -15,6 +15,7 @@ from connectors.sync.batch import Removal, Write
 from connectors.sync.contents import Contents, Wanted
 from connectors.sync.job import Job
 from connectors.sync.ledger import keys_of
+from connectors.sync.neighbours import Neighbours, taken
 from connectors.sync.prepared import Prepared, fingerprint, id_of, key_of, version_digest
 from connectors.sync.stored import Shelf, Stored
 from connectors.sync.touched import Touched
@@ -83,7 +84,7 @@ class Feed:
         self._anew = anew
         self._chunk: dict[str, _Present | _Absent] = {}
         self._chunk_bytes = 0
-        self._existing: dict[str, bool] = {job.connector.id: True}
+        self._neighbours = Neighbours(job.place.connectors, job.connector.id, shared=job.settings.shared_index)
 
     async def upsert(self, document: dict[str, Any], given: Download | Fetch | None = None) -> None:
         """Take a document as it is now."""
@@ -172,6 +173,7 @@ class Feed:
         elif doc_id in self._chunk:
             await self.flush()
         await self._wait_for([doc_id])  # else what becomes of it, as it was before, would count as the later word
+        self._books.leave(doc_id)
         await self._letters.add(kind, doc_id, cause, reason)
 
     async def _wait_for(self, chunk: Collection[str]) -> None:
@@ -190,9 +192,9 @@ class Feed:
     async def _bring(self, present: _Present, found: Stored | None) -> None:
         """Have the index hold a document, unless it does."""
         prepared = present.prepared
-        if found is not None and found.connector is not None and await self._is_owned(found.connector):
-            reason = f"The document is the connector {found.connector!r}'s, and is left alone."
-            await self._letters.add(LetterKind.WRITE, prepared.id, "another connector", reason)
+        owner = found.connector if found is not None else None
+        if owner is not None and await self._neighbours.are_of(owner):
+            await self._letters.add(LetterKind.WRITE, prepared.id, *taken(owner))
             return
         held = self._shelf.is_ours(found)
         known = found.fingerprint if found is not None and held and prepared.id not in self._anew else 0
@@ -218,14 +220,6 @@ class Feed:
         elif absent.conflicts or await self._allowance.takes(absent.key):
             self._books.under_way.add(doc_id)
             await self._writer.remove(removal)
-
-    async def _is_owned(self, connector: str) -> bool:
-        """Return whether another connector, which there is, owns what carries its name."""
-        if connector not in self._existing:
-            place = self._job.place
-            other = await place.patience(lambda _: place.connectors.get(connector))
-            self._existing[connector] = other is not None and not other.deleted
-        return self._existing[connector] and connector != self._job.connector.id
 
 
 def name_of(document: object) -> str:

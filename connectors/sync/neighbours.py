@@ -25,12 +25,19 @@ class Neighbours:
         """Return for each document the other connector whose it is, None where it is nobody else's."""
         return [await self._owner(one) if one is not None else None for one in found]
 
-    async def _owner(self, found: StoredDocument) -> str | None:
-        mark = found.source.get(FIELD)
-        name = mark.get("c") if isinstance(mark, dict) else None
-        if not isinstance(name, str) or not name:
-            return None
+    async def are_of(self, name: str) -> bool:
+        """Return whether the documents that carry this name are another connector's."""
         if name not in self._are_there:
             connector = await self._connectors.get(name)
             self._are_there[name] = connector is not None and not connector.deleted
-        return name if self._are_there[name] else None
+        return self._are_there[name]
+
+    async def _owner(self, found: StoredDocument) -> str | None:
+        mark = found.source.get(FIELD)
+        name = mark.get("c") if isinstance(mark, dict) else None
+        return name if isinstance(name, str) and name and await self.are_of(name) else None
+
+
+def taken(owner: str) -> tuple[str, str]:
+    """Return the cause and the reason why a document of another connector is not written to."""
+    return "another connector's", f"The index has a document of this id that belongs to the connector {owner!r}."

@@ -83,6 +83,10 @@ class Touched(Books):
         taken, self._overtaken = self._overtaken, {}
         return taken
 
+    def leave(self, doc_id: str) -> None:
+        """Do not delete a document after all."""
+        self._overtaken.pop(doc_id, None)
+
     # What was learned.
 
     def change(self, copy: Ledger) -> None:

@@ -25,7 +25,7 @@ from connectors.errors import (
 from connectors.sync.batch import Batch, Operation, Removal, Write
 from connectors.sync.lease import Lease
 from connectors.sync.mark import FIELD, MOST_BATCHES, epoch_of, version
-from connectors.sync.neighbours import Neighbours
+from connectors.sync.neighbours import Neighbours, taken
 from connectors.sync.report import SyncReport
 from connectors.sync.verdict import is_elsewhere, passing, why
 
@@ -240,13 +240,13 @@ class Writer:
             return
         ids = [one.id for one in new.values()]
         found = await self._patiently(lambda: self._channel.data.get_many(self.index, ids, source=[FIELD]))
-        taken = set[int]()
+        spared = set[int]()
         for (place, write), owner in zip(new.items(), await neighbours.owners(found), strict=True):
             if owner is not None:
-                await self._receipts.refused(write, *_taken(owner))
-                taken.add(place)
-        if taken:
-            batch.keep([place for place in range(len(batch)) if place not in taken])
+                await self._receipts.refused(write, *taken(owner))
+                spared.add(place)
+        if spared:
+            batch.keep([place for place in range(len(batch)) if place not in spared])
 
     async def _deliver(self, batch: Batch) -> None:
         """See to it that every operation of a batch is done, or known to be impossible."""
@@ -354,7 +354,7 @@ class Writer:
                 else:
                     self._receipts.overtaken(operation)
             elif owner is not None:
-                await self._receipts.refused(operation, *_taken(owner))
+                await self._receipts.refused(operation, *taken(owner))
             elif stored is not None and not self._lease.is_within_reach(stored.version):
                 reason = f"The document has the version {stored.version}, which somebody else gave it; delete it first."
                 await self._receipts.refused(operation, "version out of reach", reason)
@@ -403,8 +403,3 @@ class Writer:
         log.info(
             "The engine did not take a batch; trying again.", attempt=attempt, pause_s=round(pause_s, 1), why=str(error)
         )
-
-
-def _taken(owner: str) -> tuple[str, str]:
-    """Return the cause and the reason why a document of another connector is not written to."""
-    return "another connector's", f"The index has a document of this id that belongs to the connector {owner!r}."

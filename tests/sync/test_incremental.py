@@ -282,7 +282,7 @@ async def test_a_document_of_another_connector_is_left_alone_while_there_is_that
     scene.log.put(doc(2), doc(3), doc(4))
     assert await scene.told() == {"walked": 3, "created": 2, "letters": 1}
     (letter,) = await scene.letters()
-    assert (letter.id, letter.cause) == ("doc2", "another connector")
+    assert (letter.id, letter.cause) == ("doc2", "another connector's")
     assert "'two'" in letter.reason
     assert not await scene.difference([doc(1), doc(3), doc(4)])
 

@@ -27,7 +27,8 @@ def run(data: Path, *more: str) -> "subprocess.CompletedProcess[str]":
 def check_output(lines: list[str], data: Path) -> None:
     assert lines[0] == f"The embedded engine, at {data}"
     assert lines[3] == "Search: scans that lose documents"
-    assert lines[4] == f"  1. 4. Scans differ by engine, and are counted  {ROOT}/docs/decisions/0004-scans.md"
+    hits = [line.partition(". ")[2] for line in lines[4:7]]  # the best of a documentation that grows
+    assert f"4. Scans differ by engine, and are counted  {ROOT}/docs/decisions/0004-scans.md" in hits
 
 
 def test_the_tour_finds_something_in_the_documentation(tmp_path: Path) -> None:
@@ -44,10 +45,10 @@ def test_the_tour_stays_up_until_it_is_interrupted_and_a_second_one_goes_through
         while "Ctrl-C ends the engine." not in process.stdout.readline():
             assert process.poll() is None
         second = run(data)
-        check_output(second.stdout.splitlines(), data)
-        assert "Ctrl-C" not in second.stdout
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=20)
+    check_output(second.stdout.splitlines(), data)
+    assert "Ctrl-C" not in second.stdout
     assert process.returncode == 0
     assert {path.name for path in data.iterdir() if path.suffix != ".db"} == {"lock", "api_key"}
 

@@ -286,7 +286,8 @@ class Writer:
             except IndexMissing as error:
                 raise self._replaced() from error
             items = [item for action in answer.items for item in action.values()]
-            is_usual = not answer.errors and {item.index for item in items} == {target.index}
+            all_went_well = [item.error for item in items].count(None) == len(items)
+            is_usual = all_went_well and {item.index for item in items} == {target.index}
             if not is_usual and any(is_elsewhere(item, target.index) for item in items):
                 await self._lease.confirm()  # that it was a pipeline, or passes, and the name still means the same
             again = self._sort(batch, items, outcome)

@@ -11,7 +11,6 @@ import json
 import re
 import subprocess
 import sys
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Self
@@ -301,35 +300,11 @@ def bulk_answer(operations: int) -> bytes:
     return bulk_answer_of(("index",) * operations)
 
 
-class Gate:
-    """Lets an engine work on so many bulks at once, each of which takes so long; the others wait in order."""
-
-    def __init__(self, at_once: int, work_s: float) -> None:
-        self._free = at_once
-        self._work_s = work_s
-        self._waiting: deque[Callable[[], None]] = deque()
-
-    def admit(self, answer: Callable[[], None]) -> None:
-        """Have an answer given when the work is done."""
-        if not self._free:
-            self._waiting.append(answer)
-            return
-        self._free -= 1
-        asyncio.get_running_loop().call_later(self._work_s, self._done, answer)
-
-    def _done(self, answer: Callable[[], None]) -> None:
-        self._free += 1
-        if self._waiting:
-            self.admit(self._waiting.popleft())
-        answer()
-
-
 class _Connection(asyncio.Protocol):
     """Cuts what comes over one connection into requests, and answers each."""
 
-    def __init__(self, engine: NullEngine, gate: "Gate | None" = None) -> None:
+    def __init__(self, engine: NullEngine) -> None:
         self._engine = engine
-        self._gate = gate
         self._head: bytes | None = None
         self._pieces: list[bytes] = []
         self._size = 0
@@ -362,30 +337,22 @@ class _Connection(asyncio.Protocol):
 
     def _reply(self, head: bytes, body: bytes) -> None:
         method, target, _ = head.split(b"\r\n", 1)[0].decode().split(" ")
-        if self._gate is not None and "/_bulk" in target:
-            self._gate.admit(lambda: self._answer(method, target, body))
-        else:
-            self._answer(method, target, body)
-
-    def _answer(self, method: str, target: str, body: bytes) -> None:
         status, content = self._engine.answer(method, target, body)
         lines = HEAD.format(status=status, length=len(content)).encode()
         self._transport.write(lines if method == "HEAD" else lines + content)
 
 
-async def serve(gate: Gate | None = None) -> None:
+async def serve() -> None:
     """Serve on a free port, which is printed, until the process is ended."""
     engine = NullEngine()
-    server = await asyncio.get_running_loop().create_server(lambda: _Connection(engine, gate), "127.0.0.1", 0)
+    server = await asyncio.get_running_loop().create_server(lambda: _Connection(engine), "127.0.0.1", 0)
     print(server.sockets[0].getsockname()[1], flush=True)
     await server.serve_forever()
 
 
-def start(*, at_once: int | None = None, work_s: float = 0.0) -> tuple[subprocess.Popen[str], str]:
-    """Start a null engine in a process of its own, and return that and its address. See `Gate`."""
-    limits = [] if at_once is None else [str(at_once), str(work_s)]
-    command = [sys.executable, "-m", "benchmarks.null_engine", *limits]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+def start() -> tuple[subprocess.Popen[str], str]:
+    """Start a null engine in a process of its own, and return that and its address."""
+    process = subprocess.Popen([sys.executable, "-m", "benchmarks.null_engine"], stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     return process, f"http://127.0.0.1:{int(process.stdout.readline())}"
 
@@ -399,9 +366,9 @@ def end(process: subprocess.Popen[str]) -> None:
 
 
 @contextlib.contextmanager
-def null_engine(*, at_once: int | None = None, work_s: float = 0.0) -> Iterator[str]:
-    """Provide the address of a null engine. See `Gate`."""
-    process, url = start(at_once=at_once, work_s=work_s)
+def null_engine() -> Iterator[str]:
+    """Provide the address of a null engine."""
+    process, url = start()
     try:
         yield url
     finally:
@@ -410,4 +377,4 @@ def null_engine(*, at_once: int | None = None, work_s: float = 0.0) -> Iterator[
 
 if __name__ == "__main__":
     with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(serve(Gate(int(sys.argv[1]), float(sys.argv[2])) if sys.argv[1:] else None))
+        asyncio.run(serve())

@@ -14,12 +14,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import apsw
 import msgspec
 
-from benchmarks import null_engine
+from benchmarks import limiter, null_engine
 from benchmarks.embedded_corpus import Corpus
 from benchmarks.embedded_servers import Elasticsearch, Server, running
 from benchmarks.raw_bulk import Bodies, Load, Trial, best_raw_rate, trial
@@ -36,13 +36,6 @@ COUNT: Final = 100_000
 SIZES: Final = (200, 1_000)
 BYTES: Final = 850
 """Of a document with texts, so that there are some 1,000 with its mark."""
-AT_ONCE: Final = (1, 4, 16)
-WORK_S: Final = 0.05
-BULKS: Final = 200
-"""For each that the engine works on at once: ten seconds."""
-BATCH: Final = 20
-"""Documents of a request, so few that the engine's work is all that takes time."""
-FIXED: Final = (1, 2, 4, 8, 16)
 MB: Final = 10**6
 
 
@@ -187,53 +180,6 @@ def text_of_speed(found: Speed) -> str:
     return "\n".join([*lines, "", f"The limiter ended at {found.limit} requests at once."])
 
 
-# How many requests at once.
-
-
-@dataclass(frozen=True)
-class Found:
-    """Documents a second into an engine that works on so many requests at once: as found out, and as fixed."""
-
-    at_once: int
-    adaptive: float
-    fixed: dict[int, float]
-
-    @property
-    def best(self) -> int:
-        """The best of the fixed."""
-        return max(self.fixed, key=lambda number: self.fixed[number])
-
-
-def limiters() -> Iterator[Found]:
-    """Yield how well the best concurrency is found."""
-    for at_once in AT_ONCE:
-        with null_engine.null_engine(at_once=at_once, work_s=WORK_S) as url:
-            count = BULKS * at_once * BATCH
-            run: dict[str, Any] = {"batch_documents": BATCH, "most_bulks": max(FIXED)}
-            fixed = {
-                number: _rate(Run(url, count // 4, 200, at_once=number, **run))
-                for number in FIXED
-                if at_once <= number <= at_once * 2
-            }
-            yield Found(at_once, _rate(Run(url, count, 200, **run)), fixed)
-
-
-def _rate(run: Run) -> float:
-    done = measured(run).syncs[0]
-    return run.documents / done.seconds
-
-
-def text_of_limiters(found: Sequence[Found]) -> str:
-    """Return the table of how well the best concurrency is found."""
-    lines = ["", "### Requests at once, found out", "", "| the engine works on | best fixed | documents a second |"]
-    lines[-1] += " found out | ratio |"
-    lines.append("| ---: | ---: | ---: | ---: | ---: |")
-    for one in found:
-        best = one.fixed[one.best]
-        lines.append(f"| {one.at_once} | {one.best} | {best:,.0f} | {one.adaptive:,.0f} | {one.adaptive / best:.2f} |")
-    return "\n".join(lines)
-
-
 # How much memory it takes.
 
 
@@ -281,7 +227,7 @@ def profile(count: int = COUNT) -> None:
 def run_all() -> None:
     """Print all tables, in some three minutes."""
     print(text_of_costs(list(costs())), flush=True)
-    print(text_of_limiters(list(limiters())), flush=True)
+    print(limiter.text(), flush=True)
     print(text_of_memory(list(memory([(100_000, 100), (1_000_000, 100), (5_000, 100_000)]))), flush=True)
     try:
         print(text_of_speed(speed(COUNT)), flush=True)
@@ -303,7 +249,7 @@ def main() -> None:
     if told.costs:
         print(text_of_costs(list(costs())))
     if told.limiter:
-        print(text_of_limiters(list(limiters())))
+        print(limiter.text())
     if told.memory:
         print(text_of_memory(list(memory([(told.memory, 100)]))))
     if told.documents:

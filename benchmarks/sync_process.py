@@ -14,17 +14,17 @@ from typing import Any, ClassVar
 import msgspec
 
 from benchmarks.embedded_corpus import Corpus
-from connectors.aio.throttle import AdaptiveLimiter
 from connectors.byoc import Filter
 from connectors.config import EngineSettings
 from connectors.engine import Engine, open_engine
 from connectors.engine.bulk import index_line
+from connectors.fields import Configuration
 from connectors.grants import Grants
 from connectors.registry import Registry
-from connectors.source import BaseDataSource, Yielded
+from connectors.source import BaseDataSource, Yielded, fields_of
 from connectors.store.connector import Connector
 from connectors.sync.sync import Sync
-from connectors.sync.workplace import SyncLimits, Workplace, open_workplace
+from connectors.sync.workplace import Workplace, open_workplace
 from connectors.sync.writer import WriterLimits
 
 DISTINCT = 8_000
@@ -44,11 +44,6 @@ class Run(msgspec.Struct, frozen=True):
     """The SQLite file to read, instead of a generator."""
     alone: bool = False
     """Whether to measure the source alone and the client alone too."""
-    at_once: int | None = None
-    """Bulk requests at once, where that is not to be found out."""
-    most_bulks: int | None = None
-    batch_bytes: int | None = None
-    batch_documents: int | None = None
     profile: str | None = None
     """File for a profile of the first sync."""
 
@@ -109,23 +104,13 @@ class OnlyRows(Registry):
         return Rows if service_type == "rows" else super().source(service_type)
 
 
-class FixedLimiter(AdaptiveLimiter):
-    """A limiter that has nothing to find out."""
-
-    @property
-    def limit(self) -> int:
-        """As many as there may be at most."""
-        return self.most
-
-
 async def performed(run: Run) -> Result:
     """Do what is to be done."""
     loaded = _peak_mb()
     Rows.of(run)
-    settings = EngineSettings(host=run.url, data_connections=32)
     with tempfile.TemporaryDirectory() as folder:
-        async with open_engine(settings) as engine:
-            place = await _place(engine, run, Path(folder))
+        async with open_engine(EngineSettings(host=run.url)) as engine:
+            place = await open_workplace(engine, OnlyRows(), grants=Grants(None), copies=Path(folder))
             connector = await _connector(place, run)
             syncs = []
             for number in range(len(run.changed)):
@@ -137,20 +122,6 @@ async def performed(run: Run) -> Result:
             source = await _cpu_s(lambda: _read(place, connector))
             client = await _cpu_s(lambda: _sent(engine, run))
             return Result(loaded, syncs, source, client)
-
-
-async def _place(engine: Engine, run: Run, copies: Path) -> Workplace:
-    usual = SyncLimits()
-    writer = WriterLimits(
-        batch_bytes=run.batch_bytes or usual.writer.batch_bytes,
-        batch_documents=run.batch_documents or usual.writer.batch_documents,
-        waiting_bytes=max(usual.writer.waiting_bytes, run.batch_bytes or 0),
-    )
-    limits = SyncLimits(writer=writer, most_bulks=run.most_bulks or usual.most_bulks)
-    place = await open_workplace(engine, OnlyRows(), grants=Grants(None), copies=copies, limits=limits)
-    if run.at_once is not None:
-        object.__setattr__(place, "limiter", FixedLimiter(most=run.at_once, clock=place.clock))
-    return place
 
 
 async def _connector(place: Workplace, run: Run) -> Connector:
@@ -175,9 +146,6 @@ async def _synced(place: Workplace, connector: Connector, profile: str | None) -
 
 async def _read(place: Workplace, connector: Connector) -> None:
     """Read the source to its end and do nothing else."""
-    from connectors.fields import Configuration  # noqa: PLC0415
-    from connectors.source import fields_of  # noqa: PLC0415
-
     kind = place.registry.source(connector.service_type or "")
     async with kind(Configuration(fields_of(kind), connector.configuration, place.grants)) as source:
         async for _ in source.get_docs(None):

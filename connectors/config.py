@@ -121,7 +121,7 @@ class SyncsSettings:
     """How much syncs send and hold at once, and how patient they are. Each connector has settings of its own too."""
 
     batch_bytes: Count = setting(
-        default=2 * 2**20, text="Bytes of a bulk request. An engine that refuses one as too large gets smaller ones."
+        default=2**20, text="Bytes of a bulk request. An engine that refuses one as too large gets smaller ones."
     )
     batch_documents: Count = setting(default=1_000, text="Documents of a bulk request, at most.")
     waiting_bytes: Count = setting(
@@ -129,7 +129,7 @@ class SyncsSettings:
         text="Bytes of full bulk requests that a sync holds until the engine has answered; then it reads no further.",
     )
     concurrency: Count = setting(
-        default=8,
+        default=16,
         text="Bulk requests at once, at most, of all syncs of a process. How many are best is found out as they run.",
     )
     heartbeat_timeout_s: Seconds = setting(

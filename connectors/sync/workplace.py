@@ -27,7 +27,7 @@ class SyncLimits:
 
     writer: WriterLimits = WriterLimits()
     downloads: DownloadLimits = DownloadLimits()
-    most_bulks: int = 8
+    most_bulks: int = 16
     """Bulk requests at once, at most: the limiter finds how many are best."""
     lease_timeout_s: float = 60.0
     checkpoint_every_s: float = 10.0

@@ -46,7 +46,7 @@ class WriterLimits:
     While the engine takes nothing at all for `unavailable_timeout_s`, the sync waits; then it ends in error.
     """
 
-    batch_bytes: int = 2 * 2**20
+    batch_bytes: int = 2**20
     batch_documents: int = 1_000
     waiting_bytes: int = 16 * 2**20
     unavailable_timeout_s: float = 1_800.0

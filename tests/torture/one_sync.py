@@ -29,7 +29,6 @@ from connectors.sync.sync import Sync
 from connectors.sync.workplace import SyncLimits, Workplace, open_workplace
 from connectors.sync.writer import WriterLimits
 
-_PAGE_BYTES: Final = resource.getpagesize()
 SOURCES: Final = {"scripted": "tests.torture.scripted:ScriptedDataSource"}
 
 
@@ -64,8 +63,9 @@ class Footprint(msgspec.Struct, frozen=True):
     def now(cls) -> "Footprint":
         """Return what it takes at this moment, with no garbage left."""
         gc.collect()
-        resident = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * _PAGE_BYTES
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+        # Not from `getrusage`: that begins with what the process was forked from.
+        status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines())
+        resident, peak = (int(status[name].split()[0]) * 1024 for name in ("VmRSS", "VmHWM"))
         return cls(resident, peak, len(list(Path("/proc/self/fd").iterdir())), len(asyncio.all_tasks()))
 
 

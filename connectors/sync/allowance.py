@@ -76,6 +76,6 @@ class Allowance:
 
     async def _ids(self) -> AsyncIterator[list[str]]:
         job = self._job
-        async with aclosing(ours(job.place.engine.data, job.target.index, job.connector.id)) as pages:
+        async with aclosing(ours(job.place.engine.data, job.lease)) as pages:
             async for page in pages:
                 yield [page.hits[place].id for place in np.flatnonzero(self._kept.peek(page.keys).held).tolist()]

@@ -149,7 +149,6 @@ class FullSync:
         job = self._job
         done = job.state.value.completed
         return Found(
-            connector=job.connector.id,
             uuid=job.target.uuid,
             counted=counted,
             before=before,
@@ -177,7 +176,7 @@ class FullSync:
         self._report.scans += 1
         await data.refresh(index)
         ledger = Ledger(await data.count(index, query(connector)))
-        async with aclosing(ours(data, index, connector)) as pages:
+        async with aclosing(ours(data, job.lease)) as pages:
             async for page in pages:
                 ledger.load(page.keys, page.fingerprints)
         return ledger

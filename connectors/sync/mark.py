@@ -59,6 +59,15 @@ def scanned_fingerprint(hit: Hit) -> int:
     return fingerprint if type(fingerprint) is int and origin == hit.version else 0
 
 
+def scanned_origin(hit: Hit) -> int:
+    """Return the version that the writer of a document gave it, as a scan returned it; 0 for what is none."""
+    try:
+        (origin,) = hit.fields[Mark.SCANNED[1]]  # type: ignore[index]
+    except (KeyError, TypeError, ValueError):
+        return 0
+    return origin if type(origin) is int else 0
+
+
 def marked(body: bytes, mark: Mark) -> bytes:
     """Return a JSON object, which has no mark yet, with one in front. The bytes of the object stay as they are."""
     return b'{"_sync":' + _encode(mark) + (b"," if len(body) > 2 else b"") + body[1:]

@@ -9,9 +9,10 @@ import numpy as np
 from connectors.engine.operations import Operations
 from connectors.engine.records import Hit
 from connectors.engine.scan import Walk
+from connectors.sync.lease import Lease
 from connectors.sync.ledger import Keys, keys_of
 from connectors.sync.ledger_run import Fingerprints
-from connectors.sync.mark import FIELD, Mark, scanned_fingerprint
+from connectors.sync.mark import FIELD, MOST_BATCHES, Mark, scanned_fingerprint, scanned_origin, version
 from connectors.sync.prepared import key_of
 
 
@@ -29,10 +30,25 @@ def query(connector: str) -> dict[str, object]:
     return {"term": {f"{FIELD}.c": connector}}
 
 
-async def ours(data: Operations, index: str, connector: str) -> AsyncGenerator[Page, None]:
-    """Yield the documents of a connector that a search sees, each once. To be read within `aclosing`."""
-    walk = Walk(index, query(connector), fields=Mark.SCANNED)
+async def ours(data: Operations, lease: Lease) -> AsyncGenerator[Page, None]:
+    """Yield the documents of a lease's connector that a search sees, each once. To be read within `aclosing`.
+
+    One that was written under a higher epoch than that of the lease is the work of a later owner, unless records were
+    lost: the lease rises above it, which only the owner can, before anything is concluded from it. Raises `JobLost`.
+    """
+    claim = lease.claim
+    walk = Walk(claim.target.index, query(claim.connector), fields=Mark.SCANNED)
     async with aclosing(data.scan(walk)) as pages:
         async for hits in pages:
+            await _make_sure(hits, lease)
             keys = keys_of(b"".join([key_of(hit.id) for hit in hits]))
             yield Page(hits, keys, np.array([scanned_fingerprint(hit) for hit in hits], np.int64))
+
+
+async def _make_sure(hits: list[Hit], lease: Lease) -> None:
+    above = version(lease.epoch, MOST_BATCHES - 1)
+    # A version is never below that of the mark; what somebody else did to the document may have raised it a little.
+    later = [one for hit in hits if hit.version is not None and hit.version > above for one in [scanned_origin(hit)]]
+    highest = max((one for one in later if lease.is_within_reach(one)), default=0)
+    if highest > above:
+        await lease.rise_above(highest)

@@ -73,7 +73,7 @@ class Settlement:
                 return Proof(now)
             self._report.scans += 1
             await self._patience(lambda _: self._engine.data.refresh(self._writer.index))
-            if not agreed and not await self._agrees(walked.connector):
+            if not agreed and not await self._agrees():
                 return None
             if self._ledger.unseen > self._kept and (agreed or now is None):
                 await self._delete(walked)
@@ -82,10 +82,10 @@ class Settlement:
         await self._writer.drain()
         return None
 
-    async def _agrees(self, connector: str) -> bool:
+    async def _agrees(self) -> bool:
         """Return whether the index holds exactly what the ledger says that it does."""
         total = 0
-        async with aclosing(ours(self._engine.data, self._writer.index, connector)) as pages:
+        async with aclosing(ours(self._engine.data, self._writer.lease)) as pages:
             async for page in pages:
                 known = self._ledger.peek(page.keys)
                 if not bool(np.all(known.held & (known.fingerprints == page.fingerprints))):
@@ -107,35 +107,35 @@ class Settlement:
         reason = reason_to_hold(found, walked.guard)
         self._report.phase = "deleting"
         if reason is None:
-            await self._remove_all(walked.connector)
+            await self._remove_all()
             return
         log.warning("Deletions are held until a person has decided.", reason=reason, documents=found.unseen)
-        number = await self._held_back.hold(reason, self._to_hold(walked.connector, approved))
+        number = await self._held_back.hold(reason, self._to_hold(approved))
         self._kept = number
         self._report.held = number
 
-    async def _remove_all(self, connector: str) -> None:
-        async for page, unseen in self._unseen(connector):
+    async def _remove_all(self) -> None:
+        async for page, unseen in self._unseen():
             await self._writer.confirm()
             for place in np.flatnonzero(unseen).tolist():
                 await self._remove(page.hits[place], page.keys[place].tobytes())
 
-    async def _to_hold(self, connector: str, approved: Ledger | None) -> AsyncIterator[list[str]]:
+    async def _to_hold(self, approved: Ledger | None) -> AsyncIterator[list[str]]:
         """Yield the ids to hold; what a person approved is deleted on the way."""
-        async for page, unseen in self._unseen(connector):
+        async for page, unseen in self._unseen():
             await self._writer.confirm()
             may_go = approved.peek(page.keys).repeated if approved is not None else np.zeros(len(unseen), np.bool_)
             for place in np.flatnonzero(unseen & may_go).tolist():
                 await self._remove(page.hits[place], page.keys[place].tobytes())
             yield [page.hits[place].id for place in np.flatnonzero(unseen & ~may_go).tolist()]
 
-    async def _unseen(self, connector: str) -> AsyncIterator[tuple[Page, Bools]]:
+    async def _unseen(self) -> AsyncIterator[tuple[Page, Bools]]:
         """Yield what is scanned, with what of it was not walked.
 
         Whoever deletes confirms the target after each page: then it was ours later than the page was read, and what a
         later owner writes has another revision.
         """
-        async with aclosing(ours(self._engine.data, self._writer.index, connector)) as pages:
+        async with aclosing(ours(self._engine.data, self._writer.lease)) as pages:
             async for page in pages:
                 yield page, self._ledger.are_unseen(page.keys)
 
@@ -153,7 +153,6 @@ class Settlement:
 class Found:
     """What a settlement has to know of the walk that it ends."""
 
-    connector: str
     uuid: str
     counted: int
     """What the writer had counted at the base."""

@@ -121,7 +121,7 @@ class Touched(Books):
         named: list[str] = []
         held = 0
         await shelf.patience(lambda _: shelf.data.refresh(claim.target.index))
-        async with aclosing(ours(shelf.data, claim.target.index, claim.connector)) as pages:
+        async with aclosing(ours(shelf.data, shelf.lease)) as pages:
             async for page in pages:
                 known = self.ledger.peek(page.keys)
                 differs = known.repeated & (~known.held | (known.fingerprints != page.fingerprints))

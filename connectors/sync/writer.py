@@ -127,7 +127,7 @@ class Writer:
 
     def __init__(self, channel: Channel, lease: Lease, receipts: Receipts, report: SyncReport) -> None:
         self._channel = channel
-        self._lease = lease
+        self.lease = lease
         self._receipts = receipts
         self._report = report
         self._limits = limits = channel.limits
@@ -156,11 +156,11 @@ class Writer:
     @property
     def index(self) -> str:
         """The concrete index that is written to."""
-        return self._lease.claim.target.index
+        return self.lease.claim.target.index
 
     async def confirm(self) -> None:
         """Make sure now that the target is ours and what it was. Raises `JobLost` and `IndexReplaced`."""
-        await self._lease.confirm()
+        await self.lease.confirm()
 
     async def put(self, write: Write, body: bytes) -> None:
         """Write a document, waiting for room. The id is not to be on its way already."""
@@ -190,7 +190,7 @@ class Writer:
         """Send what is gathered, and return the version before whose batch all of it is."""
         async with self._opening:
             await self._send_open()
-            return await self._lease.next_version()
+            return await self.lease.next_version()
 
     async def _add(self, operations: Sequence[tuple[Operation, bytes]]) -> None:
         most = self._limits.batch_documents
@@ -198,7 +198,7 @@ class Writer:
             for operation, body in operations:
                 batch = self._open
                 if batch is None:
-                    batch = self._open = Batch(await self._lease.next_version(), self._lease.claim.connector)
+                    batch = self._open = Batch(await self.lease.next_version(), self.lease.claim.connector)
                 batch.add(operation, body)
                 if batch.size >= self._batch_bytes or len(batch.operations) >= most:
                     await self._send_open()
@@ -267,12 +267,12 @@ class Writer:
 
         Raises why some of it is still left, where that can change.
         """
-        await self._lease.ensure()
+        await self.lease.ensure()
         async with self._channel.limiter.slot():
             self._report.requests += 1
             self._report.sent += len(batch)
             self._report.sent_bytes += batch.size
-            target = self._lease.claim.target
+            target = self.lease.claim.target
             try:
                 answer = await self._channel.data.bulk(
                     target.alias or target.index,
@@ -289,7 +289,7 @@ class Writer:
             all_went_well = [item.error for item in items].count(None) == len(items)
             is_usual = all_went_well and {item.index for item in items} == {target.index}
             if not is_usual and any(is_elsewhere(item, target.index) for item in items):
-                await self._lease.confirm()  # that it was a pipeline, or passes, and the name still means the same
+                await self.lease.confirm()  # that it was a pipeline, or passes, and the name still means the same
             again = self._sort(batch, items, outcome)
             if again is not None:
                 raise again
@@ -309,7 +309,7 @@ class Writer:
             elif item.status == 409:
                 body = batch.document(place) if isinstance(operation, Write) else b""
                 outcome.conflicts.append((operation, body))
-            elif (error := passing(item, self._lease.claim.target)) is not None:
+            elif (error := passing(item, self.lease.claim.target)) is not None:
                 left.append(place)
                 again = error
             else:
@@ -356,7 +356,7 @@ class Writer:
                     self._receipts.overtaken(operation)
             elif owner is not None:
                 await self._receipts.refused(operation, *taken(owner))
-            elif stored is not None and not self._lease.is_within_reach(stored.version):
+            elif stored is not None and not self.lease.is_within_reach(stored.version):
                 reason = f"The document has the version {stored.version}, which somebody else gave it; delete it first."
                 await self._receipts.refused(operation, "version out of reach", reason)
             elif operation.conflicts > MOST_CONFLICTS:
@@ -368,8 +368,8 @@ class Writer:
                 highest = max(highest, stored.version if stored is not None else last)
         self._tell(gone)
         if again:
-            await self._patiently(lambda: self._lease.rise_above(highest))
-            batch = Batch(await self._lease.next_version(), self._lease.claim.connector)
+            await self._patiently(lambda: self.lease.rise_above(highest))
+            batch = Batch(await self.lease.next_version(), self.lease.claim.connector)
             for write, body in again:
                 batch.add(write, body)
             await self._deliver(batch)

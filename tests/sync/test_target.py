@@ -348,7 +348,7 @@ async def test_an_alias_for_writes_is_believed_only_of_an_index_that_we_made() -
     aliases: dict[str, Any] = {"docs": {}, "docs-000001-writes": {}}
     async with scripted(described(aliases=aliases)) as (engine, _):
         assert (await open_target(engine, "docs")).alias == "docs-000001-writes"
-    theirs = {"properties": {**MADE["properties"]}}
+    theirs = {"properties": MADE["properties"]}
     async with scripted(described(aliases=aliases, mappings=theirs)) as (engine, _):
         assert (await open_target(engine, "docs")).alias is None
 

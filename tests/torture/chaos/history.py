@@ -34,9 +34,11 @@ class History:
         faults = [name for name in FAULTS for _ in range(chance.choice([0, 0, 1, 1, 5]))]
         self._trouble = Trouble(world, faults)
         self._troubled = chance.choice([0.02, 0.05, 0.15])
-        self._liveliness = chance.choice([0.01, 0.03, 0.1])
-        self._haste = chance.choice([0.01, 0.02, 0.2])
+        self._liveliness = chance.choice([0.01, 0.03, 0.1, 0.2])
+        self._haste = chance.choice([0.005, 0.02, 0.1])
         """How often much time passes at once, so that leases end, and checkpoints are due."""
+        self._lateness = chance.choice([0.1, 0.02, 0.005])
+        """How soon things arrive that nobody waits for; what has not in the end, does so before the last sync."""
         self._rivalry = chance.choice([0.01, 0.03, 0.2])
         self._incremental = chance.choice([0.0, 0.3, 0.6])
         self._was_idle = False
@@ -60,7 +62,7 @@ class History:
             world.change_source()
         if chance.random() < self._troubled:
             await self._trouble.happen()
-        elif world.network.late and chance.random() < 0.1:
+        elif world.network.late and chance.random() < self._lateness:
             world.deliver_late()
         else:
             self._go_on()
@@ -113,6 +115,7 @@ class History:
         if end == "completed":
             world.promises.completed(one, self._letters(one))
             world.told[f"{one.job_type} syncs that completed"] += 1
+        world.promises.left(one)
 
     def _is_stray(self) -> bool:
         """Return whether the index was made by a bulk to one that was gone: without an alias, and with no mapping."""
@@ -120,11 +123,11 @@ class History:
         return found is not None and not found["aliases"] and "_meta" not in found["mappings"]
 
     def _letters(self, one: Process) -> set[str]:
-        """Return the ids that a sync could not index."""
-        ask = self._world.index.ask
+        """Return the ids that a sync could not index; those too that earlier ones could not, where it read no others."""
+        ask, is_any = self._world.index.ask, one.job_type is JobType.INCREMENTAL
         ask("POST", f"/{LETTERS.name}/_refresh")
         hits = ask("POST", f"/{LETTERS.name}/_search", {"size": 100})["hits"]["hits"]
-        return {hit["_source"]["id"] for hit in hits if hit["_source"]["run"] == one.run}
+        return {hit["_source"]["id"] for hit in hits if is_any or hit["_source"]["run"] == one.run}
 
     # The end.
 

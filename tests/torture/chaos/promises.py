@@ -51,32 +51,31 @@ class Promises:
         run, report, reading = process.run, process.sync.report, process.reading
         if process.stamped is None or report.walked != report.accounted or report.walked != reading.yielded:
             raise Broken(f"{run} yielded {reading.yielded}, and counts {report.walked} and {report.accounted}")
-        content = process.stamped.content
         for doc_id, value in reading.values.items():
-            found = content.get(doc_id)
-            if doc_id in letters or doc_id in reading.failed:
-                continue
-            if value is None and is_ours(found, self.connector) and not report.held and not reading.resumed:
-                raise Broken(f"{run} completed, and {doc_id} is not in the source: {found}")
-            if value is not None and not (
-                is_ours(found, self.connector) and found is not None and found.value == value
-            ):
-                raise Broken(f"{run} completed, and {doc_id} should be {value}: {found}")
-        self.told["held deletions"] += report.held
-        if process.job_type is JobType.INCREMENTAL:
+            if doc_id not in letters | reading.failed:
+                self._check_read(process, value, doc_id, process.stamped.content.get(doc_id))
+        if report.held:
+            self.told["held deletions"] += report.held
+        elif process.job_type is JobType.INCREMENTAL:
             self._check_log(process, letters)
-            return
-        for doc_id in process.stamped.ours(self.connector):
-            if doc_id not in reading.values | dict.fromkeys(reading.failed) and not (report.held or reading.resumed):
-                raise Broken(f"{run} completed, and never read {doc_id}")
-
-        if not (report.held or reading.resumed):
+        elif not reading.resumed:
+            read = reading.values.keys() | reading.failed
+            for doc_id in process.stamped.ours(self.connector):
+                if doc_id not in read:
+                    raise Broken(f"{run} completed, and never read {doc_id}")
             self.tainted = {doc_id: when for doc_id, when in self.tainted.items() if when > process.stamped_at}
         self.taint(*letters, *reading.failed)
 
+    def _check_read(self, process: Process, value: Value | None, doc_id: str, found: Stored | None) -> None:
+        """Check that the index held a document as a sync had read it, or not, if that was gone."""
+        ours = found if is_ours(found, self.connector) else None
+        may_stay = process.sync.report.held or process.reading.resumed
+        if (ours.value if ours is not None else None) != value and not (value is None and may_stay):
+            raise Broken(f"{process.run} completed, and {doc_id} should be {value}: {found}")
+
     def _check_log(self, process: Process, letters: set[str]) -> None:
         """Check that what no stranger wrote to is as the log of the source has it."""
-        if process.stamped is None or process.sync.report.held:
+        if process.stamped is None:
             return
         known = dict(self.table.changes[: process.reading.reached])
         for doc_id in self.table.ids:
@@ -91,6 +90,11 @@ class Promises:
     def taint(self, *ids: str) -> None:
         """Remember that something wrote which is not the owner of the target: an incremental sync can't know of it."""
         self.tainted.update(dict.fromkeys(ids, self.time))
+
+    def left(self, process: Process) -> None:
+        """Learn of a sync that ended, however: what it leaves open, nobody closes who reads only what changed."""
+        if process.sync.report.held or process.sync.report.unsettled:
+            self.taint(*self.table.ids)
 
     def skipped(self, process: Process) -> None:
         """Check that there was nothing to do for a sync that did nothing."""

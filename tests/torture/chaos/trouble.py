@@ -29,7 +29,7 @@ FAULTS: Final = (
     "approve",
 )
 """Each is the name of a method."""
-SELDOM: Final = 0.3
+SELDOM: Final = 0.15
 
 
 class Trouble:

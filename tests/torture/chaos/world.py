@@ -53,8 +53,8 @@ class World:
         limits = SyncLimits(
             WriterLimits(batch_documents=2),
             most_bulks=3,
-            lease_timeout_s=chance.choice([2.0, 6.0, 60.0]),
-            checkpoint_every_s=chance.choice([0.02, 10.0]),
+            lease_timeout_s=chance.choice([6.0, 60.0]),
+            checkpoint_every_s=chance.choice([0.0, 0.005, 10.0]),
         )
         self.clocks = [VirtualClock(START + timedelta(seconds=chance.choice(SKEWS_S))) for _ in range(HOSTS)]
         self.hosts = [
@@ -102,6 +102,7 @@ class World:
             self.network.close(one.line)
             one.task.cancel()
             await asyncio.wait([one.task])
+            self.promises.left(one)
         if not one.task.cancelled():
             one.task.exception()  # or it would be reported as never looked at
 

@@ -123,7 +123,7 @@ class History:
         return found is not None and not found["aliases"] and "_meta" not in found["mappings"]
 
     def _letters(self, one: Process) -> set[str]:
-        """Return the ids that a sync could not index; those too that earlier ones could not, where it read no others."""
+        """Return the ids that a sync could not index; and those of earlier ones, where it read only what changed."""
         ask, is_any = self._world.index.ask, one.job_type is JobType.INCREMENTAL
         ask("POST", f"/{LETTERS.name}/_refresh")
         hits = ask("POST", f"/{LETTERS.name}/_search", {"size": 100})["hits"]["hits"]

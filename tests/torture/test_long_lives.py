@@ -28,7 +28,7 @@ async def soaked(folder: Path, syncs: int) -> tuple[Footprint, Footprint]:
             assert (told.error, told.report["letters"]) == (None, 0), told
             if number == WARM:
                 warm = told.footprint
-            shop.change(inserts=3, updates=5, deletes=2, renames=1)
+            shop.change(inserts=3, updates=5, deletes=3, renames=1)  # as many rows as before
         end = await runner.ended()
         assert len(end.told) == syncs
         assert warm is not None
@@ -38,14 +38,14 @@ async def soaked(folder: Path, syncs: int) -> tuple[Footprint, Footprint]:
 async def test_many_syncs_in_one_process_leave_nothing_behind(tmp_path: Path) -> None:
     warm, last = await soaked(tmp_path, 60)
     assert (last.files, last.tasks) == (warm.files, warm.tasks)
-    assert last.resident - warm.resident < 2 * MIB, (warm, last)
+    assert last.resident - warm.resident < MIB, (warm, last)
 
 
 @pytest.mark.long_round
 async def test_ten_times_as_many_leave_no_more_behind(report: Report, tmp_path: Path) -> None:
     warm, last = await soaked(tmp_path, 600)
     assert (last.files, last.tasks) == (warm.files, warm.tasks)
-    assert last.resident - warm.resident < 2 * MIB, (warm, last)
+    assert last.resident - warm.resident < MIB, (warm, last)
     grown = max(0, last.resident - warm.resident) // 1024
     facts = {"syncs": 600, "KiB of memory more in the end": grown, "files and tasks more": 0}
     report.add("Many syncs in one process", PROMISE, range(1), facts)

@@ -154,6 +154,8 @@ class Promises:
             raise Broken(f"{process.run} deleted {doc_id}, which it had read")
         if before is None:
             return
+        if not reading.whole and process.job_type is not JobType.INCREMENTAL:
+            raise Broken(f"{process.run} deleted {doc_id}, and had not walked the source from its beginning to its end")
         if before.mark is None or before.mark.c != self.connector:
             raise Broken(f"{process.run} deleted {doc_id}, which is not ours: {before}")
         if epoch_of(before.mark.o) > process.epoch:

@@ -88,6 +88,8 @@ class Reading:
     asked: dict[str, Value] = field(default_factory=dict)
     """The rows when it was asked whether anything had changed."""
     resumed: bool = False
+    whole: bool = False
+    """Whether it came from the beginning to the end."""
     deleted: set[str] = field(default_factory=set)
     """Of which an incremental sync was told that they are gone, whatever it was told of them then."""
     reached: int = 0
@@ -98,7 +100,7 @@ class Reading:
         self.values.clear()
         self.failed.clear()
         self.deleted.clear()
-        self.resumed = False
+        self.resumed = self.whole = False
 
 
 class TableSource(BaseDataSource):
@@ -128,6 +130,7 @@ class TableSource(BaseDataSource):
         for doc_id in self.table.order():
             if (found := await self._read(doc_id)) is not None:
                 yield found
+        self.reading.whole = True
 
     async def get_docs_incrementally(
         self, sync_cursor: Cursor | None, filtering: Filter | None = None
@@ -182,3 +185,4 @@ class ResumableSource(TableSource):
                 if (found := await self._read(doc_id)) is not None:
                     yield found
                 yield Checkpoint({"id": doc_id})
+        self.reading.whole = cursor is None

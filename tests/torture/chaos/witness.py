@@ -6,6 +6,7 @@ from typing import Any, Final
 import msgspec
 
 from connectors.store.state import INDEX as STATE
+from connectors.store.sync_state import SyncState
 from connectors.store.targets import TargetRecord
 from tests.torture.bulk_body import actions_of
 from tests.torture.chaos.index import NAME, WRITES, TargetIndex
@@ -25,6 +26,8 @@ class Witness:
         self._tell = tell
         self._before: dict[str, Any] = {}
         self.everyone: dict[str, Process] = {}
+        self._epochs: dict[str, int] = {}
+        """The epochs that records carry, by their kind and target."""
         self.owner: str | None = None
         """The run that the target's record names."""
         self.replacements = 0
@@ -61,6 +64,7 @@ class Witness:
     def record_lost(self) -> None:
         """Learn that nobody owns the target any more."""
         self.owner = None
+        self._epochs = {name: epoch for name, epoch in self._epochs.items() if not name.startswith(TargetRecord.KIND)}
         for one in self.everyone.values():
             one.overtaken = True
 
@@ -84,12 +88,19 @@ class Witness:
         record = msgspec.json.decode(body) if body else {}
         for other in self.everyone.values():
             other.overtaken |= other is not one
-        if record.get("kind") != TargetRecord.KIND:
+        kind = record.get("kind")
+        if kind not in {TargetRecord.KIND, SyncState.KIND}:
             return
-        self.owner = record["record"]["run"]
-        if self.owner == one.run:
-            one.epoch = max(one.epoch, record["record"]["epoch"])
-            self._tell(f"{one.run} has epoch {record['record']['epoch']}")
+        epoch: int = record["record"]["epoch"]
+        name = f"{kind} {record['record'].get('target')}"
+        if epoch < self._epochs.get(name, 0):
+            raise Broken(f"{one.run} writes the epoch {epoch} to the {kind} after {self._epochs[name]}")
+        self._epochs[name] = epoch
+        if kind == TargetRecord.KIND:
+            self.owner = record["record"]["run"]
+            if self.owner == one.run:
+                one.epoch = max(one.epoch, epoch)
+                self._tell(f"{one.run} has epoch {epoch}")
 
 
 def _details(parcel: Parcel, answer: bytes) -> str:

@@ -16,7 +16,7 @@ from tests.torture.faults import Fault, ResetBefore
 from tests.torture.shop import Shop
 from tests.torture.watcher import Watcher
 
-SHORT = range(8)
+SHORT = range(4)
 PROMISE = (
     "A process that syncs a database is killed: when one of its bulks arrives or has been applied, in the middle of "
     "its deletes, between the last acknowledgement and the saving of its state, or at any other request. The next "

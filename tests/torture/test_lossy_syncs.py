@@ -14,7 +14,7 @@ from tests.torture.fault_plans import At, lossy
 from tests.torture.faults import Cut, Fault, HalfAnswer, ResetAfter
 from tests.torture.shop import Shop
 
-SHORT = range(4)
+SHORT = range(2)
 PROMISE = (
     "A process syncs a database over a line where a third of the bulks and some of all other requests break before, "
     "during or after their delivery, arrive late, twice or by half, or are refused. Three syncs a round, with changes "

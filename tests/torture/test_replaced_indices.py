@@ -22,7 +22,7 @@ THEIRS: list[dict[str, Any]] = [
     {"_id": "theirs", "name": "not ours"},
     {"_id": "another's", "_sync": {"c": "c9", "f": 1}},
 ]
-SHORT = range(3)
+SHORT = range(2)
 PROMISE = (
     "While a sync writes, and between syncs, others change some of its documents in part, delete some, and write some "
     "of their own. One more sync makes the index equal to the database, and the documents that are not ours are as "
@@ -60,8 +60,7 @@ async def theirs_are_untouched(here: Arena) -> None:
     assert {doc_id: found.get(doc_id) for doc_id in wanted} == wanted
 
 
-@pytest.mark.parametrize("replace", [deleted, recreated, swapped])
-@pytest.mark.parametrize("bulk", [2, 5])
+@pytest.mark.parametrize(("replace", "bulk"), [(deleted, 2), (recreated, 5), (swapped, 5)])
 async def test_an_index_that_is_replaced_is_named_and_the_next_sync_is_full(
     replace: Callable[[Arena], Awaitable[None]], bulk: int, tmp_path: Path
 ) -> None:

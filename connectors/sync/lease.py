@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
 import msgspec
@@ -183,10 +183,17 @@ async def _claimed(state: StateStore, claim: Claim, clock: Clock, waiting: Calla
             await _wait_for_end(state, found.value, claim, clock, waiting)
         sent_at = clock.monotonic()
         record = _record(claim, found.value if found is not None else None, clock)
+        write = state.create(key, record) if found is None else state.replace(key, found, record)
+        writing = asyncio.create_task(write, name="lease: claim")
         try:
-            written = await (state.create(key, record) if found is None else state.replace(key, found, record))
+            written = await asyncio.shield(writing)
         except Conflict:
             continue  # it is not any more what was waited for
+        except asyncio.CancelledError:
+            # Who is cancelled now may own the target, and nobody else could tell that for a whole timeout.
+            with suppress(ConnectorsError):
+                await Lease(state, clock, claim, await writing, sent_at).give_back()
+            raise
         return Lease(state, clock, claim, written, sent_at)
 
 

@@ -9,6 +9,8 @@ ENGINE ?=
 NAME ?=
 ROUNDS ?= 200
 FIRST_SEED ?= 0
+# Which of the torture tests, as pytest's -k takes it; empty means all.
+ONLY ?=
 
 .DEFAULT_GOAL := help
 .PHONY: help install lint format typecheck test ftest ftest-all torture bench run docs lock docker clean
@@ -47,7 +49,7 @@ ftest-%:
 	$(MAKE) ftest NAME=$*
 
 torture: $(VENV)/.ready ## Try to break it: ROUNDS random rounds of each torture test; writes docs/torture-report.md.
-	$(BIN)/python -m pytest -m long_round --rounds=$(ROUNDS) --first-seed=$(FIRST_SEED) --timeout=3600 tests/torture
+	$(BIN)/python -m pytest -m long_round --rounds=$(ROUNDS) --first-seed=$(FIRST_SEED) --timeout=3600 $(if $(ONLY),-k "$(ONLY)") tests/torture
 
 bench: $(VENV)/.ready ## Measure, as ratios taken in one run; prints the tables of docs/performance.md.
 	$(BIN)/python -m benchmarks

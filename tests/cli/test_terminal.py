@@ -12,7 +12,7 @@ import pytest
 from tests.cli.desk import COMMAND, Desk
 
 PATIENCE_S = 40.0
-LINE = r"reading  1,200 documents  \d+/s  [\d.]+ \w+ sent  [\d.]+ s  bulks 1/8"
+LINE = r"reading  1,200 documents  \d+/s  [\d.]+ \w+ sent  [\d.]+ s  bulks 1/16"
 WRITTEN = r"Interrupted: 1,200 documents had been read, (\d[\d,]*) created, 0 updated, 0 unchanged, 0 deleted;"
 
 

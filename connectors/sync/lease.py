@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 import msgspec
@@ -20,6 +20,8 @@ from connectors.sync.target import Target, TargetWatch
 
 log = logger.get(__name__)
 _MOST_ATTEMPTS = 10
+FAREWELL_S = 5.0
+"""How long who is cancelled while claiming waits for the answer, to give back what was claimed."""
 RENEWALS = 6
 """How often a lease is renewed within its timeout."""
 FENCED_AFTER = 2 / 3
@@ -191,8 +193,10 @@ async def _claimed(state: StateStore, claim: Claim, clock: Clock, waiting: Calla
             continue  # it is not any more what was waited for
         except asyncio.CancelledError:
             # Who is cancelled now may own the target, and nobody else could tell that for a whole timeout.
-            with suppress(ConnectorsError):
-                await Lease(state, clock, claim, await writing, sent_at).give_back()
+            await asyncio.wait((writing,), timeout=FAREWELL_S)
+            if writing.done() and not writing.cancelled() and writing.exception() is None:
+                await Lease(state, clock, claim, writing.result(), sent_at).give_back()
+            writing.cancel()
             raise
         return Lease(state, clock, claim, written, sent_at)
 

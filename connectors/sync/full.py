@@ -183,6 +183,16 @@ class FullSync:
 
     # The end.
 
+    def _datasets(self, walk: Walk) -> dict[str, int]:
+        """Return how many documents each dataset has, for the guard of the next sync.
+
+        While deletions are held, what a dataset had that is gone is still in the index: forgotten, its documents would
+        be deleted by the next sync without anybody's word.
+        """
+        done = self._job.state.value.completed
+        before = done.datasets if done is not None and self._report.held else {}
+        return {**before, **walk.datasets}
+
     async def _complete_resumed(self) -> None:
         """Remember that a walk that was interrupted has come to its end: nothing is known of what is gone."""
         job = self._job
@@ -210,7 +220,7 @@ class FullSync:
             target=job.target.uuid,
             token=token,
             stamp=proof.stamp if proof is not None and may_skip else None,
-            datasets=dict(walk.datasets),
+            datasets=self._datasets(walk),
         )
         await job.place.patience(lambda _: job.state.save(completed=completed, checkpoint=None, without_deletes=0))
         if proof is not None and proof.stamp is not None and job.place.copies is not None:

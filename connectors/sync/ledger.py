@@ -16,7 +16,6 @@ BYTES_A_DOCUMENT: Final = 26
 """What a ledger takes at most, at any moment. For admitting syncs by their memory."""
 HELD: Final = np.uint8(1)
 SEEN: Final = np.uint8(2)
-_BYTES_A_KEY: Final = 16
 
 
 def keys_of(joined: bytes) -> Keys:

@@ -58,9 +58,9 @@ docs: $(VENV)/.ready ## Write what is generated: config.yml and docs/settings.md
 	$(BIN)/python docs/generate.py
 
 lock: $(VENV)/.ready ## Pin every dependency again, with hashes.
-	$(BIN)/uv pip compile -q --universal --generate-hashes --no-annotate --custom-compile-command "make lock" \
+	$(BIN)/uv pip compile -q --universal --generate-hashes --no-annotate --no-strip-extras --custom-compile-command "make lock" \
 		pyproject.toml -o requirements.txt
-	$(BIN)/uv pip compile -q --universal --generate-hashes --no-annotate --custom-compile-command "make lock" \
+	$(BIN)/uv pip compile -q --universal --generate-hashes --no-annotate --no-strip-extras --custom-compile-command "make lock" \
 		pyproject.toml --group dev -o requirements-dev.txt
 
 docker: ## Build the container image.

@@ -105,6 +105,11 @@ class Letters:
         if not (lasting and kind is LetterKind.CONTENT):
             await self._check(kind, cause, reason)
 
+    @property
+    def in_a_row(self) -> bool:
+        """Whether something failed last, at any step: then it has to be told what goes well."""
+        return bool(self._rows)
+
     def went_well(self, kind: LetterKind) -> None:
         """Learn that a document took the step at which letters of this kind arise."""
         if kind in self._rows:

@@ -120,6 +120,9 @@ class Walk:
             self._report.dropped += 1
             return False
         prepared = intake.prepare(document)
+        if self._letters.in_a_row:
+            self._letters.went_well(LetterKind.READ)
+            self._letters.went_well(LetterKind.CONVERT)
         if (dataset := document.get("dataset")) is not None and type(dataset) is str:
             self.datasets[dataset] += 1
         found = prepared.metadata or 1  # as `fingerprint` has it, but for the sign
@@ -140,7 +143,6 @@ class Walk:
         if not len(self._chunk):
             return
         chunk, self._chunk = self._chunk, _Chunk()
-        self._letters.went_well(LetterKind.CONVERT)
         visit = self._ledger.visit(chunk.keys())
         fingerprints = chunk.signed()
         unchanged = (fingerprints == visit.fingerprints) & (fingerprints != 0) & visit.held & ~visit.repeated
@@ -182,6 +184,8 @@ class Walk:
             await self._contents.passed(doc_id)
         await self._writer.drain()
         again = list(last.values())
+        for place in again:
+            self._letters.superseded(chunk.prepared[place].key)
         visit = self._ledger.peek(chunk.keys()[again])
         for number, place in enumerate(again):
             known = int(visit.fingerprints[number])

@@ -9,8 +9,16 @@ import pytest
 
 from connectors.changes import Failed
 from connectors.download import Download
-from connectors.errors import AccessDenied, ConfigurationError, ConnectorsError, SourceError, SourceUnreachable
+from connectors.errors import (
+    AccessDenied,
+    ConfigurationError,
+    ConnectorsError,
+    SourceError,
+    SourceUnreachable,
+    TooManyLetters,
+)
 from connectors.store.sync_state import JobType
+from connectors.sync.letters import IN_A_ROW
 from tests.sync.rows import SECRET, Fetching, Stage, row, rows
 
 
@@ -128,3 +136,38 @@ async def test_a_document_that_can_not_be_read_any_more_is_kept(stage: Stage, do
     assert await stage.told() == {"walked": 4, "unchanged": 3, "letters": 1, "passes": 1}
     assert not await stage.difference([*documents, {"_id": "7", "number": 7}])
     assert [(one.id, str(one.kind)) for one in await stage.letters()] == [("7", "convert" if failure else "read")]
+
+
+def bad(number: int, kind: str) -> Any:
+    return Failed(f"bad{number}", "locked") if kind == "read" else {"_id": f"bad{number}", **BAD_FIELD}
+
+
+@pytest.mark.parametrize("kind", ["read", "convert"])
+async def test_bad_documents_among_good_ones_are_letters_however_many(synced: Stage, kind: str) -> None:
+    many = IN_A_ROW + 10
+    among = [one for number in range(many) for one in (row(number), bad(number, kind))]
+    synced.script.documents = among
+    counters = await synced.told()
+    assert counters["letters"] == many
+    assert not await synced.difference(rows(many))
+
+
+@pytest.mark.parametrize("kind", ["read", "convert"])
+async def test_bad_documents_one_after_the_other_end_a_sync_before_anything_is_deleted(
+    synced: Stage, kind: str
+) -> None:
+    synced.script.documents = [row(0), *(bad(number, kind) for number in range(IN_A_ROW))]
+    with pytest.raises(TooManyLetters):
+        await synced.sync()
+    assert not await synced.difference(rows(25))
+
+
+@pytest.mark.parametrize("kind", ["read", "convert"])
+async def test_a_bad_document_that_comes_again_and_is_good_has_no_letter(synced: Stage, kind: str) -> None:
+    good = {"_id": "bad0", "number": 0}
+    synced.script.documents = [*rows(25), bad(0, kind), good]
+    assert await synced.told() == {
+        "walked": 27, "unchanged": 25, "created": 1, "superseded": 1, "repeated": 1, "sent": 1, "passes": 1,
+    }  # fmt: skip
+    assert not await synced.letters()
+    assert not await synced.difference([*rows(25), good])

@@ -10,10 +10,10 @@ from benchmarks.measure import Row, compare
 from connectors.aio.clock import SystemClock
 from connectors.aio.retry import Retry
 from connectors.download import Download
-from connectors.sync.content import ContentPolicy
-from connectors.sync.download_stage import DownloadStage
-from connectors.sync.downloads import DownloadLimits, Downloads, Failure, Fetched
-from connectors.sync.extraction import PipelineAttachment, PlainText
+from connectors.sync.content.downloads import DownloadLimits, Downloads, Failure, Fetched
+from connectors.sync.content.extraction import PipelineAttachment, PlainText
+from connectors.sync.content.policy import ContentPolicy
+from connectors.sync.content.stage import DownloadStage
 
 DOCUMENTS = 10_000
 ROUNDS = 5

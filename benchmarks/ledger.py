@@ -12,8 +12,8 @@ from typing import Final
 
 import numpy as np
 
-from connectors.sync.ledger import Keys, Ledger, keys_of
-from connectors.sync.ledger_copy import LedgerCopy
+from connectors.sync.ledger.copy import LedgerCopy
+from connectors.sync.ledger.ledger import Keys, Ledger, keys_of
 
 SIZES: Final = (1_000_000, 5_000_000)
 PAGE: Final = 5_000

@@ -10,10 +10,10 @@ import orjson
 
 from benchmarks.measure import Row, compare
 from connectors.engine.bulk import index_line
-from connectors.sync.encoding import encoded
-from connectors.sync.mark import Mark, marked, version
-from connectors.sync.prepared import Preparer, fingerprint
-from connectors.sync.shape import Shape
+from connectors.sync.document.encoding import encoded
+from connectors.sync.document.prepared import Preparer, fingerprint
+from connectors.sync.document.shape import Shape
+from connectors.sync.index.mark import Mark, marked, version
 
 Document = dict[str, Any]
 BYTES: Final = 20_000_000

@@ -25,11 +25,11 @@ from benchmarks.embedded_servers import Elasticsearch, Server, running
 from benchmarks.raw_bulk import Bodies, Load, Trial, best_raw_rate, trial
 from benchmarks.sync_process import DISTINCT, Result, Run
 from connectors.engine.flavor import Flavor
-from connectors.sync.content_index import content_index
-from connectors.sync.ledger import BYTES_A_DOCUMENT
-from connectors.sync.mark import Mark, marked, version
-from connectors.sync.prepared import Preparer, fingerprint
-from connectors.sync.shape import Shape
+from connectors.sync.document.prepared import Preparer, fingerprint
+from connectors.sync.document.shape import Shape
+from connectors.sync.index.content_index import content_index
+from connectors.sync.index.mark import Mark, marked, version
+from connectors.sync.ledger.ledger import BYTES_A_DOCUMENT
 
 ROUNDS: Final = 5
 COUNT: Final = 100_000

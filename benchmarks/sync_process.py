@@ -25,7 +25,7 @@ from connectors.source import BaseDataSource, Yielded, fields_of
 from connectors.store.connector import Connector
 from connectors.sync.sync import Sync
 from connectors.sync.workplace import Workplace, open_workplace
-from connectors.sync.writer import WriterLimits
+from connectors.sync.writing.writer import WriterLimits
 
 DISTINCT = 8_000
 

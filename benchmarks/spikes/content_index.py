@@ -8,7 +8,7 @@ from benchmarks.embedded_corpus import Corpus
 from benchmarks.embedded_servers import Elasticsearch, Server, running
 from benchmarks.measure import rows
 from connectors.engine.flavor import Flavor
-from connectors.sync.content_index import NewIndex, content_index
+from connectors.sync.index.content_index import NewIndex, content_index
 
 COUNT = 20_000
 BATCH = 1_000

@@ -186,7 +186,7 @@ async def _letters(
 async def _retry(
     invocation: Invocation, connector_id: str, document_ids: tuple[str, ...], cause: str | None
 ) -> "SyncReport | None":
-    from connectors.sync.retry import retry as retried  # loaded only where it is wanted  # noqa: PLC0415
+    from connectors.sync.partial.retry import retry as retried  # loaded only where it is wanted  # noqa: PLC0415
 
     async with invocation.workplace() as place:
         connector = await chosen(place.connectors, connector_id)

@@ -14,21 +14,21 @@ from connectors.store.connector import Connector
 from connectors.store.sync_settings import SyncSettings
 from connectors.store.sync_state import JobType
 from connectors.store.targets import TargetRecord
-from connectors.sync.content import ContentPolicy
-from connectors.sync.fenced_state import FencedState
+from connectors.sync.content.policy import ContentPolicy
+from connectors.sync.document.intake import Intake
+from connectors.sync.document.prepared import Preparer
+from connectors.sync.document.shape import Recipe, Shape
 from connectors.sync.foreign import Mask, entered, of_source
-from connectors.sync.index_name import access_control_name, check_name
-from connectors.sync.intake import Intake
-from connectors.sync.lease import Claim, Lease, leased
+from connectors.sync.index.index_name import access_control_name, check_name
+from connectors.sync.index.pipeline import Pipeline, pipeline_of
+from connectors.sync.index.target import Target, TargetWatch, open_target
 from connectors.sync.letters import Letters
-from connectors.sync.neighbours import Neighbours
-from connectors.sync.pipeline import Pipeline, pipeline_of
-from connectors.sync.prepared import Preparer
+from connectors.sync.owner.fenced_state import FencedState
+from connectors.sync.owner.lease import Claim, Lease, leased
 from connectors.sync.report import SyncReport
-from connectors.sync.shape import Recipe, Shape
-from connectors.sync.target import Target, TargetWatch, open_target
 from connectors.sync.workplace import Workplace
-from connectors.sync.writer import Channel
+from connectors.sync.writing.neighbours import Neighbours
+from connectors.sync.writing.writer import Channel
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ from connectors.store.dead_letter import OF_ACCESS, OF_CONTENT_SYNCS, OF_DOCUMEN
 from connectors.store.dead_letters import DeadLetters
 from connectors.store.sync_settings import MaxDeadLetters
 from connectors.store.sync_state import JobType
-from connectors.sync.lease import Lease
-from connectors.sync.prepared import key_of
+from connectors.sync.document.prepared import key_of
+from connectors.sync.owner.lease import Lease
 from connectors.sync.report import SyncReport
 
 log = logger.get(__name__)

@@ -7,9 +7,9 @@ from connectors.errors import ConfigurationError
 from connectors.source import has
 from connectors.store.connector import Connector
 from connectors.store.sync_state import JobType
-from connectors.sync.full import FullSync
-from connectors.sync.incremental import IncrementalSync
+from connectors.sync.full.sync import FullSync
 from connectors.sync.job import begun
+from connectors.sync.partial.incremental import IncrementalSync
 from connectors.sync.report import SyncReport
 from connectors.sync.workplace import Workplace
 

@@ -15,10 +15,10 @@ from connectors.store.connectors import ConnectorStore
 from connectors.store.dead_letters import DeadLetters
 from connectors.store.held import HeldSets
 from connectors.store.state import StateStore
-from connectors.sync.downloads import DownloadLimits
-from connectors.sync.instance import Instance
-from connectors.sync.ledger_copy import LedgerCopy
-from connectors.sync.writer import LONGEST_PAUSE_S, MANY_ATTEMPTS, WriterLimits
+from connectors.sync.content.downloads import DownloadLimits
+from connectors.sync.ledger.copy import LedgerCopy
+from connectors.sync.owner.instance import Instance
+from connectors.sync.writing.writer import LONGEST_PAUSE_S, MANY_ATTEMPTS, WriterLimits
 
 
 @dataclass(frozen=True)

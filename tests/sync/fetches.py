@@ -4,7 +4,7 @@ import asyncio
 
 from connectors.aio.retry import Retry, RetryPolicy
 from connectors.download import Content, Fetch
-from connectors.sync.downloads import DownloadLimits, Downloads
+from connectors.sync.content.downloads import DownloadLimits, Downloads
 from connectors.testing.virtual_time import VirtualClock
 
 POLICY = RetryPolicy(attempts=3, first_pause_s=1, longest_pause_s=8)

@@ -25,7 +25,7 @@ from connectors.store.sync_state import JobType, SyncState
 from connectors.sync.report import SyncReport
 from connectors.sync.sync import Sync
 from connectors.sync.workplace import SyncLimits, Workplace, open_workplace
-from connectors.sync.writer import WriterLimits
+from connectors.sync.writing.writer import WriterLimits
 from tests.torture.oracle import Difference, actual, difference, expected
 
 SECRET = "hunter2"

@@ -11,8 +11,8 @@ import pytest
 from connectors.errors import ConfigurationError, IndexReplaced, SourceUnreachable
 from connectors.store.sync_state import JobType
 from connectors.sync.foreground import run_foreground
+from connectors.sync.index.target import open_target
 from connectors.sync.report import SyncReport
-from connectors.sync.target import open_target
 from connectors.sync.workplace import Workplace
 from tests.sync.staged import Act, connector_of, staged, workplace
 

@@ -21,15 +21,15 @@ from connectors.store.state import StateStore
 from connectors.store.sync_settings import MaxDeadLetters
 from connectors.store.sync_state import JobType
 from connectors.store.targets import TargetRecord
-from connectors.sync.batch import Removal, Write
-from connectors.sync.books import Books
-from connectors.sync.instance import Instance
-from connectors.sync.lease import Claim, Lease, leased
-from connectors.sync.ledger import Ledger, keys_of
+from connectors.sync.document.prepared import key_of
+from connectors.sync.index.target import Target
+from connectors.sync.ledger.ledger import Ledger, keys_of
 from connectors.sync.letters import AT_ONCE, IN_A_ROW, Letters
-from connectors.sync.prepared import key_of
+from connectors.sync.owner.instance import Instance
+from connectors.sync.owner.lease import Claim, Lease, leased
 from connectors.sync.report import SyncReport
-from connectors.sync.target import Target
+from connectors.sync.writing.batch import Removal, Write
+from connectors.sync.writing.books import Books
 
 READ, CONVERT, WRITE, CONTENT, ACCESS = LetterKind
 AT = datetime(2026, 1, 2, tzinfo=UTC)

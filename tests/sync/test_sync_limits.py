@@ -1,9 +1,9 @@
 """The limits of syncs: each setting of the service gets to where it is obeyed."""
 
 from connectors.config import DownloadSettings, Settings, SyncsSettings
-from connectors.sync.downloads import DownloadLimits
+from connectors.sync.content.downloads import DownloadLimits
 from connectors.sync.workplace import SyncLimits
-from connectors.sync.writer import WriterLimits
+from connectors.sync.writing.writer import WriterLimits
 
 
 def test_the_defaults_of_the_settings_are_those_of_the_limits() -> None:

@@ -17,7 +17,7 @@ from connectors.engine.embedded.server import serving
 from connectors.grants import Grants
 from connectors.registry import Registry
 from connectors.store.dead_letter import DeadLetter
-from connectors.sync.ledger_copy import LedgerCopy
+from connectors.sync.ledger.copy import LedgerCopy
 from connectors.sync.report import SyncReport
 from connectors.sync.sync import Sync
 from connectors.sync.workplace import Workplace, open_workplace

@@ -24,10 +24,10 @@ from connectors.errors import ConnectorsError
 from connectors.grants import Grants
 from connectors.registry import Registry
 from connectors.store.sync_state import JobType
-from connectors.sync.ledger_copy import LedgerCopy
+from connectors.sync.ledger.copy import LedgerCopy
 from connectors.sync.sync import Sync
 from connectors.sync.workplace import SyncLimits, Workplace, open_workplace
-from connectors.sync.writer import WriterLimits
+from connectors.sync.writing.writer import WriterLimits
 
 SOURCES: Final = {"scripted": "tests.torture.scripted:ScriptedDataSource"}
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from connectors.sync.ledger_copy import LedgerCopy
+from connectors.sync.ledger.copy import LedgerCopy
 from tests.torture.arena import Arena, arena
 from tests.torture.shop import Shop
 

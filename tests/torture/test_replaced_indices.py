@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from connectors.engine.indices import AliasChange
-from connectors.sync.content_index import content_index
+from connectors.sync.index.content_index import content_index
 from tests.torture.arena import INDEX, Arena, arena
 from tests.torture.conftest import Report
 from tests.torture.exchange import Seen

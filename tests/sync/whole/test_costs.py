@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from connectors.sync.ledger import Ledger
+from connectors.sync.ledger.ledger import Ledger
 from tests.sync.rows import Stage, row, rows
 
 

@@ -7,7 +7,7 @@ import pytest
 from connectors.engine.bulk import index_line
 from connectors.errors import JobLost
 from connectors.store.targets import TargetRecord
-from connectors.sync.mark import Mark, epoch_of, marked, version
+from connectors.sync.index.mark import Mark, epoch_of, marked, version
 from tests.sync.rows import Stage, rows
 
 AHEAD = 60_000

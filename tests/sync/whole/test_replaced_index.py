@@ -7,7 +7,7 @@ import pytest
 from connectors.engine.indices import AliasChange
 from connectors.errors import IndexReplaced
 from connectors.store.sync_state import JobType
-from connectors.sync.content_index import content_index
+from connectors.sync.index.content_index import content_index
 from tests.sync.rows import Stage, row, rows
 
 

@@ -10,9 +10,9 @@ import msgspec
 
 from connectors.engine.embedded.engine import EmbeddedEngine
 from connectors.engine.flavor import Flavor
-from connectors.sync.content_index import content_index
-from connectors.sync.index_name import write_alias
-from connectors.sync.mark import Mark
+from connectors.sync.index.content_index import content_index
+from connectors.sync.index.index_name import write_alias
+from connectors.sync.index.mark import Mark
 from tests.torture.chaos.table import Value
 
 ALIAS: Final = "docs"

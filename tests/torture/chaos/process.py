@@ -25,9 +25,9 @@ from connectors.store.dead_letters import DeadLetters
 from connectors.store.held import HeldSets
 from connectors.store.state import StateStore
 from connectors.store.sync_state import JobType
-from connectors.sync.instance import Instance
-from connectors.sync.ledger import Ledger
-from connectors.sync.ledger_copy import LedgerCopy
+from connectors.sync.ledger.copy import LedgerCopy
+from connectors.sync.ledger.ledger import Ledger
+from connectors.sync.owner.instance import Instance
 from connectors.sync.sync import Sync
 from connectors.sync.workplace import SyncLimits, Workplace
 from tests.torture.chaos.index import Snapshot

@@ -9,9 +9,9 @@ import msgspec
 
 from connectors.engine.stamp import Stamp
 from connectors.store.sync_state import JobType
-from connectors.sync.ledger import Ledger, keys_of
-from connectors.sync.mark import epoch_of
-from connectors.sync.prepared import key_of
+from connectors.sync.document.prepared import key_of
+from connectors.sync.index.mark import epoch_of
+from connectors.sync.ledger.ledger import Ledger, keys_of
 from tests.torture.chaos.index import Snapshot, Stored, TargetIndex, is_ours
 from tests.torture.chaos.process import Process
 from tests.torture.chaos.table import Table, Value

@@ -7,7 +7,7 @@ from typing import Final
 
 from connectors.store.state import INDEX as STATE
 from connectors.store.targets import TargetRecord
-from connectors.sync.mark import VERSION_BITS
+from connectors.sync.index.mark import VERSION_BITS
 from tests.torture.chaos.index import drawn
 from tests.torture.chaos.world import HOSTS, IDS, World
 

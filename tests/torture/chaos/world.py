@@ -16,7 +16,7 @@ from connectors.store.held import HeldSets, HeldStatus
 from connectors.store.state import StateStore
 from connectors.store.sync_state import JobType
 from connectors.sync.workplace import SyncLimits, open_workplace
-from connectors.sync.writer import WriterLimits
+from connectors.sync.writing.writer import WriterLimits
 from connectors.testing.virtual_time import START, VirtualClock
 from tests.torture.chaos.index import ALIAS, Snapshot, TargetIndex
 from tests.torture.chaos.network import Line, Network, Weather

@@ -1,0 +1,1 @@
+"""The contents of documents, which are fetched apart from the walk."""

@@ -1,0 +1,1 @@
+"""What a document of a source goes through until it is bytes."""

@@ -1,0 +1,1 @@
+"""Syncs that walk the whole source."""

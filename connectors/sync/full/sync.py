@@ -1,0 +1,231 @@
+"""A full sync: walks the source to its end, as often as it takes until the index is proven to hold what was walked."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import aclosing
+from typing import Any, Final
+
+import msgspec
+
+from connectors import logger
+from connectors.aio.retry import Retry
+from connectors.changes import Checkpoint
+from connectors.engine.stamp import Stamp
+from connectors.source import Yielded, can_resume, has
+from connectors.store.sync_state import Completed, JobType
+from connectors.sync.content.contents import Contents
+from connectors.sync.content.downloads import Downloads
+from connectors.sync.deleting.held_back import HeldBack
+from connectors.sync.foreign import of_source, read
+from connectors.sync.full.checkpoints import Checkpoints, usable
+from connectors.sync.full.settlement import Found, Proof, Settlement, stamp_of
+from connectors.sync.full.walk import Walk
+from connectors.sync.job import Job
+from connectors.sync.ledger.ledger import Ledger
+from connectors.sync.ledger.scan import ours, query
+from connectors.sync.writing.books import Books
+from connectors.sync.writing.writer import Writer
+
+log = logger.get(__name__)
+PASSES: Final = 3
+
+
+class FullSync:
+    """Makes the index of a job equal to its source: the content of a connector, or who may read it.
+
+    Nothing is deleted before the source was walked to its end without an error. It is skipped when nothing can have
+    changed since the last one that was proven.
+    """
+
+    def __init__(self, job: Job) -> None:
+        self._job = job
+        self._report = job.report
+        self._filter = job.filtering
+        self._held_back = HeldBack(job.place.held, job.lease, job.state.value.job_type, job.place.clock)
+        self._resumable = job.report.job_type is JobType.FULL and can_resume(job.source)
+        self._from = usable(job) if self._resumable else None
+
+    async def run(self) -> None:
+        """Sync. Raises an error of the tree, after which the index holds no less than before."""
+        job, report = self._job, self._report
+        base = await stamp_of(job.place.engine, job.target.index, job.target.uuid)
+        changed, token = await self._changed()
+        if not changed and self._may_be_skipped(base):
+            report.skipped = True
+            return
+        await job.letters.load()
+        proof, walk = await self._proven(base)
+        self._report.check_sum()
+        await job.place.patience(lambda _: job.letters.flush())
+        if self._from is not None:
+            await self._complete_resumed()
+            return
+        await job.letters.forget_older()
+        await self._held_back.settle()
+        await self._complete(proof, token, walk)
+
+    async def _changed(self) -> tuple[bool, Mapping[str, Any] | None]:
+        """Return what the source says of changes since the last completed sync, and the token of this moment."""
+        job = self._job
+        if job.report.job_type is JobType.ACCESS_CONTROL or not has(job.source, "changed"):
+            return True, None
+        done = job.state.value.completed
+        with of_source(job.mask):
+            changed, token = await job.source.changed(done.token if done is not None else None, self._filter)
+            kept: Mapping[str, Any] | None = msgspec.json.decode(msgspec.json.encode(token))
+        return bool(changed), kept
+
+    def _may_be_skipped(self, now: Stamp | None) -> bool:
+        done = self._job.state.value.completed
+        return (
+            done is not None
+            and done.stamp is not None
+            and done.stamp == now
+            and done.recipe == self._job.recipe
+            and done.target == self._job.target.uuid
+        )
+
+    async def _proven(self, base: Stamp | None) -> tuple[Proof | None, Walk]:
+        """Walk until there is proof, a few times at most."""
+        job, report = self._job, self._report
+        ledger = await self._ledger(base)
+        books = Books(ledger, job.letters, report)
+        async with Writer(job.channel, job.lease, books, report) as writer:
+            while True:
+                report.passes += 1
+                before, counted = ledger.held, writer.counted
+                walk = await self._walked(ledger, writer)
+                found = self._found(walk, counted, before)
+                proof = await Settlement(job.place, writer, ledger, self._held_back, report).prove(base, found)
+                if proof is not None or report.passes == PASSES:
+                    break
+                log.info("Others wrote to the index meanwhile, so the source is read again.", index=job.target.index)
+                self._from = report.resumed_since = None  # what comes now is a whole walk
+                del ledger, walk
+                books.ledger = Ledger()  # so that the old one is gone before the new one comes
+                base = await stamp_of(job.place.engine, job.target.index, job.target.uuid)
+                books.ledger = ledger = await self._scanned()
+        self._final = ledger
+        return proof, walk
+
+    async def _walked(self, ledger: Ledger, writer: Writer) -> Walk:
+        job, report = self._job, self._report
+        report.phase = "reading"
+        place = job.place
+        contents = Contents(job.policy, job.shape, place.engine.data, writer, job.letters, report)
+        downloads = Downloads(place.limits.downloads, clock=place.clock, retry=Retry(clock=place.clock), mask=job.mask)
+        walk = Walk(job.intake, ledger, writer, contents, job.letters, report)
+        await self._estimate()
+        since = self._from.started_at if self._from is not None else report.started_at
+        if self._from is not None:
+            report.resumed_since = since
+        checkpoints = Checkpoints(job, writer, contents, since)
+        async with contents.running(downloads), checkpoints.running(), read(self._documents(), job.mask) as documents:
+            await walk.read(documents, job.mask, checkpoints)
+        return walk
+
+    async def _estimate(self) -> None:
+        """Tell how many documents this walk may yield, where it is made of datasets, which it asks for anyway."""
+        job, report = self._job, self._report
+        if report.job_type is JobType.ACCESS_CONTROL or has(job.source, "get_docs") or not has(job.source, "datasets"):
+            return
+        with of_source(job.mask):
+            rows = [one.rows for one in await job.source.datasets()]
+        known = [number for number in rows if number is not None]
+        report.expected = report.walked + sum(known) if len(known) == len(rows) else None
+
+    def _documents(self) -> AsyncIterator[Yielded | Checkpoint]:
+        source: Any = self._job.source
+        with of_source(self._job.mask):
+            if self._report.job_type is JobType.ACCESS_CONTROL:
+                found: AsyncIterator[Yielded | Checkpoint] = source.get_access_control()
+            elif self._resumable:
+                found = source.get_docs_from(self._from.cursor if self._from is not None else None, self._filter)
+            else:
+                found = source.get_docs(self._filter)
+        return found
+
+    def _found(self, walk: Walk, counted: int, before: int) -> Found:
+        job = self._job
+        done = job.state.value.completed
+        return Found(
+            uuid=job.target.uuid,
+            counted=counted,
+            before=before,
+            complete=self._from is None,
+            guard=job.settings.delete_guard,
+            datasets=walk.datasets,
+            datasets_before=dict(done.datasets) if done is not None else {},
+        )
+
+    # The ledger.
+
+    async def _ledger(self, base: Stamp | None) -> Ledger:
+        """Return what the index holds: from the local copy if the index stands where that says, else read from it."""
+        copies = self._job.place.copies
+        if copies is not None and base is not None:
+            found = await asyncio.to_thread(copies.load, self._job.copy_name)
+            if found is not None and found[0] == _raw(base):
+                return found[1]
+        return await self._scanned()
+
+    async def _scanned(self) -> Ledger:
+        job = self._job
+        data, index, connector = job.place.engine.data, job.target.index, job.connector.id
+        self._report.phase = "reading the index"
+        self._report.scans += 1
+        await data.refresh(index)
+        ledger = Ledger(await data.count(index, query(connector)))
+        async with aclosing(ours(data, job.lease)) as pages:
+            async for page in pages:
+                ledger.load(page.keys, page.fingerprints)
+        return ledger
+
+    # The end.
+
+    def _datasets(self, walk: Walk) -> dict[str, int]:
+        """Return how many documents each dataset has, for the guard of the next sync.
+
+        While deletions are held, what a dataset had that is gone is still in the index: forgotten, its documents would
+        be deleted by the next sync without anybody's word.
+        """
+        done = self._job.state.value.completed
+        before = done.datasets if done is not None and self._report.held else {}
+        return {**before, **walk.datasets}
+
+    async def _complete_resumed(self) -> None:
+        """Remember that a walk that was interrupted has come to its end: nothing is known of what is gone."""
+        job = self._job
+        await job.state.save(checkpoint=None, without_deletes=job.state.value.without_deletes + 1)
+
+    async def _complete(self, proof: Proof | None, token: Mapping[str, Any] | None, walk: Walk) -> None:
+        job, report = self._job, self._report
+        if proof is None:
+            report.unsettled = True
+            report.warnings.append(
+                f"Others kept writing to the index {job.target.index} meanwhile, so it may differ from the source."
+            )
+        if self._held_back.reason is not None:
+            report.warnings.append(
+                f"{report.held:,} deletions are held: {self._held_back.reason} "
+                f"`connectors deletes list {job.connector.id}` tells more."
+            )
+        report.warn_of_letters(job.connector.id)
+        await job.lease.confirm()
+        may_skip = proof is not None and not job.letters.passing and not report.held
+        completed = Completed(
+            run=job.lease.claim.run,
+            at=job.place.clock.now(),
+            recipe=job.recipe,
+            target=job.target.uuid,
+            token=token,
+            stamp=proof.stamp if proof is not None and may_skip else None,
+            datasets=self._datasets(walk),
+        )
+        await job.place.patience(lambda _: job.state.save(completed=completed, checkpoint=None, without_deletes=0))
+        if proof is not None and proof.stamp is not None and job.place.copies is not None:
+            await asyncio.to_thread(job.place.copies.save, job.copy_name, _raw(proof.stamp), self._final)
+
+
+def _raw(stamp: Stamp) -> bytes:
+    return msgspec.json.encode(stamp, order="sorted")

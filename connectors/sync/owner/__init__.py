@@ -1,0 +1,1 @@
+"""Who owns a target: the lease, and what fences an earlier owner."""

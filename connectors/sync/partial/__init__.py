@@ -1,0 +1,1 @@
+"""Syncs that read some documents: those that changed, or those that failed."""

@@ -1,0 +1,125 @@
+"""Retrying dead letters: reads their documents from the source again, and indexes those that are well now."""
+
+from collections.abc import AsyncIterator, Collection
+from contextlib import aclosing
+from uuid import uuid4
+
+from connectors.aio.retry import Retry
+from connectors.changes import Failed
+from connectors.errors import DocumentSkipped
+from connectors.source import Yielded, closing_walk, has
+from connectors.store.connector import Connector
+from connectors.store.dead_letter import OF_CONTENT_SYNCS, LetterKind
+from connectors.store.sync_state import JobType
+from connectors.sync.foreign import of_source, told
+from connectors.sync.full.walk import NO_ID
+from connectors.sync.job import Job, begun
+from connectors.sync.partial.feed import Feed, name_of
+from connectors.sync.partial.partial import PartialSync
+from connectors.sync.report import SyncReport
+from connectors.sync.workplace import Workplace
+
+
+async def retry(
+    place: Workplace,
+    connector: Connector,
+    *,
+    kinds: Collection[LetterKind] | None = None,
+    cause: str | None = None,
+    ids: Collection[str] | None = None,
+) -> SyncReport:
+    """Read the documents of a connector's dead letters again, and return how many are well now as `recovered`.
+
+    Of these kinds, this cause and these ids, where they are given. A document that the source has no more is deleted
+    if it is ours, and its letters are removed. Raises an error of the tree.
+    """
+    report = SyncReport(JobType.INCREMENTAL, connector.index_name or "", place.clock.now())
+    async with begun(place, connector, report, run=uuid4().hex) as job:
+        await _Retrying(job, ids).run(kinds, cause)
+    report.phase = "done"
+    report.finished_at = place.clock.now()
+    return report
+
+
+class _Retrying:
+    """Retries the letters of one job."""
+
+    def __init__(self, job: Job, ids: Collection[str] | None) -> None:
+        self._job = job
+        self._named = ids if ids is None else frozenset(ids)
+        self._retry = Retry(clock=job.place.clock)
+        self._wanted: set[str] = set()
+
+    async def run(self, kinds: Collection[LetterKind] | None, cause: str | None) -> None:
+        """Retry. A content is fetched again even if the same one could not be indexed before."""
+        self._wanted = await self._ids(kinds, cause)
+        if not self._wanted:
+            return
+        contents = await self._ids([LetterKind.CONTENT], None)
+        by_id = has(self._job.source, "get_doc")
+        await PartialSync(self._job).run(self._one_by_one if by_id else self._of_a_walk, anew=contents & self._wanted)
+        self._job.report.recovered = len(self._wanted - await self._ids(kinds, None))
+
+    async def _ids(self, kinds: Collection[LetterKind] | None, cause: str | None) -> set[str]:
+        job = self._job
+        kinds = OF_CONTENT_SYNCS if kinds is None else OF_CONTENT_SYNCS & set(kinds)  # the next sync retries the others
+        async with aclosing(job.place.letters.ids(job.connector.id, cause=cause, kinds=kinds)) as ids:
+            found = {doc_id async for doc_id in ids if self._named is None or doc_id in self._named}
+        return found - {NO_ID}  # which is no document's
+
+    async def _one_by_one(self, feed: Feed) -> None:
+        """Feed the documents of the letters, each read by its id."""
+        for doc_id in sorted(self._wanted):
+            found = await self._document(doc_id)
+            if found is None:
+                await feed.delete(doc_id)
+            else:
+                await _put(feed, found)
+
+    async def _document(self, doc_id: str) -> Yielded | None:
+        """Return a document as the source has it, None when it is gone."""
+        job = self._job
+
+        async def read(_attempt: int) -> Yielded | None:
+            found: Yielded | None = await job.source.get_doc(doc_id)
+            return found
+
+        try:
+            with of_source(job.mask):
+                return await self._retry(read)
+        except DocumentSkipped as error:
+            return Failed(doc_id, str(error))
+
+    async def _of_a_walk(self, feed: Feed) -> None:
+        """Feed the documents of the letters as they come in a walk; those that do not come are gone."""
+        job, missing, any_came = self._job, set(self._wanted), False
+        with of_source(job.mask):
+            walk: AsyncIterator[Yielded] = job.source.get_docs(job.filtering)
+        async with closing_walk(walk) as documents, aclosing(told(documents, job.mask)) as items:
+            async for yielded in items:
+                any_came = True
+                if (doc_id := _id_of(yielded)) in self._wanted:
+                    missing.discard(doc_id)
+                    await _put(feed, yielded)
+        if not any_came:
+            job.report.warnings.append("The source yielded nothing, so nothing is known of these documents.")
+            return
+        for doc_id in sorted(missing):
+            await feed.delete(doc_id)
+
+
+async def _put(feed: Feed, yielded: Yielded) -> None:
+    match yielded:
+        case Failed():
+            await feed.fail(yielded)
+        case tuple():
+            await feed.upsert(*yielded)
+        case _:
+            await feed.upsert(yielded)
+
+
+def _id_of(yielded: Yielded) -> str:
+    """Return the id that a letter about what was yielded would have."""
+    if isinstance(yielded, Failed):
+        return yielded.id
+    return name_of(yielded[0] if isinstance(yielded, tuple) else yielded)

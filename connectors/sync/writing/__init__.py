@@ -1,0 +1,1 @@
+"""How operations get to the engine, and what becomes of them."""

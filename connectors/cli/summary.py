@@ -60,17 +60,20 @@ def written_before(report: "SyncReport") -> str:
 
 
 def _numbers(report: "SyncReport") -> dict[str, int]:
-    """Return the counters by what a person calls them; superseded documents only where there are any."""
-    numbers = {
+    """Return the counters by what a person calls them; those of what is unusual only where there are any."""
+    usual = {
         "created": report.created,
         "updated": report.updated,
         "unchanged": report.unchanged,
+        "deleted": report.deleted,
+    }
+    unusual = {
         "dropped by rules": report.dropped,
         "not indexed": report.letters,
+        "read again under the same id": report.superseded,
+        "held back from deletion": report.held,
     }
-    if report.superseded:
-        numbers["read again under the same id"] = report.superseded
-    return {**numbers, "deleted": report.deleted, "held back from deletion": report.held}
+    return usual | {name: number for name, number in unusual.items() if number}
 
 
 def _next(report: "SyncReport", connector_id: str, *, by_id: bool) -> Iterator[str]:

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Final, Protocol, Self, TypeVar
 
-from connectors import logger
 from connectors.aio.budget import ByteBudget
 from connectors.aio.clock import Clock
 from connectors.aio.retry import Retry, RetryPolicy
@@ -27,9 +26,9 @@ from connectors.sync.owner.lease import Lease
 from connectors.sync.report import SyncReport
 from connectors.sync.writing.batch import Batch, Operation, Removal, Write
 from connectors.sync.writing.neighbours import Neighbours, taken
+from connectors.sync.writing.outage import Outage
 from connectors.sync.writing.verdict import is_elsewhere, passing, why
 
-log = logger.get(__name__)
 T = TypeVar("T")
 MOST_CONFLICTS: Final = 5
 """How often a document is sent again because somebody else writes to it, before it is a dead letter."""
@@ -140,8 +139,7 @@ class Writer:
         """The versions of batches of which it is not known yet what became of them."""
         self._delivered = asyncio.Condition()
         self._failure: BaseException | None = None
-        self._nothing_since: float | None = None
-        """Since when the engine has taken nothing at all; None while it does."""
+        self._outage = Outage(report, channel.clock, limits.unavailable_timeout_s)
         self.counted = 0
 
     async def __aenter__(self) -> Self:
@@ -293,7 +291,7 @@ class Writer:
             again = self._sort(batch, items, outcome)
             if again is not None:
                 raise again
-        self._report.waiting_for = None
+        self._outage.over()
         return None
 
     def _sort(self, batch: Batch, items: Sequence[BulkItem], outcome: _Outcome) -> EngineError | None:
@@ -317,7 +315,7 @@ class Writer:
                 outcome.refusals.append(_Refusal(done, operation, *why(item, index)))
                 done = []
         if len(left) < len(items):
-            self._nothing_since = None
+            self._outage.passes()
         batch.keep(left)
         self._tell(done)
         return again
@@ -386,21 +384,8 @@ class Writer:
         return IndexReplaced(f"The index {self.index} was deleted while it was written to.", index=self.index)
 
     async def _patiently(self, call: Callable[[], Awaitable[T]]) -> T:
-        """Make a call until it succeeds or fails for good: how long that may take `_waits` decides."""
+        """Make a call until it succeeds or fails for good: how long that may take the outage decides."""
         policy = RetryPolicy(MANY_ATTEMPTS, longest_pause_s=LONGEST_PAUSE_S, limit_s=math.inf)
         # Not made once and kept: each would know the other, and the ledger behind them would be freed late.
-        retry = Retry(policy, self._channel.clock, observe=self._waits)
+        retry = Retry(policy, self._channel.clock, observe=self._outage.lasts)
         return await retry(lambda _: call())
-
-    def _waits(self, error: Exception, attempt: int, pause_s: float) -> None:
-        """Note why nothing goes on, and raise it when the engine has taken nothing for too long."""
-        now = self._channel.clock.monotonic()
-        if self._nothing_since is None:
-            self._nothing_since = now
-        if now + pause_s - self._nothing_since > self._limits.unavailable_timeout_s:
-            error.add_note(f"Gave up after {attempt} attempts.")
-            raise error
-        self._report.waiting_for = str(error)
-        log.info(
-            "The engine did not take a batch; trying again.", attempt=attempt, pause_s=round(pause_s, 1), why=str(error)
-        )

@@ -86,7 +86,7 @@ async def test_an_engine_that_refuses_for_too_long_ends_the_sync(tmp_path: Path)
 
 
 async def test_memory_stays_flat_while_an_engine_crawls(tmp_path: Path) -> None:
-    documents, characters = 3_000, 10_000
+    documents, characters = 9_000, 10_000
     with null_engine() as url:
         async with arena(tmp_path, url, notes=False) as here:
             await here.connect("scripted", {"script": str(tmp_path / "script")})
@@ -95,7 +95,7 @@ async def test_memory_stays_flat_while_an_engine_crawls(tmp_path: Path) -> None:
             conditions = {"batch_documents": 100, "waiting_bytes": 4 * MIB}
             report, peak, _ = await synced(here, [many(documents, characters)], **conditions)
             assert (report["created"], report["letters"]) == (documents, 0)
-            assert peak - idle < 20 * MIB, (peak, idle)  # of 30 MB of documents
+            assert peak - idle < 25 * MIB, (peak, idle)  # of 90 MB of documents: with 30 MB it is as much
 
 
 async def test_a_slow_source_keeps_its_target(tmp_path: Path) -> None:

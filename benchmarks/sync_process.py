@@ -171,7 +171,7 @@ async def _cpu_s(work: Callable[[], Any]) -> float:
 
 
 def _peak_mb() -> int:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 // 10**6
 
 
 def main(told: str) -> None:

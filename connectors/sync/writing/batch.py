@@ -11,6 +11,8 @@ from connectors.engine.records import Revision
 from connectors.sync.document.prepared import Prepared
 from connectors.sync.index.mark import FIELD, Mark, mark_template, marked
 
+BESIDE_LINE: Final = 250
+"""Bytes, about, that an operation takes beside its line: what is small has more around it than in it."""
 _AROUND: Final = len(f'{{"{FIELD}":')
 _encode: Final = msgspec.json.Encoder().encode
 
@@ -70,6 +72,11 @@ class Batch:
 
     def __len__(self) -> int:
         return len(self.operations)
+
+    @property
+    def footprint(self) -> int:
+        """How many bytes of memory it takes, about."""
+        return self.size + BESIDE_LINE * len(self.operations)
 
     def add(self, operation: Operation, body: bytes = b"") -> None:
         """Add an operation, a write with the body of its document. Not after it was sent."""

@@ -205,7 +205,7 @@ class Writer:
         batch = self._open
         if batch is None:
             return
-        room = await self._budget.reserve(min(batch.size, self._budget.total))  # cancelled, it stays to be sent
+        room = await self._budget.reserve(min(batch.footprint, self._budget.total))  # cancelled, it stays to be sent
         self._open = None
         if self._failure is not None:
             room.release()

@@ -60,7 +60,7 @@ async def _run(
     outcome = Outcome(place.connectors, connector.id, place.clock)
     begun(sync.report)
     try:
-        report = await sync.run()
+        report = await sync.run(owning=lambda: outcome.begun(sync.report))
     except asyncio.CancelledError:
         await outcome.suspended(sync.report)
         raise

@@ -1,6 +1,7 @@
 """The outcome: what a connector's document says of its last sync, for whoever looks at it in Kibana or with `curl`."""
 
 import asyncio
+from collections.abc import Mapping
 from typing import Any, Final
 
 from connectors import logger
@@ -19,20 +20,28 @@ PATIENCE_S: Final = 20.0
 
 
 class Outcome:
-    """Tells the document of one connector how a sync of it ended.
+    """Tells the document of one connector that a sync of it has begun, and how it ended.
 
-    The sync has ended already whatever becomes of this: what fails is logged, and never raised. A sync that lost its
-    target, or never had it, tells nothing: the one that has it does.
+    The sync goes its way whatever becomes of this: what fails is logged, and never raised. A sync that lost its
+    target, or never had it, does not tell how it ended: the one that has it does. What the document says decides
+    nothing: a sync that was killed leaves it `in_progress`, and the next one goes on all the same.
     """
 
     def __init__(self, connectors: ConnectorStore, connector_id: str, clock: Clock) -> None:
         self._connectors = connectors
         self._id = connector_id
         self._clock = clock
+        self._has_begun = False
+
+    async def begun(self, report: SyncReport) -> None:
+        """Tell that a sync has reached its source and owns its target, and begins."""
+        self._has_begun = True
+        connected = {"status": ConnectorStatus.CONNECTED, "error": None}
+        await self._tell(_of_sync(report, "in_progress", None) | connected)
 
     async def completed(self, report: SyncReport) -> None:
         """Tell that a sync has ended well, or with something that a person has to know."""
-        await self._tell(report, "completed", report.error)
+        await self._ended(report, "completed", report.error)
 
     async def failed(self, report: SyncReport, error: Exception) -> None:
         """Tell that a sync has ended in an error; the words of one that is none of ours are for the log alone."""
@@ -40,30 +49,34 @@ class Outcome:
             return
         status = "canceled" if isinstance(error, JobCanceled) else "error"
         words = str(error) if isinstance(error, ConnectorsError) else "A fault of this program. Its log tells more."
-        await self._tell(report, status, f"{type(error).__name__}: {words}")
+        await self._ended(report, status, f"{type(error).__name__}: {words}")
 
     async def suspended(self, report: SyncReport) -> None:
-        """Tell that a sync was asked to stop, and will be gone on with."""
-        await self._tell(report, "suspended", None)
+        """Tell that a sync was asked to stop, and will be gone on with. There is nothing to say of one that waited."""
+        if self._has_begun:
+            await self._tell(_of_sync(report, "suspended", None) | {"last_synced": self._clock.now()})
 
-    async def _tell(self, report: SyncReport, status: str, error: str | None) -> None:
+    async def _ended(self, report: SyncReport, status: str, error: str | None) -> None:
         text = error if error is None or len(error) <= LONGEST else f"{error[: LONGEST - 1]}…"
-        prefix = "last_access_control_sync" if report.job_type is JobType.ACCESS_CONTROL else "last_sync"
-        changes: dict[str, Any] = {
+        has_failed = status == "error"
+        how_it_ended = {
             "last_synced": self._clock.now(),
-            f"{prefix}_status": status,
-            f"{prefix}_error": text,
+            "status": ConnectorStatus.ERROR if has_failed else ConnectorStatus.CONNECTED,
+            "error": text if has_failed else None,
+            "last_indexed_document_count": report.created + report.updated,
+            "last_deleted_document_count": report.deleted,
         }
-        if status != "suspended":  # of which there is nothing to say yet
-            has_failed = status == "error"
-            changes |= {
-                "status": ConnectorStatus.ERROR if has_failed else ConnectorStatus.CONNECTED,
-                "error": text if has_failed else None,
-                "last_indexed_document_count": report.created + report.updated,
-                "last_deleted_document_count": report.deleted,
-            }
+        await self._tell(_of_sync(report, status, text) | how_it_ended)
+
+    async def _tell(self, changes: Mapping[str, Any]) -> None:
         try:
             async with asyncio.timeout(PATIENCE_S):
                 await self._connectors.update(self._id, lambda _: changes)
         except (ConnectorsError, TimeoutError) as problem:
-            log.warning("The connector was not told how its sync ended.", connector=self._id, why=str(problem))
+            log.warning("The connector was not told how its sync stands.", connector=self._id, why=str(problem))
+
+
+def _of_sync(report: SyncReport, status: str, error: str | None) -> dict[str, Any]:
+    """Return what a connector says of its last sync of that type."""
+    prefix = "last_access_control_sync" if report.job_type is JobType.ACCESS_CONTROL else "last_sync"
+    return {f"{prefix}_status": status, f"{prefix}_error": error}

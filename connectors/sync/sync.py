@@ -1,6 +1,6 @@
 """The sync: one run of a connector, which returns one report or raises one error."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from uuid import uuid4
 
 from connectors.errors import ConfigurationError
@@ -37,10 +37,15 @@ class Sync:
         self._waiting = waiting
         self.report = SyncReport(job_type, connector.index_name or "", place.clock.now())
 
-    async def run(self) -> SyncReport:
-        """Sync once. Raises an error of the tree."""
+    async def run(self, *, owning: Callable[[], Awaitable[None]] | None = None) -> SyncReport:
+        """Sync once. Raises an error of the tree.
+
+        `owning` is awaited when the source is reached and the target is ours, before anything is read.
+        """
         report = self.report
         async with begun(self._place, self._connector, report, run=self._run, waiting=self._waiting) as job:
+            if owning is not None:
+                await owning()
             if report.job_type is JobType.ACCESS_CONTROL and not has(job.source, "get_access_control"):
                 raise ConfigurationError(
                     f"The source {self._connector.service_type} does not say who may read what.", field="service_type"

@@ -139,13 +139,15 @@ def test_an_index_that_another_process_writes_to_is_left_to_it(desk: Desk, waiti
         True,
     )
     assert others[1:] == ["Wait for that sync to end, or stop it."]
-    assert desk.connector("shelf")["last_sync_status"] is None  # which the other one will say
+    assert desk.connector("shelf")["last_sync_status"] == "in_progress"  # as the other one said
 
 
 def test_an_index_whose_process_was_killed_is_free_at_once(desk: Desk, waiting: Terminal) -> None:
     waiting.see(LINE)
     waiting.send(signal.SIGKILL)
     waiting.end()
+    assert desk.connector("shelf")["last_sync_status"] == "in_progress"
     desk.put_many(1_200)
     done = desk.run("sync", "shelf")
     assert (done.returncode, done.stderr) == (0, "")
+    assert desk.connector("shelf")["last_sync_status"] == "completed"

@@ -1,6 +1,7 @@
-"""A sync in the foreground: which syncs follow, and what the connector is told of each end."""
+"""A sync in the foreground: which syncs follow, and what the connector is told of each beginning and end."""
 
 import asyncio
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -8,19 +9,28 @@ from typing import Any
 
 import pytest
 
-from connectors.errors import ConfigurationError, IndexReplaced, SourceUnreachable
+from connectors.errors import ConfigurationError, EngineUnreachable, IndexReplaced, SourceUnreachable
+from connectors.store.connector import Connector
+from connectors.store.connectors import ConnectorStore, Update
 from connectors.store.sync_state import JobType
 from connectors.sync.foreground import run_foreground
 from connectors.sync.index.target import open_target
+from connectors.sync.owner.lease import Claim, leased
 from connectors.sync.report import SyncReport
 from connectors.sync.workplace import Workplace
+from tests.sync.scripted import doc, open_scene
 from tests.sync.staged import Act, connector_of, staged, workplace
 
 
 async def status_of(place: Workplace) -> Any:
+    return await told_of(place, "last_sync_status")
+
+
+async def told_of(place: Workplace, name: str) -> Any:
+    """Return a field of the connector."""
     found = await place.connectors.get("c")
     assert found is not None
-    return found.document.get("last_sync_status")
+    return found.document.get(name)
 
 
 class Stage:
@@ -126,3 +136,90 @@ async def test_a_cancelled_sync_is_told_to_be_suspended_and_the_index_is_free_at
         assert await status_of(place) == "suspended"
         [report] = await run_foreground(replace(place), connector, waiting=pytest.fail)
         assert report.created == 3
+
+
+TOLD = ("last_sync_status", "last_sync_error", "last_access_control_sync_status", "status", "error")
+
+
+@pytest.mark.parametrize(
+    ("job_type", "told"),
+    [
+        (JobType.FULL, ["in_progress", None, "error", "connected", None]),
+        (JobType.ACCESS_CONTROL, ["error", "old", "in_progress", "connected", None]),
+    ],
+)
+async def test_while_a_sync_runs_the_connector_says_so(tmp_path: Path, job_type: JobType, told: list[Any]) -> None:
+    stage, found = Stage(), list[Any]()
+
+    async def look() -> None:
+        found.extend([await told_of(stage.place, name) for name in TOLD])
+
+    async with workplace(tmp_path, staged(look)) as stage.place:
+        old = {"last_sync_status": "error", "last_access_control_sync_status": "error"}
+        connector = await connector_of(stage.place, **old, last_sync_error="old", status="error", error="old")
+        await run_foreground(stage.place, connector, job_type)
+    assert found == told
+
+
+async def test_a_sync_goes_on_where_one_that_was_killed_left_that_it_is_in_progress(tmp_path: Path) -> None:
+    async with workplace(tmp_path, staged()) as place:
+        connector = await connector_of(place, last_sync_status="in_progress")
+        [report] = await run_foreground(place, connector)
+        assert (report.created, await status_of(place)) == (3, "completed")
+
+
+async def test_a_sync_that_is_cancelled_while_another_one_has_the_target_says_nothing(tmp_path: Path) -> None:
+    async with workplace(tmp_path, staged()) as place:
+        before = await connector_of(place, last_sync_status="in_progress")
+        claim = Claim(await open_target(place.engine, "docs"), "c", "theirs", place.instance)
+        async with leased(place.state, claim, place.clock):
+            waits = asyncio.Event()
+            task = asyncio.create_task(run_foreground(place, before, waiting=lambda _: waits.set()))
+            await waits.wait()
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+        assert await place.connectors.get("c") == before
+
+
+async def test_a_connector_that_can_not_be_told_is_synced_all_the_same(tmp_path: Path) -> None:
+    class Deaf(ConnectorStore):
+        """Can't be written to."""
+
+        async def update(self, connector_id: str, update: Update) -> Connector:
+            raise EngineUnreachable("Not now.")
+
+    async with workplace(tmp_path, staged()) as place:
+        connector = await connector_of(place)
+        [report] = await run_foreground(replace(place, connectors=Deaf(place.engine.control)), connector)
+        assert (report.created, await place.connectors.get("c")) == (3, connector)
+
+
+async def test_that_an_incremental_sync_has_begun_is_told_before_it_looks_after_its_cursor(tmp_path: Path) -> None:
+    class Noted(ConnectorStore):
+        """Remembers what fields were to be other than they are."""
+
+        def __init__(self, place: Workplace) -> None:
+            super().__init__(place.engine.control)
+            self.changed = list[set[str]]()
+
+        async def update(self, connector_id: str, update: Update) -> Connector:
+            def noted(found: Connector) -> Any:
+                changes = update(found)
+                self.changed.append(set(changes))
+                return changes
+
+            return await super().update(connector_id, noted)
+
+    async with AsyncExitStack() as stack:
+        scene = await open_scene(stack, tmp_path)
+        scene.log.put(*map(doc, range(5)))
+        store = Noted(scene.place)
+        await run_foreground(
+            replace(scene.place, connectors=store), await scene.connector(), JobType.INCREMENTAL, waiting=pytest.fail
+        )
+        assert await scene.cursor() == {"at": 5}
+    begun, touched, *cursors, ended = store.changed
+    assert (begun, touched) == ({"last_sync_status", "last_sync_error", "status", "error"}, {"updated_at"})
+    assert cursors == [{"sync_cursor"}, set()]  # each at its first attempt; the last has it already
+    assert ended > {"last_sync_status", "last_synced"}

@@ -1,4 +1,4 @@
-"""The outcome: what a connector's document says after each end that a sync can have."""
+"""The outcome: what a connector's document says of the beginning of a sync, and after each end that it can have."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -93,9 +93,29 @@ async def test_canceled_is_no_error_of_the_connector(tmp_path: Path) -> None:
     assert (found["status"], found["error"], found["last_sync_status"]) == ("connected", None, "canceled")
 
 
+async def test_begun_it_is_in_progress_and_the_source_was_reached(tmp_path: Path) -> None:
+    assert await told(tmp_path, "begun", report_of()) == {
+        "status": "connected",
+        "error": None,
+        "last_sync_status": "in_progress",
+        "last_sync_error": None,
+    }
+
+
 async def test_suspended_nothing_is_said_of_what_is_not_known_yet(tmp_path: Path) -> None:
-    found = await told(tmp_path, "suspended", report_of())
-    assert found == {"last_sync_status": "suspended", "last_sync_error": None, **AT}
+    async with workplace(tmp_path, staged()) as place:
+        await connector_of(place, last_indexed_document_count=7)
+        outcome = Outcome(place.connectors, "c", Noon())
+        await outcome.begun(report_of())
+        await outcome.suspended(report_of())
+        found = await place.connectors.get("c")
+        assert found is not None
+        names = ("last_sync_status", "last_sync_error", "last_synced", "last_indexed_document_count")
+        assert [found.document[name] for name in names] == ["suspended", None, AT["last_synced"], 7]
+
+
+async def test_suspended_before_it_began_it_tells_nothing(tmp_path: Path) -> None:
+    assert await told(tmp_path, "suspended", report_of()) == {}
 
 
 async def test_access_control_has_a_status_of_its_own(tmp_path: Path) -> None:

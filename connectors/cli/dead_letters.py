@@ -4,8 +4,9 @@ import asyncio
 import json
 import sys
 from collections.abc import Sequence
-from contextlib import aclosing
-from typing import TYPE_CHECKING, Any
+from contextlib import aclosing, nullcontext
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -13,18 +14,40 @@ from connectors.cli import table
 from connectors.cli.choice import chosen, offer
 from connectors.cli.interruption import until_interrupted
 from connectors.cli.invocation import Invocation
-from connectors.cli.summary import EXIT_ATTENTION, needs_a_person, outcome_of, retried_lines_of
+from connectors.cli.progress import Progress
+from connectors.cli.summary import EXIT_ATTENTION, needs_a_person, outcome_of, retried_lines_of, written_before
 from connectors.cli.wording import counted
-from connectors.errors import ConfigurationError
+from connectors.errors import ConfigurationError, ConnectorsError
 
 if TYPE_CHECKING:
     from connectors.store.dead_letter import CauseCount, DeadLetter
     from connectors.store.dead_letters import DeadLetters
     from connectors.sync.report import SyncReport
 
+AGAIN: Final = "The same command goes on: it retries the letters that are left."
 _CAUSE = click.option("--cause", help="Only letters of this cause, as `list` names it.")
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
 _ID = click.argument("connector_id", metavar="[ID]", required=False)
+
+
+@dataclass
+class _Told:
+    """What `retry` has to tell: of which connector, the report when it began, and how it ended."""
+
+    connector: str
+    report: "SyncReport | None" = None
+    outcome: str = "failed"
+    error: ConnectorsError | None = None
+
+    def wire(self) -> dict[str, Any]:
+        """Return it as JSON holds it."""
+        return {
+            "connector": self.connector,
+            "outcome": self.outcome,
+            "error": self.error.message if self.error else None,
+            "hint": self.error.hint if self.error else None,
+            "sync": self.report.wire() if self.report else None,
+        }
 
 
 @click.group(name="dead-letters")
@@ -102,20 +125,27 @@ def retry(
     """
     if connector_id is None:
         asyncio.run(offer(invocation, as_json=as_json))
-    work = _retry(invocation, connector_id, document_ids, cause)
-    report = asyncio.run(until_interrupted(work, stopping=lambda: click.echo("\nStopping.", err=True)))
-    if report is None:
+    told = _Told(connector_id)
+    work = _retry(invocation, told, document_ids, cause, shows=not as_json)
+    try:
+        asyncio.run(until_interrupted(work))
+    except ConnectorsError as error:
+        told.error = error
+        raise
+    except click.Abort:
+        told.outcome = "interrupted"
+        if told.report is not None:
+            click.echo(f"Interrupted: {written_before(told.report)} {AGAIN}", err=True)
+        raise
+    finally:
         if as_json:
-            _print({"connector": connector_id, "outcome": "nothing", "sync": None})
-        else:
-            click.echo(f"There are no dead letters of {connector_id}.")
-        return 0
-    if as_json:
-        _print({"connector": connector_id, "outcome": outcome_of(report), "sync": report.wire()})
-    else:
-        for line in retried_lines_of(report, connector_id):
+            _print(told.wire())
+    report = told.report
+    if not as_json:
+        there_are_none = [f"There are no dead letters of {connector_id}."]
+        for line in retried_lines_of(report, connector_id) if report is not None else there_are_none:
             click.echo(line)
-    return EXIT_ATTENTION if needs_a_person(report) else 0
+    return EXIT_ATTENTION if report is not None and needs_a_person(report) else 0
 
 
 @dead_letters.command()
@@ -184,16 +214,27 @@ async def _letters(
 
 
 async def _retry(
-    invocation: Invocation, connector_id: str, document_ids: tuple[str, ...], cause: str | None
-) -> "SyncReport | None":
-    from connectors.sync.partial.retry import retry as retried  # loaded only where it is wanted  # noqa: PLC0415
+    invocation: Invocation, told: _Told, document_ids: tuple[str, ...], cause: str | None, *, shows: bool
+) -> None:
+    from connectors.sync.partial.retry import LetterRetry  # loaded only where it is wanted  # noqa: PLC0415
 
     async with invocation.workplace() as place:
-        connector = await chosen(place.connectors, connector_id)
-        if not await _of_cause(place.letters, connector_id, cause):
-            return None
-        await _check_documents(place.letters, connector_id, cause, document_ids)
-        return await retried(place, connector, cause=cause, ids=document_ids or None)
+        connector = await chosen(place.connectors, told.connector)
+        if not await _of_cause(place.letters, connector.id, cause):
+            told.outcome = "nothing"
+            return
+        await _check_documents(place.letters, connector.id, cause, document_ids)
+        progress = Progress(sys.stderr, place.limiter, place.clock)
+
+        def waiting(owner: str) -> None:
+            if shows:
+                progress.waiting(owner, place.limits.lease_timeout_s)
+
+        retry = LetterRetry(place, connector, waiting=waiting)
+        told.report = retry.report
+        progress.begin(retry.report)
+        async with progress.running(invocation.log_to) if shows else nullcontext():
+            told.outcome = outcome_of(await retry.run(cause=cause, ids=document_ids or None))
 
 
 async def _check_documents(letters: "DeadLetters", connector_id: str, cause: str | None, named: Sequence[str]) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any, Final, TypeVar
 
@@ -40,10 +40,10 @@ async def interruption() -> AsyncIterator[asyncio.Event]:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
-async def until_interrupted(work: Coroutine[Any, Any, T], *, stopping: Callable[[], None]) -> T:
+async def until_interrupted(work: Coroutine[Any, Any, T]) -> T:
     """Run some work to its end; an interruption cancels it, and raises `click.Abort` once it has ended.
 
-    `stopping` is called at once, as the end may take a moment.
+    That it was understood is said at once, as the end may take a moment.
     """
     async with interruption() as interrupted, Tasks("command") as tasks:
         working = tasks.start(work, name="work")
@@ -51,7 +51,7 @@ async def until_interrupted(work: Coroutine[Any, Any, T], *, stopping: Callable[
         await asyncio.wait({working, waiting}, return_when=asyncio.FIRST_COMPLETED)
         waiting.cancel()
         if not working.done():
-            stopping()
+            click.echo("\nStopping; Ctrl-C again ends it at once.", err=True)
             working.cancel()
     if working.cancelled():
         raise click.Abort

@@ -88,7 +88,7 @@ def sync(  # noqa: PLR0913 - one for each option
     told = Told()
     try:
         work = _run(invocation, impromptu or str(connector_id), job_type, told)
-        asyncio.run(until_interrupted(work, stopping=_stopping))
+        asyncio.run(until_interrupted(work))
         told.outcome = outcome_of(told.begun[-1])
     except ConnectorsError as error:
         told.error = error
@@ -159,7 +159,3 @@ async def _connector(place: "Workplace", wanted: Impromptu | str) -> "Connector"
     if isinstance(wanted, Impromptu):
         return await wanted.connector(place)
     return await chosen(place.connectors, wanted)
-
-
-def _stopping() -> None:
-    click.echo("\nStopping; Ctrl-C again ends it at once.", err=True)

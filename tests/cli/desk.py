@@ -23,7 +23,7 @@ from connectors.store.connectors import ConnectorStore
 ROOT = Path(__file__).parent.parent.parent
 COMMAND = [sys.executable, "-m", "connectors"]
 SOURCE = '''\
-import asyncio, json
+import asyncio, json, sys
 from pathlib import Path
 
 from connectors.changes import Failed
@@ -33,7 +33,10 @@ from connectors.source import BaseDataSource
 
 
 class Things(BaseDataSource):
-    """The lines of a file: a document, or `fail ID REASON`, `wait` for ever, `stay` whatever is asked, or `deny`."""
+    """The lines of a file: a document, or `fail ID REASON`, `wait` for ever, `stay` whatever is asked, `deny`.
+
+    `tell` says on stderr that this line was reached.
+    """
 
     name = "Things"
     service_type = "things"
@@ -50,6 +53,8 @@ class Things(BaseDataSource):
             match line.split(maxsplit=2):
                 case ["fail", id, reason]:
                     yield Failed(id, reason)
+                case ["tell"]:
+                    print("Reached.", file=sys.stderr, flush=True)
                 case ["wait"]:
                     await asyncio.Event().wait()
                 case ["stay"]:

@@ -1,6 +1,7 @@
 """`connectors dead-letters` as a person meets it: what it prints, and its exit codes, with the embedded engine."""
 
 import asyncio
+import json
 from typing import Any
 
 import pytest
@@ -93,7 +94,7 @@ def test_what_there_is_no_letter_about_is_told_with_what_may_be_meant(torn: Desk
     [
         ("list", {"connector": "shelf", "total": 0, "causes": []}),
         ("show", []),
-        ("retry", {"connector": "shelf", "outcome": "nothing", "sync": None}),
+        ("retry", {"connector": "shelf", "outcome": "nothing", "error": None, "hint": None, "sync": None}),
         ("drop", {"connector": "shelf", "dropped": 0}),
     ],
 )
@@ -145,9 +146,18 @@ def test_documents_that_are_well_now_are_indexed_by_a_retry(torn: Desk) -> None:
 def test_a_retry_of_one_document_leaves_the_others(torn: Desk) -> None:
     torn.put({"_id": "a"}, {"_id": "b"}, {"_id": "c"})
     found = torn.json("dead-letters", "retry", "shelf", "c")
-    assert list(found) == ["connector", "outcome", "sync"]
+    assert list(found) == ["connector", "outcome", "error", "hint", "sync"]
     assert (found["connector"], found["outcome"], found["sync"]["recovered"]) == ("shelf", "completed", 1)
     assert torn.ids("shelf") == {"a", "c"}
+
+
+def test_a_retry_that_fails_is_told_in_json_too(torn: Desk) -> None:
+    torn.put({"_id": "b"}, "deny")
+    done = torn.run("dead-letters", "retry", "shelf", "--json")
+    assert (done.returncode, done.stderr) == (1, "No more things.\nAsk for more.\n")
+    found = json.loads(done.stdout)
+    assert (found["outcome"], found["error"], found["hint"]) == ("failed", "No more things.", "Ask for more.")
+    assert (found["sync"]["walked"], found["sync"]["finished_at"]) == (1, None)
 
 
 def test_a_retry_of_what_has_no_letter_is_told(torn: Desk) -> None:

@@ -1,5 +1,6 @@
 """A sync on a terminal: the line that changes, what Ctrl-C does, and what another process sees of it."""
 
+import json
 import os
 import pty
 import re
@@ -151,3 +152,46 @@ def test_an_index_whose_process_was_killed_is_free_at_once(desk: Desk, waiting: 
     done = desk.run("sync", "shelf")
     assert (done.returncode, done.stderr) == (0, "")
     assert desk.connector("shelf")["last_sync_status"] == "completed"
+
+
+@pytest.fixture
+def torn(desk: Desk) -> Desk:
+    """Give a desk whose connector has two letters, and a source that waits when it is read again."""
+    desk.put({"_id": "a"}, "fail b it is torn", "fail c it is torn")
+    desk.create()
+    desk.json("sync", "shelf", code=3)
+    desk.put({"_id": "a"}, {"_id": "b"}, "tell", "wait", {"_id": "c"})
+    return desk
+
+
+def test_a_retry_of_letters_shows_how_it_comes_on_and_ctrl_c_ends_it(torn: Desk) -> None:
+    terminal = Terminal(torn, "dead-letters", "retry", "shelf")
+    terminal.see(r"reading  1 document  \d+/s  ")
+    terminal.press_ctrl_c()
+    shown = terminal.end()
+    terminal.close()
+    assert terminal.code == 130
+    assert "Stopping; Ctrl-C again ends it at once.\n" in shown
+    assert re.search(
+        r"\x1b\[KInterrupted: 1 document had been read, .+; what was written stays\. "
+        r"The same command goes on: it retries the letters that are left\.\n$",
+        shown,
+    )
+    torn.put({"_id": "a"}, {"_id": "b"}, {"_id": "c"})
+    found = torn.json("dead-letters", "retry", "shelf")
+    assert (found["outcome"], torn.ids("shelf")) == ("completed", {"a", "b", "c"})
+
+
+def test_a_retry_with_json_shows_nothing_else_and_what_was_done_when_it_is_interrupted(torn: Desk) -> None:
+    terminal = Terminal(torn, "dead-letters", "retry", "shelf", "--json")
+    terminal.see("Reached.\n")
+    terminal.send(signal.SIGTERM)
+    shown = terminal.end()
+    terminal.close()
+    assert terminal.code == 130
+    first, stopping, interrupted, *printed = shown.splitlines()
+    assert (first, stopping) == ("Reached.", "")
+    assert interrupted == "Stopping; Ctrl-C again ends it at once."
+    assert printed[0].startswith("Interrupted: 1 document had been read")
+    found = json.loads("\n".join(printed[1:]))
+    assert (found["outcome"], found["error"], found["sync"]["walked"]) == ("interrupted", None, 1)

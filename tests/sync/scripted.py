@@ -26,7 +26,7 @@ Event = Callable[[], Awaitable[None]]
 Step = Change | Exception | Event | object
 """What the log holds: a change is yielded, an exception raised, an event awaited as the source is read."""
 INDEX = "docs-000001"
-QUIET = frozenset({"requests", "sent_bytes", "downloaded_bytes", "sent", "passes", "scans"})
+QUIET = frozenset({"requests", "sent_bytes", "downloaded_bytes", "sent", "passes", "scans", "expected"})
 
 
 @dataclass

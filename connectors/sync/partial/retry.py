@@ -1,6 +1,6 @@
 """Retrying dead letters: reads their documents from the source again, and indexes those that are well now."""
 
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import aclosing
 from uuid import uuid4
 
@@ -20,25 +20,40 @@ from connectors.sync.report import SyncReport
 from connectors.sync.workplace import Workplace
 
 
-async def retry(
-    place: Workplace,
-    connector: Connector,
-    *,
-    kinds: Collection[LetterKind] | None = None,
-    cause: str | None = None,
-    ids: Collection[str] | None = None,
-) -> SyncReport:
-    """Read the documents of a connector's dead letters again, and return how many are well now as `recovered`.
+class LetterRetry:
+    """Reads the documents of a connector's dead letters again, and indexes those that are well now.
 
-    Of these kinds, this cause and these ids, where they are given. A document that the source has no more is deleted
-    if it is ours, and its letters are removed. Raises an error of the tree.
+    `report` may be read at any time while it runs, as that of a sync. Cancelling it ends it at once: what was
+    acknowledged stays, and letters that are left are retried by the next one. `waiting` is told of the owner of the
+    index while it has to be found out whether that one is alive.
     """
-    report = SyncReport(JobType.INCREMENTAL, connector.index_name or "", place.clock.now())
-    async with begun(place, connector, report, run=uuid4().hex) as job:
-        await _Retrying(job, ids).run(kinds, cause)
-    report.phase = "done"
-    report.finished_at = place.clock.now()
-    return report
+
+    def __init__(
+        self, place: Workplace, connector: Connector, *, waiting: Callable[[str], None] = lambda _owner: None
+    ) -> None:
+        self._place = place
+        self._connector = connector
+        self._waiting = waiting
+        self.report = SyncReport(JobType.INCREMENTAL, connector.index_name or "", place.clock.now())
+
+    async def run(
+        self,
+        *,
+        kinds: Collection[LetterKind] | None = None,
+        cause: str | None = None,
+        ids: Collection[str] | None = None,
+    ) -> SyncReport:
+        """Retry, and return how many documents are well now as `recovered`.
+
+        Those of letters of these kinds, this cause and these ids, where they are given. A document that the source has
+        no more is deleted if it is ours, and its letters are removed. Raises an error of the tree.
+        """
+        report = self.report
+        async with begun(self._place, self._connector, report, run=uuid4().hex, waiting=self._waiting) as job:
+            await _Retrying(job, ids).run(kinds, cause)
+        report.phase = "done"
+        report.finished_at = self._place.clock.now()
+        return report
 
 
 class _Retrying:
@@ -68,10 +83,13 @@ class _Retrying:
         return found - {NO_ID}  # which is no document's
 
     async def _one_by_one(self, feed: Feed) -> None:
-        """Feed the documents of the letters, each read by its id."""
+        """Feed the documents of the letters, each read by its id: so it is known how many there will be."""
+        report = self._job.report
+        report.expected = expected = report.walked + len(self._wanted)
         for doc_id in sorted(self._wanted):
             found = await self._document(doc_id)
             if found is None:
+                report.expected = expected = expected - 1
                 await feed.delete(doc_id)
             else:
                 await _put(feed, found)

@@ -12,7 +12,7 @@ from connectors.download import Download
 from connectors.errors import DocumentSkipped, SourceError, SourceUnreachable
 from connectors.store.dead_letter import LetterKind
 from connectors.store.sync_state import JobType
-from connectors.sync.partial.retry import retry
+from connectors.sync.partial.retry import LetterRetry
 from connectors.sync.report import SyncReport
 from tests.sync.scripted import Scene, doc, docs, open_scene, told
 
@@ -31,7 +31,7 @@ def either(request: pytest.FixtureRequest, scene: Scene) -> Scene:
 
 
 async def retried(scene: Scene, **chosen: Any) -> SyncReport:
-    report = await retry(scene.place, await scene.connector(), **chosen)
+    report = await LetterRetry(scene.place, await scene.connector()).run(**chosen)
     assert report.walked == report.accounted
     assert report.finished_at is not None
     return report
@@ -60,6 +60,18 @@ async def test_only_these_documents_are_read_by_their_ids(scene: Scene) -> None:
     scene.log.put(doc(1), doc(2), doc(7))
     await retried(scene)
     assert scene.log.asked_for == ["doc1", "doc2", "doc7"]
+
+
+@pytest.mark.parametrize(("by_id", "known"), [(True, (2, 2)), (False, (None, 2))])
+async def test_how_many_documents_there_will_be_is_told_where_each_is_read_by_its_id(
+    scene: Scene, by_id: bool, known: tuple[int | None, int]
+) -> None:
+    await with_letters(scene)
+    scene.log.by_id = by_id
+    scene.log.put(doc(1), doc(2))
+    scene.log.write(Delete("doc7"))
+    report = await retried(scene)
+    assert (report.expected, report.walked) == known
 
 
 async def test_what_is_gone_is_deleted_and_has_no_letter(either: Scene) -> None:

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-_BOOT = Path("/proc/sys/kernel/random/boot_id")
-_NAMESPACE = Path("/proc/self/ns/pid")
+_PROCESSES = Path("/proc")
+_BOOT = _PROCESSES / "sys/kernel/random/boot_id"
+_NAMESPACE = _PROCESSES / "self/ns/pid"
 _START = 21
 """Where a process's start stands in its `stat`, counted behind its name."""
 
@@ -29,7 +30,7 @@ class Instance:
     def current(cls) -> Self:
         """Return this process."""
         pid = os.getpid()
-        return cls(socket.gethostname(), _place(), pid, _start_of(pid) or "")
+        return cls(socket.gethostname(), _place(), pid, _start_of(pid, _PROCESSES) or "")
 
     @classmethod
     def of(cls, text: str) -> Self | None:
@@ -50,7 +51,14 @@ class Instance:
     @property
     def is_gone(self) -> bool:
         """Whether it has certainly ended: it was here, and its number is nobody's now, or another's."""
-        return bool(self.place and self.start) and self.place == _place() and _start_of(self.pid) != self.start
+        return self.is_gone_by(_PROCESSES)
+
+    def is_gone_by(self, processes: Path) -> bool:
+        """Return the same, as a folder tells of processes that may hide those of other users (`hidepid`)."""
+        if not (self.place and self.start) or self.place != _place():
+            return False
+        start = _start_of(self.pid, processes)
+        return _is_nobodys(self.pid) if start is None else start != self.start
 
 
 def _place() -> str:
@@ -60,11 +68,22 @@ def _place() -> str:
         return ""
 
 
-def _start_of(pid: int) -> str | None:
-    """Return when a process started, in the system's ticks; None when there is no such process."""
+def _start_of(pid: int, processes: Path) -> str | None:
+    """Return when a process started, in the system's ticks; empty when it has ended, None when that is not told."""
     try:
-        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+        stat = (processes / str(pid) / "stat").read_text(encoding="utf-8", errors="replace")
     except OSError:
         return None
     fields = stat.rpartition(")")[2].split()  # a process may have any name, with spaces too
-    return None if fields[0] in {"Z", "X"} else fields[_START - 2]
+    return "" if fields[0] in {"Z", "X"} else fields[_START - 2]
+
+
+def _is_nobodys(pid: int) -> bool:
+    """Return whether there is certainly no process of that number; one of another user is there, though hidden."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    except (OSError, OverflowError):  # such as that it may not be sent a signal
+        return False
+    return False

@@ -57,6 +57,58 @@ def test_a_process_is_gone_when_it_was_killed_and_not_before(child: subprocess.P
     assert [*found, other.is_gone] == [False, False, True, True]
 
 
+@pytest.mark.parametrize("number", [0, 2**22 + 1, 2**40])
+def test_a_number_that_can_be_no_process_of_ours_is_harmless(number: int) -> None:
+    assert replace(Instance.current(), pid=number).is_gone is (number == 2**22 + 1)
+
+
+def test_a_process_that_the_system_hides_is_gone_when_it_was_killed_and_not_before(
+    child: subprocess.Popen[str], tmp_path: Path
+) -> None:
+    other = said(child)
+    found = [other.is_gone_by(tmp_path)]  # which shows of no process that it is there
+    child.kill()
+    child.wait()
+    assert [*found, other.is_gone_by(tmp_path)] == [False, True]
+
+
+ASKS = """\
+import os, sys
+from pathlib import Path
+from connectors.sync.owner.instance import Instance
+os.setgid(65534)
+os.setuid(65534)
+shown = Path(sys.argv[1])
+for line in sys.stdin:
+    print(Instance.of(line.rstrip()).is_gone_by(shown), flush=True)
+"""
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can become another user")
+def test_a_process_of_another_user_that_the_system_hides_is_not_gone_before_it_is(
+    child: subprocess.Popen[str], tmp_path: Path
+) -> None:
+    other = said(child)
+    with subprocess.Popen(
+        [sys.executable, "-c", ASKS, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as asker:
+        asked, answers = asker.stdin, asker.stdout
+        assert asked is not None
+        assert answers is not None
+
+        def answer() -> str:
+            asked.write(f"{other}\n")
+            asked.flush()
+            return answers.readline()
+
+        found = [answer()]
+        child.kill()
+        child.wait()
+        found.append(answer())
+        asked.close()
+    assert found == ["False\n", "True\n"]
+
+
 def test_a_process_is_known_by_the_moment_in_which_it_began(child: subprocess.Popen[str]) -> None:
     began_s = int(said(child).start) / os.sysconf("SC_CLK_TCK")
     now_s = float(Path("/proc/uptime").read_text().split()[0])

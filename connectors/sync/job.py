@@ -1,5 +1,6 @@
 """A job of the sync: one connector with its source opened, its target leased and its state taken."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -74,7 +75,7 @@ class Job:
     @property
     def copy_name(self) -> str:
         """What the local copy of the ledger is called."""
-        return f"{self.target.uuid}/{self.connector.id}"
+        return _copy_name(self.target.uuid, self.connector)
 
     @property
     def mask(self) -> Mask:
@@ -126,6 +127,7 @@ async def begun(
             policy=policy,
             pipeline=pipeline,
         )
+        await _forget_former(job)
         try:
             yield job
         except IndexMissing as error:
@@ -189,6 +191,21 @@ async def _writes_to(place: Workplace, other: Connector, target: Target, job_typ
     except ConfigurationError:
         return False
     return target.uuid in {one.uuid for one in await place.engine.indices.resolve(name)}
+
+
+async def _forget_former(job: Job) -> None:
+    """Remove the local copy of what the index held that the last sync was completed with, where that was another one.
+
+    That one was replaced, or the connector was given another. An access-control sync has a target, and a state, of its
+    own, so each leaves the copy of the other alone.
+    """
+    copies, done = job.place.copies, job.state.value.completed
+    if copies is not None and done is not None and done.target != job.target.uuid:
+        await asyncio.to_thread(copies.discard, _copy_name(done.target, job.connector))
+
+
+def _copy_name(target: str, connector: Connector) -> str:
+    return f"{target}/{connector.id}"
 
 
 def _index_name(connector: Connector, job_type: JobType) -> str:

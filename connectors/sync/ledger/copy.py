@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import random
 import re
 import tempfile
 import time
@@ -18,8 +19,13 @@ from connectors.sync.ledger.ledger import Ledger
 log = logger.get(__name__)
 ABANDONED_AFTER_S: Final = 3_600
 """Nobody has written to a temporary file for so long who will still finish it."""
+UNUSED_AFTER_S: Final = 30 * 86_400
+"""A copy that was neither saved nor loaded for so long is one of an index that is gone, or is worth no space."""
+LOOKED_AT: Final = 200
+"""So many files are looked at whenever a copy is saved: of more some by chance, so that the others' turn comes."""
 _ENDING: Final = ".ledger"
 _TEMPORARY: Final = ".tmp"
+_KEPT_S: Final = {_TEMPORARY: ABANDONED_AFTER_S, _ENDING: UNUSED_AFTER_S}
 _READABLE: Final = 60
 
 
@@ -27,8 +33,9 @@ class LedgerCopy:
     """A folder with a file for each name; a name stands for a target and a connector, and may be any text.
 
     Each copy carries the stamp of the index that it is true to. `load` returns one that was once saved, and whole; a
-    file that is anything else is removed. Nothing here raises because of the disk: that is logged, once, and there is
-    no copy then. All of it blocks, so it belongs into a thread.
+    file that is anything else is removed, and so is, when another one is saved, a copy that nobody has used for long.
+    Nothing here raises because of the disk: that is logged, once, and there is no copy then. All of it blocks, so it
+    belongs into a thread.
     """
 
     def __init__(self, folder: Path, *, fsync: Callable[[int], None] = os.fsync) -> None:
@@ -43,7 +50,7 @@ class LedgerCopy:
         """
         try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._remove_abandoned()
+            self._remove_old()
             with self._temporary() as (file, temporary):
                 write(file, name, stamp_json, ledger)
                 file.flush()
@@ -63,6 +70,8 @@ class LedgerCopy:
         try:
             with path.open("rb") as file:
                 header, ledger = read(file, name)
+                with contextlib.suppress(OSError):
+                    os.utime(file.fileno())  # it is in use, for `_remove_old`
         except FileNotFoundError:
             return None
         except UnsoundFile as error:
@@ -124,11 +133,16 @@ class LedgerCopy:
             with contextlib.suppress(OSError):
                 temporary.unlink(missing_ok=True)
 
-    def _remove_abandoned(self) -> None:
-        """Remove the temporary files of processes that died while they wrote."""
-        for path in self._files(_TEMPORARY):
+    def _remove_old(self) -> None:
+        """Remove what processes left that died while they wrote, and copies that nobody has used for long.
+
+        What another process writes this moment is a young temporary file, and what it has just renamed is young too.
+        """
+        paths = list(self._folder.iterdir())
+        for path in random.sample(paths, min(len(paths), LOOKED_AT)):
+            kept_s = _KEPT_S.get(path.suffix)
             with contextlib.suppress(OSError):
-                if path.stat().st_mtime < time.time() - ABANDONED_AFTER_S:
+                if kept_s is not None and path.stat().st_mtime < time.time() - kept_s:
                     path.unlink()
 
     def _sync_folder(self) -> None:

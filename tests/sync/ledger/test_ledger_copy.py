@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
-from connectors.sync.ledger.copy import ABANDONED_AFTER_S, LedgerCopy
+from connectors.sync.ledger.copy import ABANDONED_AFTER_S, LOOKED_AT, UNUSED_AFTER_S, LedgerCopy
 from connectors.sync.ledger.ledger import Layout, Ledger
 
 NAME = "search-docs-000001/connector: Ünïcode"
@@ -386,6 +386,51 @@ def test_what_a_process_that_died_left_is_removed_by_a_later_save(tmp_path: Path
         os.utime(path, (time.time() - age_s,) * 2)
     assert LedgerCopy(tmp_path).save(NAME, STAMP, made(5))
     assert (left.exists(), fresh.exists(), LedgerCopy(tmp_path).names()) == (False, True, [NAME])
+
+
+def aged(path: Path, age_s: float) -> None:
+    os.utime(path, (time.time() - age_s,) * 2)
+
+
+def test_a_copy_that_nobody_has_used_for_long_is_removed_by_a_later_save(tmp_path: Path) -> None:
+    copies = LedgerCopy(tmp_path)
+    for name, age_s in (("old", UNUSED_AFTER_S + 60), ("young", UNUSED_AFTER_S - 60)):
+        before = set(tmp_path.iterdir())
+        assert copies.save(name, STAMP, made(5))
+        [path] = set(tmp_path.iterdir()) - before
+        aged(path, age_s)
+    (tmp_path / "old.txt").write_text("of somebody else")
+    aged(tmp_path / "old.txt", UNUSED_AFTER_S + 60)
+    assert copies.save("new", STAMP, made(5))
+    assert copies.names() == ["new", "young"]
+    assert (tmp_path / "old.txt").exists()
+
+
+def test_a_copy_that_was_loaded_is_in_use(tmp_path: Path) -> None:
+    copies = LedgerCopy(tmp_path)
+    assert copies.save("old", STAMP, made(5))
+    aged(only_file(tmp_path), UNUSED_AFTER_S + 60)
+    assert copies.load("old") is not None
+    assert copies.save("new", STAMP, made(5))
+    assert copies.names() == ["new", "old"]
+
+
+def test_of_many_files_some_are_looked_at_by_each_save_and_all_by_many(tmp_path: Path) -> None:
+    for number in range(LOOKED_AT + 100):
+        (tmp_path / f"{number}.ledger").write_bytes(b"old")
+        aged(tmp_path / f"{number}.ledger", UNUSED_AFTER_S + 60)
+    left = []
+    for _ in range(2):
+        assert LedgerCopy(tmp_path).save(NAME, STAMP, made(5))
+        left.append(len(list(tmp_path.iterdir())))
+    assert left == [101, 1]
+
+
+def test_what_can_not_be_removed_keeps_no_copy_from_being_saved(tmp_path: Path) -> None:
+    (tmp_path / "x.ledger").mkdir()
+    aged(tmp_path / "x.ledger", UNUSED_AFTER_S + 60)
+    assert LedgerCopy(tmp_path).save(NAME, STAMP, made(5))
+    assert LedgerCopy(tmp_path).names() == [NAME]
 
 
 def process(code: str, *arguments: str) -> subprocess.Popen[str]:

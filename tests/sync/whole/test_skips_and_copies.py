@@ -7,6 +7,7 @@ import pytest
 
 from connectors.changes import Failed
 from connectors.errors import EngineDenied, SourceError
+from connectors.store.sync_state import JobType
 from tests.sync.rows import Blind, Fetching, Stage, row, rows
 
 SCANNED = {"walked": 25, "unchanged": 25, "passes": 1, "scans": 1}
@@ -173,6 +174,27 @@ async def test_no_copy_is_left_of_an_index_that_others_keep_writing_to(synced: S
     synced.script.documents = rows(25)
     assert (await synced.told())["updated"] == 1
     assert not await synced.difference(rows(25))
+
+
+@pytest.mark.parametrize("job_type", [JobType.FULL, JobType.ACCESS_CONTROL])
+async def test_the_copy_of_an_index_that_was_replaced_is_removed_and_no_other(stage: Stage, job_type: JobType) -> None:
+    stage.script.documents = stage.script.identities = rows(25)
+    other = await stage.create("two", "elsewhere")
+    other.script.documents = rows(25)
+    await other.sync()
+    for kind in (JobType.FULL, JobType.ACCESS_CONTROL):
+        await stage.sync(kind)
+    store = stage.place.copies
+    assert store is not None
+    before = set(store.names())
+    done = (await stage.state(job_type)).completed
+    assert done is not None
+    index = {JobType.FULL: "docs-000001", JobType.ACCESS_CONTROL: ".search-acl-filter-docs"}[job_type]
+    assert await stage.engine.indices.delete(index)
+    await stage.sync(job_type)
+    after = set(store.names())
+    assert (len(before), before - after) == (3, {f"{done.target}/one"})
+    assert len(after) == 3
 
 
 # An engine that does not tell where its indices stand.

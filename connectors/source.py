@@ -134,11 +134,10 @@ class BaseDataSource:
         that is there and can't be read is a `Failed(id, reason)`. Advanced rules are for the source to obey; basic ones
         may be used to fetch less. Made of `datasets` and `read` where a source has these.
         """
-        where = without(filtering.where, _OF_DOCUMENTS) if filtering is not None else ALWAYS
-        for dataset in await self.datasets():
-            async with closing_walk(self.read(dataset, where=where)) as rows:
-                async for row in rows:
-                    yield row if isinstance(row, Failed) else (self.document_of(dataset, row), None)
+        async with closing_walk(documents_behind(self, await self.datasets(), None, filtering)) as documents:
+            async for one in documents:
+                if not isinstance(one, Checkpoint):
+                    yield one
 
     async def get_docs_from(
         self, cursor: Cursor | None, filtering: Filter | None = None
@@ -149,21 +148,9 @@ class BaseDataSource:
         comes behind a checkpoint is what has not been yielded before it, whatever changed meanwhile. Made of `datasets`
         and `read` where a source has these, for keys of whole numbers and texts.
         """
-        where = without(filtering.where, _OF_DOCUMENTS) if filtering is not None else ALWAYS
-        datasets = list(await self.datasets())
-        begins, after = _place_of(cursor, datasets)
-        for dataset in datasets[begins:]:
-            count = 0
-            async with closing_walk(self.read(dataset, where=where, after=after)) as rows:
-                async for row in rows:
-                    if isinstance(row, Failed):
-                        yield row
-                        continue
-                    yield self.document_of(dataset, row), None
-                    count += 1
-                    if count % ROWS_OF_A_CHECKPOINT == 0 and _is_plain(key := dataset.key_of(row)):
-                        yield Checkpoint({"dataset": dataset.name, "key": list(key)})
-            after = None
+        async with closing_walk(documents_behind(self, await self.datasets(), cursor, filtering)) as documents:
+            async for one in documents:
+                yield one
 
     def get_docs_incrementally(
         self, sync_cursor: Cursor | None, filtering: Filter | None = None
@@ -256,10 +243,39 @@ class BaseDataSource:
         return list(DEFAULT_VALIDATORS)
 
 
+def is_made_of_rows(source: object) -> bool:
+    """Return whether a walk of a source is what `documents_behind` makes of its rows."""
+    has_rows = has(source, "datasets") and has(source, "read")
+    return has_rows and not has(source, "get_docs") and not has(source, "get_docs_from")
+
+
+async def documents_behind(
+    source: BaseDataSource, datasets: Sequence[Dataset], cursor: Cursor | None, filtering: Filter | None = None
+) -> AsyncGenerator[Yielded | Checkpoint, None]:
+    """Yield the rows of these datasets as `get_docs_from` does, which finds them first.
+
+    That may mean to go over all of a source, so whoever has just found them begins here. They are not kept.
+    """
+    where = without(filtering.where, _OF_DOCUMENTS) if filtering is not None else ALWAYS
+    datasets = list(datasets)
+    begins, after = _place_of(cursor, datasets)
+    for dataset in datasets[begins:]:
+        count = 0
+        async with closing_walk(source.read(dataset, where=where, after=after)) as rows:
+            async for row in rows:
+                if isinstance(row, Failed):
+                    yield row
+                    continue
+                yield source.document_of(dataset, row), None
+                count += 1
+                if count % ROWS_OF_A_CHECKPOINT == 0 and _is_plain(key := dataset.key_of(row)):
+                    yield Checkpoint({"dataset": dataset.name, "key": list(key)})
+        after = None
+
+
 def can_resume(source: object) -> bool:
     """Return whether a source has a `get_docs_from`: one of its own, or one made of its rows."""
-    from_rows = has(source, "datasets") and has(source, "read") and not has(source, "get_docs")
-    return has(source, "get_docs_from") or (from_rows and hasattr(source, "get_docs_from"))
+    return has(source, "get_docs_from") or (is_made_of_rows(source) and hasattr(source, "get_docs_from"))
 
 
 def _place_of(cursor: Cursor | None, datasets: Sequence[Dataset]) -> tuple[int, Key | None]:

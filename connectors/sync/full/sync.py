@@ -1,7 +1,7 @@
 """A full sync: walks the source to its end, as often as it takes until the index is proven to hold what was walked."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import aclosing
 from typing import Any, Final
 
@@ -10,8 +10,9 @@ import msgspec
 from connectors import logger
 from connectors.aio.retry import Retry
 from connectors.changes import Checkpoint
+from connectors.dataset import Dataset
 from connectors.engine.stamp import Stamp
-from connectors.source import Yielded, can_resume, has
+from connectors.source import Yielded, can_resume, documents_behind, has, is_made_of_rows
 from connectors.store.sync_state import Completed, JobType
 from connectors.sync.content.contents import Contents
 from connectors.sync.content.downloads import Downloads
@@ -115,32 +116,40 @@ class FullSync:
         contents = Contents(job.policy, job.shape, place.engine.data, writer, job.letters, report)
         downloads = Downloads(place.limits.downloads, clock=place.clock, retry=Retry(clock=place.clock), mask=job.mask)
         walk = Walk(job.intake, ledger, writer, contents, job.letters, report)
-        await self._estimate()
+        datasets = await self._datasets_to_walk()
         since = self._from.started_at if self._from is not None else report.started_at
         if self._from is not None:
             report.resumed_since = since
         checkpoints = Checkpoints(job, writer, contents, since)
-        async with contents.running(downloads), checkpoints.running(), read(self._documents(), job.mask) as documents:
+        found = self._documents(datasets)
+        async with contents.running(downloads), checkpoints.running(), read(found, job.mask) as documents:
             await walk.read(documents, job.mask, checkpoints)
         return walk
 
-    async def _estimate(self) -> None:
-        """Tell how many documents this walk may yield, where it is made of datasets, which it asks for anyway."""
-        job, report = self._job, self._report
-        if report.job_type is JobType.ACCESS_CONTROL or has(job.source, "get_docs") or not has(job.source, "datasets"):
-            return
-        with of_source(job.mask):
-            rows = [one.rows for one in await job.source.datasets()]
-        known = [number for number in rows if number is not None]
-        report.expected = report.walked + sum(known) if len(known) == len(rows) else None
+    async def _datasets_to_walk(self) -> Sequence[Dataset] | None:
+        """Return what this walk is made of, and tell how many documents it may yield; None where a source walks itself.
 
-    def _documents(self) -> AsyncIterator[Yielded | Checkpoint]:
+        Finding datasets may mean to go over all of a source, so they are found once for a walk, and anew for the next.
+        """
+        job, report = self._job, self._report
+        if not self._resumable or not is_made_of_rows(job.source):
+            return None
+        with of_source(job.mask):
+            datasets: Sequence[Dataset] = list(await job.source.datasets())
+        known = [one.rows for one in datasets if one.rows is not None]
+        report.expected = report.walked + sum(known) if len(known) == len(datasets) else None
+        return datasets
+
+    def _documents(self, datasets: Sequence[Dataset] | None) -> AsyncIterator[Yielded | Checkpoint]:
         source: Any = self._job.source
+        cursor = self._from.cursor if self._from is not None else None
         with of_source(self._job.mask):
             if self._report.job_type is JobType.ACCESS_CONTROL:
                 found: AsyncIterator[Yielded | Checkpoint] = source.get_access_control()
+            elif datasets is not None:
+                found = documents_behind(source, datasets, cursor, self._filter)
             elif self._resumable:
-                found = source.get_docs_from(self._from.cursor if self._from is not None else None, self._filter)
+                found = source.get_docs_from(cursor, self._filter)
             else:
                 found = source.get_docs(self._filter)
         return found

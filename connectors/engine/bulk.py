@@ -1,5 +1,6 @@
 """The wire format of bulk requests: action lines made of bytes, and what became of each."""
 
+import re
 from typing import ClassVar, Final
 
 import msgspec
@@ -7,6 +8,9 @@ import msgspec
 from connectors.engine.records import Failure, Revision
 
 _encode: Final = msgspec.json.Encoder().encode
+_LARGEST_VERSION: Final = 2**63 - 1
+_CURRENT: Final = re.compile(r".*current version \[([0-9]{1,19})\]", re.DOTALL)
+"""The last such words of a reason: an id stands before them, and may say the same."""
 ANSWER_PATH: Final = "took,errors,items"
 
 
@@ -66,6 +70,18 @@ class BulkItem(msgspec.Struct, frozen=True, gc=False):
     def ok(self) -> bool:
         """Whether the index now holds what the action wanted; anything else, a pipeline's drop too, is not ok."""
         return self.error is None and self.result in self.OK
+
+    @property
+    def met_version(self) -> int | None:
+        """The version that a conflict (409) was met with: of a document, or of the deletion of one.
+
+        Only the words of the engine tell it, so it may be unknown: see docs/engines.md.
+        """
+        if self.status != 409 or self.error is None or self.error.reason is None:
+            return None
+        found = _CURRENT.match(self.error.reason)
+        version = int(found[1]) if found is not None else 0
+        return version if 0 < version <= _LARGEST_VERSION else None
 
 
 class BulkAnswer(msgspec.Struct, frozen=True):

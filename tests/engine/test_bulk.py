@@ -42,6 +42,38 @@ def test_a_version_and_a_revision_exclude_each_other() -> None:
         index_line("a", version=1, expected=Revision(1, 1))
 
 
+def conflict(reason: str | None, status: int = 409) -> BulkItem:
+    return BulkItem(status, "docs", error=Failure("version_conflict_engine_exception", reason))
+
+
+IS_HIGHER = "is higher than the one provided [5]"
+
+
+@pytest.mark.parametrize(
+    ("item", "version"),
+    [
+        (conflict(f"[a]: version conflict, current version [9] {IS_HIGHER}"), 9),
+        (conflict("[a]: version conflict, document already exists (current version [2])"), 2),
+        (conflict(f"[a]: version conflict, current version [{2**63 - 1}] {IS_HIGHER}"), 2**63 - 1),
+        (conflict(f"[current version [7]]: version conflict, current version [9] {IS_HIGHER}"), 9),
+        (conflict(f"[\n]: version conflict, current version [9] {IS_HIGHER}"), 9),
+        (conflict(f"[a]: version conflict, current version [{2**63}] {IS_HIGHER}"), None),
+        (conflict(f"[a]: version conflict, current version [{10**30}] {IS_HIGHER}"), None),
+        (conflict(f"[a]: version conflict, current version [-1] {IS_HIGHER}"), None),
+        (conflict("[a]: version conflict, current version [0]"), None),
+        (conflict("[a]: version conflict, required seqNo [1], primary term [1]. but no document was found"), None),
+        (conflict("somebody was first"), None),
+        (conflict(""), None),
+        (conflict(None), None),
+        (conflict("current version [9]", status=400), None),
+        (BulkItem(409, "docs"), None),
+        (BulkItem(201, "docs", result="created", version=9), None),
+    ],
+)
+def test_the_version_that_a_conflict_was_met_with_is_read_from_its_reason(item: BulkItem, version: int | None) -> None:
+    assert item.met_version == version
+
+
 @pytest.mark.parametrize(
     ("item", "ok"),
     [

@@ -78,13 +78,15 @@ def item_error(status: int, kind: str, reason: str | None = "the reason", **more
 class SmallEngine(Operations):
     """Every call takes `latency_s`, and meets the next of the faults that are due for its kind.
 
-    `bulks` and `writes` (of single documents) are such faults; None is none. While `is_away` everything fails.
+    `bulks` and `writes` (of single documents) are such faults; None is none. While `is_away` everything fails. Like
+    others it says what version a conflict was met with, while it `tells_versions`.
     """
 
     def __init__(self, clock: Clock, *, latency_s: float = 0.0) -> None:
         self.clock = clock
         self.latency_s = latency_s
         self.is_away = False
+        self.tells_versions = True
         self.indices: dict[str, SmallIndex] = {}
         self.bulks: deque[Fault | None] = deque()
         self.writes: deque[Fault | None] = deque()
@@ -181,7 +183,9 @@ class SmallEngine(Operations):
             version = found.version + 1 if found is not None else 1
         common = {"_index": index, "_id": doc_id}
         if stale:
-            error = {"type": "version_conflict_engine_exception", "reason": "somebody was first"}
+            told = f"current version [{found.version}] is higher than the one provided" if found else ""
+            reason = told if "version" in given and self.tells_versions else "somebody was first"
+            error = {"type": "version_conflict_engine_exception", "reason": f"[{doc_id}]: version conflict, {reason}"}
             return {**common, "status": 409, "error": error}
         result = "deleted" if source is None else "updated" if found is not None and found.source else "created"
         place = self.place(index, doc_id, version, source)

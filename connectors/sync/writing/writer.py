@@ -21,10 +21,11 @@ from connectors.errors import (
     IndexMissing,
     IndexReplaced,
 )
-from connectors.sync.index.mark import FIELD, MOST_BATCHES, epoch_of, version
+from connectors.sync.index.mark import FIELD
 from connectors.sync.owner.lease import Lease
 from connectors.sync.report import SyncReport
 from connectors.sync.writing.batch import Batch, Operation, Removal, Write
+from connectors.sync.writing.conflict import Conflicting, out_of_reach
 from connectors.sync.writing.neighbours import Neighbours, taken
 from connectors.sync.writing.outage import Outage
 from connectors.sync.writing.verdict import is_elsewhere, passing, why
@@ -65,10 +66,6 @@ class Channel:
     limits: WriterLimits = WriterLimits()
     pipeline: str | None = None
     neighbours: Neighbours | None = None
-
-
-Conflicting = tuple[Operation, bytes]
-"""An operation that met a higher version, with the body of its document."""
 
 
 @dataclass(frozen=True)
@@ -306,7 +303,7 @@ class Writer:
                 done.append(operation)
             elif item.status == 409:
                 body = batch.document(place) if isinstance(operation, Write) else b""
-                outcome.conflicts.append((operation, body))
+                outcome.conflicts.append(Conflicting(operation, body, item.met_version))
             elif (error := passing(item, self.lease.claim.target)) is not None:
                 left.append(place)
                 again = error
@@ -345,25 +342,25 @@ class Writer:
         found = await self._stored(conflicts)
         neighbours = self._channel.neighbours
         owners = await neighbours.owners(found) if neighbours is not None else [None] * len(found)
-        for (operation, body), stored, owner in zip(conflicts, found, owners, strict=True):
+        for one, stored, owner in zip(conflicts, found, owners, strict=True):
+            operation = one.operation
             operation.conflicts += 1
             if isinstance(operation, Removal):
                 if stored is None:  # an attempt whose answer was lost deleted it, or somebody else did
                     gone.append(operation)
                 else:
                     self._receipts.overtaken(operation)
-            elif owner is not None:
+                continue
+            met = one.to_rise_above(sent, stored)
+            if owner is not None:
                 await self._receipts.refused(operation, *taken(owner))
-            elif stored is not None and not self.lease.is_within_reach(stored.version):
-                reason = f"The document has the version {stored.version}, which somebody else gave it; delete it first."
-                await self._receipts.refused(operation, "version out of reach", reason)
+            elif not self.lease.is_within_reach(met):
+                await self._receipts.refused(operation, "version out of reach", out_of_reach(met, stored))
             elif operation.conflicts > MOST_CONFLICTS:
                 await self._receipts.refused(operation, "conflict", "Somebody else keeps writing to the document.")
             else:
-                again.append((operation, body))
-                # What version a deletion had can't be read: it is taken to be of the same epoch.
-                last = version(epoch_of(sent), MOST_BATCHES - 1)
-                highest = max(highest, stored.version if stored is not None else last)
+                again.append((operation, one.body))
+                highest = max(highest, met)
         self._tell(gone)
         if again:
             await self._patiently(lambda: self.lease.rise_above(highest))
@@ -374,7 +371,7 @@ class Writer:
 
     async def _stored(self, conflicts: Sequence[Conflicting]) -> list[StoredDocument | None]:
         """Return what the index holds now of documents that met a conflict, of their fields the mark."""
-        ids = [operation.id for operation, _ in conflicts]
+        ids = [one.operation.id for one in conflicts]
         try:
             return await self._patiently(lambda: self._channel.data.get_many(self.index, ids, source=[FIELD]))
         except IndexMissing as error:

@@ -1,7 +1,9 @@
 """External versions: who writes a document last is decided by a number that the writer brings along."""
 
+import msgspec
 import pytest
 
+from connectors.engine.bulk import BulkItem
 from tests.contracts.engine.case import (
     CONFLICT,
     ILLEGAL_ARGUMENT,
@@ -12,6 +14,7 @@ from tests.contracts.engine.case import (
     create,
     doc,
     failure,
+    ndjson,
     refresh,
     written,
 )
@@ -85,6 +88,27 @@ class ExternalVersions:
         else:
             assert failure(answer) == Failure(409, CONFLICT)
             assert body_of(await wire("GET", doc(index, "1")), 404)["found"] is False
+
+    @pytest.mark.parametrize("deleted", [False, True])
+    @pytest.mark.parametrize("doc_id", ["1", "current version [17]", "x]: version conflict, current version [17]"])
+    async def test_conflict_of_a_bulk_tells_the_version_it_was_met_with(
+        self, wire: Wire, index: str, doc_id: str, deleted: bool
+    ) -> None:
+        await create(wire, index)
+        condition = {"_id": doc_id, "version_type": "external_gte"}
+        lines = ndjson({"index": {**condition, "version": EPOCH | 5}}, {"n": 1})
+        if deleted:
+            lines += ndjson({"delete": {**condition, "version": EPOCH | 9}})
+        await wire("POST", f"/{index}/_bulk", lines)
+        met = []
+        for _ in range(2):
+            body = ndjson({"index": {**condition, "version": EPOCH}}, {"n": 2})
+            answer = body_of(await wire("POST", f"/{index}/_bulk", body))
+            [item] = msgspec.convert(answer["items"], list[dict[str, BulkItem]])
+            met.append(item["index"].met_version)
+            await refresh(wire, index)
+            body_of(await wire("POST", f"/{index}/_flush"))
+        assert met == [EPOCH | (9 if deleted else 5)] * 2
 
     async def test_delete_of_a_tombstone_obeys_its_version(self, wire: Wire, index: str) -> None:
         await create(wire, index)

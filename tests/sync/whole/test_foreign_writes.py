@@ -38,6 +38,14 @@ async def written_far_ahead(stage: Stage) -> None:
     await stage.engine.data.bulk(stage.index, line + b'{"number":-1}\n', operations=1)
 
 
+async def deleted_far_ahead(stage: Stage) -> None:
+    """Under such a version, which is nowhere to be read afterwards."""
+    found = await stage.engine.data.get(stage.index, "row3")
+    assert found is not None
+    line = b'{"delete":{"_id":"row3","version":%d,"version_type":"external"}}\n' % (found.version + (3_600_000 << 21))
+    await stage.engine.data.bulk(stage.index, line, operations=1)
+
+
 EVENTS = [
     edited,
     overwritten,
@@ -45,6 +53,7 @@ EVENTS = [
     deleted_and_written,
     edited_without_a_change,
     written_far_ahead,
+    deleted_far_ahead,
 ]
 
 

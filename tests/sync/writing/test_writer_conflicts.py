@@ -45,8 +45,10 @@ async def test_a_document_that_somebody_changed_in_part_is_written_over() -> Non
 
 @virtual_time
 @pytest.mark.parametrize("ahead", [1, 50, MOST_BATCHES // 2])
-async def test_a_document_that_was_deleted_under_a_higher_version_is_written_again(ahead: int) -> None:
+@pytest.mark.parametrize("tells", [True, False])
+async def test_a_document_that_was_deleted_under_a_higher_version_is_written_again(ahead: int, tells: bool) -> None:
     world = World(batch_documents=1)
+    world.engine.tells_versions = tells
     async with world.writing() as writer:
         world.engine.place(INDEX, "a", version(NOW_MS, 5) + ahead, None)
         await writer.put(write("a"), b'{"n":1}')
@@ -68,6 +70,41 @@ async def test_a_document_of_a_later_epoch_is_risen_above_by_the_owner() -> None
     record = await world.state.read(TargetRecord.key_of("uuid"), TargetRecord)
     assert record is not None
     assert record.value.epoch == NOW_MS + 78
+
+
+@virtual_time
+@pytest.mark.parametrize("epochs", [2, 77, int(MOST_AHEAD_S * 1000) - 1])
+async def test_a_document_that_was_deleted_in_a_later_epoch_is_written_again_at_once(epochs: int) -> None:
+    world = World()
+    world.engine.place(INDEX, "a", version(NOW_MS + epochs, 1_000), None)
+    await world.write("a", "b")
+    assert (world.noted.told, world.report.conflicts) == ([("written", "b"), ("written", "a")], 1)
+    assert world.versions["a"] == version(NOW_MS + epochs + 1, 1)
+
+
+@virtual_time
+async def test_a_deletion_whose_version_is_not_told_is_taken_to_be_of_the_same_epoch_a_few_times() -> None:
+    world = World()
+    world.engine.tells_versions = False
+    world.engine.place(INDEX, "a", version(NOW_MS + 77, 1_000), None)
+    await world.write("a", "b")
+    assert (world.noted.ids("written"), world.noted.ids("conflict")) == (["b"], ["a"])
+    assert world.lease.epoch == NOW_MS + MOST_CONFLICTS
+
+
+@virtual_time
+async def test_a_deletion_under_a_version_that_no_epoch_reaches_is_refused_and_its_neighbours_are_written() -> None:
+    world = World()
+    far = version(NOW_MS + int(MOST_AHEAD_S * 1000) + 1_000, 0)
+    for doc_id in "ab":
+        world.engine.place(INDEX, doc_id, far if doc_id == "a" else version(NOW_MS + 5, 0), None)
+    await world.write("a", "b", "c")
+    assert world.noted.ids("written") == ["b", "c"]
+    assert world.noted.reasons == {
+        "a": f"The document was deleted under the version {far}, which somebody else gave it; it can be indexed again "
+        "when the engine has forgotten that (index.gc_deletes)."
+    }
+    assert world.lease.epoch == NOW_MS + 6
 
 
 @virtual_time

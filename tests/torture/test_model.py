@@ -11,8 +11,9 @@ from tests.torture.model.world import Broken, World
 
 PROMISE = (
     "A round is 400 histories of a model in which two workers sync one index in full and incrementally. Answers are "
-    "lost, requests arrive late, twice or by half, workers die and are taken over while they go on, others change and "
-    "delete documents, primaries fail over, the index is replaced or restored, records get lost. A sync that completes "
+    "lost, requests arrive late, twice or by half, workers die, are held up and taken over while they go on, others "
+    "change and delete documents, a person changes the rules and moves the cursor, primaries fail over, the index is "
+    "replaced or restored, records get lost. A sync that completes "
     "is right at the moment for which it says so, one is skipped only when nothing changed, no document is deleted "
     "that the deleting sync had read or that a later owner wrote, no version is written over a later one, and in the "
     "end one more sync alone makes the index equal to the source, and one more writes nothing."
@@ -22,20 +23,27 @@ STEPS = 400
 ALL = Rules()
 RULES = [one.name for one in fields(Rules)]
 FIRST_REFUTATION: dict[str, int] = {
-    "audited": 1,
-    "cursor_after_acknowledged": 169,
-    "deletes_expect_revision": 92,
+    "audited": 6,
+    "connector_is_touched": 1402,
+    "cursor_after_acknowledged": 587,
+    "cursor_expects_revision": 20131,
+    "cursor_holds_for_recipe": 32,
+    "cursor_holds_for_target": 103,
+    "deletes_expect_revision": 14,
     "drained_before_stamp": 0,
-    "external_versions": 5,
-    "fenced_by_higher_epoch": 96,
+    "external_versions": 1,
+    "fenced_by_higher_epoch": 36,
     "incremental_audited": 7,
-    "once_in_flight": 94575,
-    "stamp_before_refresh": 171,
-    "stamp_is_compared": 0,
-    "state_is_fenced": 821,
-    "terms_are_compared": 805,
-    "token_before_walk": 139,
-    "version_is_compared": 0,
+    "once_in_flight": 5262,
+    "reach_after_cursor": 8220,
+    "reach_is_voided": 1159,
+    "skip_compares_recipe": 4,
+    "stamp_before_refresh": 75,
+    "stamp_is_compared": 4,
+    "state_is_fenced": 529,
+    "terms_are_compared": 1167,
+    "token_before_walk": 52,
+    "version_is_compared": 7,
 }
 """The first seed whose history goes wrong when a rule is broken."""
 

@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from tests.torture.model.engine import Engine, Item, Result, Stored
-from tests.torture.model.rules import OURS, VERSION_BITS, Disk, Outside, Owner, Rules, Store, Worker, fingerprint
+from tests.torture.model.rules import Rules
+from tests.torture.model.store import Disk, Owner, Store
+from tests.torture.model.worker import OURS, VERSION_BITS, Outside, Worker, fingerprint, shaped
 
 IDS = 4
 HOSTS = 2
@@ -78,6 +80,7 @@ class World:
         self.faults = [name for name in FAULTS for _ in range(self.chance.choice([0, 0, 1, 1, 5]))]
         self.trouble = self.chance.choice([0.02, 0.1, 0.3])
         self.takeovers = self.chance.choice([0.005, 0.02, 0.1, 0.3])
+        self.held_up = [0] * HOSTS
         self.tainted: dict[int, int] = {}
         self.stamped_at: dict[int, int] = {}
         self.time = 0
@@ -101,6 +104,8 @@ class World:
             self.move(self.chance.choice(self.parcels))
             return
         host = self.chance.randrange(HOSTS)
+        if self.time < self.held_up[host]:
+            return
         worker = self.workers[host]
         if worker is None or worker.end is not None:
             if worker is not None:
@@ -216,6 +221,15 @@ class World:
             self.told["crashes"] += 1
         self.workers[host] = None
 
+    def pause(self) -> None:
+        """Hold a worker up in the middle of whatever it does, while others go on."""
+        self.held_up[self.chance.randrange(HOSTS)] = self.time + self.chance.randrange(100)
+
+    def asks(self, worker: Worker) -> None:
+        """Let a request for a record be a slow one."""
+        if "pause" in self.faults and worker in self.workers and self.chance.random() < 0.3:
+            self.held_up[self.workers.index(worker)] = self.time + self.chance.randrange(150)
+
     def foreign_update(self) -> None:
         doc_id = self.chance.randrange(IDS)
         self.engine.partial_update(doc_id, self.chance.randrange(3))
@@ -254,7 +268,7 @@ class World:
     def replace(self) -> None:
         if self.chance.random() < 0.3:
             self.engine.replace()
-            self.taint(*range(IDS + 1))
+            self.tainted.clear()  # whatever was written to the other index, this one is read anew
             self.tell("replaced")
 
     def snapshot_taken(self) -> None:
@@ -263,13 +277,25 @@ class World:
     def restore(self) -> None:
         if self.chance.random() < 0.3:
             self.engine.restore(self.snapshot)
-            self.taint(*range(IDS + 1))
+            self.tainted.clear()
             self.tell("restored")
 
     def record_lost(self) -> None:
         if self.chance.random() < 0.3:
             self.store.owner = Owner()
             self.tell("the target's record is lost")
+
+    def person_writes(self) -> None:
+        """Change something in the connector, or move the cursor back."""
+        found = self.store.connector
+        moved = self.chance.random() < 0.2
+        self.store.write(found, cursor=self.chance.randrange(found.cursor + 1) if moved else None)
+        self.tell(f"a person writes {self.store.connector}")
+
+    def rules_change(self) -> None:
+        found = self.store.connector
+        self.store.write(found, recipe=1 - found.recipe)
+        self.tell(f"other rules: {self.store.connector}")
 
     def taint(self, *ids: int) -> None:
         """Remember that something wrote which is not the owner of the target: an incremental sync can't know of it."""
@@ -304,24 +330,25 @@ class World:
 
     def check_log(self, worker: Worker, content: dict[int, Stored]) -> None:
         """Check that what no stranger wrote to is as the log of the source has it."""
-        known = dict(self.source.changes[: worker.reached])
+        known = dict(self.source.changes[: worker.read_upto])
         for doc_id in range(IDS):
             found = content.get(doc_id)
             mark = found.mark if found is not None else None
             if mark is not None and mark.o >> VERSION_BITS > worker.epoch:
                 continue  # a later owner knows more
             value = found.value if found is not None and mark is not None else None
-            if doc_id not in self.tainted and doc_id not in worker.letters and value != known.get(doc_id):
-                raise Broken(f"run {worker.run} is up to date, {doc_id} should be {known.get(doc_id)}: {found}")
+            wanted = shaped(known.get(doc_id), worker.here.recipe)
+            if doc_id not in self.tainted and doc_id not in worker.letters and value != wanted:
+                raise Broken(f"run {worker.run} is up to date, {doc_id} should be {wanted}: {found}")
 
     def skipped(self, worker: Worker, token: int) -> None:
         if len(self.source.changes) != token:
             return  # it changed after the question was answered
         self.told["checked skips"] += 1
-        self.compare(self.stamped_content[worker.run], f"run {worker.run} skipped")
+        self.compare(self.stamped_content[worker.run], worker.here.recipe, f"run {worker.run} skipped")
 
-    def trusted(self, ledger: dict[int, int]) -> None:
-        content = self.engine.content()
+    def trusted(self, worker: Worker, ledger: dict[int, int]) -> None:
+        content = self.stamped_content[worker.run]
         for doc_id, known in ledger.items():
             found = content.get(doc_id)
             if known and (found is None or fingerprint(found.value) != known):
@@ -338,9 +365,10 @@ class World:
 
     def check_delete(self, sender: Worker, item: Item, before: Stored | None) -> None:
         self.told["deletes"] += 1
-        if sender.base is not None and sender.base.uuid != self.engine.uuid:
+        if sender.here.target != self.engine.uuid:
             # A request can't name the UUID of its index, and a revision may be the same by chance.
             self.told["deletes in an index that was replaced while they were on their way"] += 1
+            self.taint(item.id)
             return
         if sender.read.get(item.id) is not None:
             raise Broken(f"run {sender.run} deleted {item.id}, which it had read")
@@ -352,12 +380,13 @@ class World:
             raise Broken(f"run {sender.run} deleted {item.id}, which a later owner had written: {before}")
 
     def equal(self, when: str) -> None:
-        self.compare(self.engine.content(), when)
+        self.compare(self.engine.content(), self.store.connector.recipe, when)
 
-    def compare(self, content: dict[int, Stored], when: str) -> None:
+    def compare(self, content: dict[int, Stored], recipe: int, when: str) -> None:
         ours = {doc_id: one.value for doc_id, one in content.items() if one.mark is not None and one.mark.c == OURS}
-        if ours != self.source.rows:
-            raise Broken(f"{when} the index holds {ours}, the source {self.source.rows}")
+        wanted = {doc_id: shaped(value, recipe) for doc_id, value in self.source.rows.items()}
+        if ours != wanted:
+            raise Broken(f"{when} the index holds {ours}, the source {wanted}")
 
     def tell(self, what: str) -> None:
         if self.trail is not None:
@@ -368,6 +397,7 @@ FAULTS = (
     "lose",
     "source_changes",
     "crash",
+    "pause",
     "foreign_update",
     "foreign_write",
     "foreign_delete",
@@ -378,4 +408,6 @@ FAULTS = (
     "snapshot_taken",
     "restore",
     "record_lost",
+    "person_writes",
+    "rules_change",
 )

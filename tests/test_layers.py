@@ -31,7 +31,7 @@ ROWS_OF_SYNC: list[set[str]] = [
     {"content"},
     {"workplace"},
     {"job"},
-    {"deleting"},
+    {"deleting", "reach"},
     {"full"},
     {"partial"},
     {"sync"},

@@ -50,7 +50,7 @@ class Completed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Reached(msgspec.Struct, frozen=True, kw_only=True):
-    """What the cursor of a connector's incremental syncs holds for, and when it was saved."""
+    """What the cursor of a connector's incremental syncs holds for, and since when; both are empty for nothing."""
 
     recipe: str
     target: str

@@ -14,6 +14,7 @@ from connectors.dataset import Dataset
 from connectors.engine.stamp import Stamp
 from connectors.source import Yielded, can_resume, documents_behind, has, is_made_of_rows
 from connectors.store.sync_state import Completed, JobType
+from connectors.sync import reach
 from connectors.sync.content.contents import Contents
 from connectors.sync.content.downloads import Downloads
 from connectors.sync.deleting.held_back import HeldBack
@@ -54,6 +55,7 @@ class FullSync:
         if not changed and self._may_be_skipped(base):
             report.skipped = True
             return
+        await reach.begin(job)
         await job.letters.load()
         proof, walk = await self._proven(base)
         self._report.check_sum()
@@ -231,7 +233,8 @@ class FullSync:
             stamp=proof.stamp if proof is not None and may_skip else None,
             datasets=self._datasets(walk),
         )
-        await job.place.patience(lambda _: job.state.save(completed=completed, checkpoint=None, without_deletes=0))
+        changes = {"completed": completed, "checkpoint": None, "without_deletes": 0, "reached": reach.here(job)}
+        await job.place.patience(lambda _: job.state.save(**changes))
         if proof is not None and proof.stamp is not None and job.place.copies is not None:
             await asyncio.to_thread(job.place.copies.save, job.copy_name, _raw(proof.stamp), self._final)
 

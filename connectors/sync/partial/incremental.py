@@ -13,7 +13,7 @@ from connectors.errors import ConfigurationError, Conflict, SourceError
 from connectors.source import closing_walk, has
 from connectors.store.connector import Connector
 from connectors.store.connectors import Update
-from connectors.store.sync_state import Reached
+from connectors.sync import reach
 from connectors.sync.foreign import of_source, told
 from connectors.sync.job import Job
 from connectors.sync.partial.feed import Feed
@@ -33,7 +33,8 @@ class IncrementalSync:
       connector's document; a cursor is saved in the revision of that document that was read before the state was found
       to be still ours. So an earlier owner is refused by the one or by the other.
     - A cursor holds for the recipe and the index with which it was made. With others, everything is read, unless a full
-      sync with these has been completed since.
+      sync with these was the last one that wrote anything with others. What a cursor holds for is saved after the
+      cursor: what dies between the two leaves a cursor that holds for nothing.
     """
 
     def __init__(self, job: Job) -> None:
@@ -87,20 +88,13 @@ class IncrementalSync:
         job = self._job
         now = job.place.clock.now()
         found = await self._update(lambda found: _touched(found, now))
-        cursor = found.sync_cursor
-        if cursor is None or self._holds():
-            return cursor
+        if job.state.value.reached is None:  # a cursor that is there was put there by somebody, to be gone on from
+            await reach.save(job, reach.here(job))
+        await reach.begin(job)
+        if found.sync_cursor is None or reach.holds(job):
+            return found.sync_cursor
         log.info("The cursor is one of other rules or another index, so everything is read.", connector=found.id)
         return None
-
-    def _holds(self) -> bool:
-        """Return whether the cursor is one of this recipe and index, or the index is known to be further."""
-        job = self._job
-        reached, done = job.state.value.reached, job.state.value.completed
-        here = job.recipe, job.target.uuid
-        if reached is None or (reached.recipe, reached.target) == here:
-            return True
-        return done is not None and done.at > reached.at and (done.recipe, done.target) == here
 
     async def _save_if_due(self, feed: Feed) -> None:
         clock, limits = self._job.place.clock, self._job.place.limits
@@ -129,10 +123,11 @@ class IncrementalSync:
     async def _move(self, cursor: Cursor) -> None:
         """Save a cursor if nobody writes to the connector's document between our being its owner and that."""
         job = self._job
-        reached = Reached(recipe=job.recipe, target=job.target.uuid, at=job.place.clock.now())
         read = await job.place.patience(lambda _: job.place.connectors.get(job.connector.id))
-        await job.place.patience(lambda _: job.state.save(reached=reached))
+        await job.place.patience(lambda _: job.state.save())
         await self._update(lambda found: _moved(found, read, cursor))
+        if not reach.holds(job):
+            await reach.save(job, reach.here(job))
 
     async def _update(self, update: Update) -> Connector:
         job = self._job

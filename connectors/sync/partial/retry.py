@@ -11,6 +11,7 @@ from connectors.source import Yielded, closing_walk, has
 from connectors.store.connector import Connector
 from connectors.store.dead_letter import OF_CONTENT_SYNCS, LetterKind
 from connectors.store.sync_state import JobType
+from connectors.sync import reach
 from connectors.sync.foreign import of_source, told
 from connectors.sync.full.walk import NO_ID
 from connectors.sync.job import Job, begun
@@ -71,6 +72,7 @@ class _Retrying:
         if not self._wanted:
             return
         contents = await self._ids([LetterKind.CONTENT], None)
+        await reach.begin(self._job)
         by_id = has(self._job.source, "get_doc")
         await PartialSync(self._job).run(self._one_by_one if by_id else self._of_a_walk, anew=contents & self._wanted)
         self._job.report.recovered = len(self._wanted - await self._ids(kinds, None))

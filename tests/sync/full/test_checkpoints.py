@@ -183,13 +183,32 @@ async def test_a_checkpoint_of_another_recipe_or_too_old_is_not_used(
     await check_equal(place.engine)
 
 
+async def test_a_checkpoint_is_not_used_when_other_rules_were_obeyed_since(
+    place: Workplace, connector: Connector
+) -> None:
+    await interrupted(place, connector, at=2 * ROWS_OF_A_CHECKPOINT + 10)
+    rule = {"id": "1", "policy": "exclude", "field": "n", "rule": "equals", "value": "7", "order": 1}
+    await without_a_checkpoint(place, await place.connectors.update("one", lambda _: {"filtering": {"rules": [rule]}}))
+
+    report = await sync(place, await place.connectors.update("one", lambda _: {"filtering": {"rules": []}}))
+
+    assert report.resumed_since is None
+    await check_equal(place.engine)
+
+
 async def test_without_the_time_there_is_no_checkpoint(place: Workplace, connector: Connector) -> None:
+    await without_a_checkpoint(place, connector)
+
+    assert (await state(place)).checkpoint is None
+
+
+async def without_a_checkpoint(place: Workplace, connector: Connector) -> None:
+    """Sync up to the last row, and end there as if killed, long before a checkpoint is due."""
     unhurried = replace(place, limits=replace(LIMITS, checkpoint_every_s=3600.0))
-    Numbers.stop_at = ROWS - 1
+    Numbers.stop_at, Numbers.stopped = ROWS - 1, asyncio.Event()
     task = asyncio.create_task(Sync(unhurried, connector).run())
     await Numbers.stopped.wait()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-
-    assert (await state(place)).checkpoint is None
+    Numbers.stop_at = None

@@ -1,32 +1,21 @@
 """An incremental sync makes the index right about what changed, and its cursor says nothing that is not so."""
 
-import asyncio
-from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
 
 from connectors.changes import Checkpoint, Delete, Failed, Upsert
 from connectors.download import Download
 from connectors.engine.bulk import BulkAnswer
+from connectors.engine.indices import AliasChange
 from connectors.engine.operations import Operations
-from connectors.errors import ConfigurationError, DocumentSkipped, JobLost, SourceError, SourceUnreachable
-from connectors.store.sync_state import JobType, SyncState
-from connectors.store.targets import TargetRecord
+from connectors.errors import ConfigurationError, DocumentSkipped, IndexReplaced, SourceError, SourceUnreachable
+from connectors.store.sync_state import JobType
 from connectors.sync.ledger.copy import LedgerCopy
-from connectors.sync.sync import Sync
 from connectors.sync.writing.writer import WriterLimits
-from tests.sync.scripted import INDEX, Event, Scene, doc, docs, open_scene
-
-
-@pytest.fixture
-async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
-    async with AsyncExitStack() as stack:
-        yield await open_scene(stack, tmp_path)
+from tests.sync.scripted import INDEX, Event, Scene, doc, docs
 
 
 def guard(count: int) -> dict[str, object]:
@@ -379,6 +368,29 @@ async def test_a_delete_that_never_gets_through_is_a_letter_that_no_document_cou
     assert [(one.id, one.cause) for one in await scene.letters()] == [("doc1", "conflict")]
 
 
+# An index that is another one.
+
+
+@pytest.mark.parametrize("changes", [0, 4])
+async def test_an_alias_that_means_another_index_ends_the_sync_and_the_next_one_reads_everything(
+    scene: Scene, changes: int
+) -> None:
+    scene.log.put(*docs(6))
+    await scene.sync()
+
+    async def swap() -> None:
+        await scene.engine.indices.create("docs-000002")
+        moved = [AliasChange(INDEX, "docs", remove=True), AliasChange("docs-000002", "docs")]
+        await scene.engine.indices.change_aliases(moved)
+
+    scene.log.page = 0
+    scene.log.write(*map(Upsert, docs(changes)), swap)
+    with pytest.raises(IndexReplaced):
+        await scene.sync()
+    del scene.log.steps[6:]
+    assert await scene.told() == {"walked": 6, "created": 6}
+
+
 # The guard.
 
 
@@ -436,20 +448,7 @@ async def test_what_was_held_and_approved_is_deleted_by_the_next_full_sync(scene
     assert await scene.place.held.of("one") == []
 
 
-# The cursor.
-
-
-async def test_a_source_that_fails_leaves_the_cursor_where_everything_is_written(scene: Scene) -> None:
-    scene.log.put(*docs(10))
-    scene.log.write(Upsert(doc(10)), SourceUnreachable("The log ends here."), Upsert(doc(11)))
-    with pytest.raises(SourceUnreachable):
-        await scene.sync()
-    assert await scene.cursor() == {"at": 10}
-    assert scene.log.closed == 1
-    del scene.log.steps[11]
-    await scene.sync()
-    assert scene.log.read_from == [None, {"at": 10}]
-    assert not await scene.difference()
+# What a source says.
 
 
 async def test_errors_of_a_source_that_are_none_of_ours_are_its_errors(scene: Scene) -> None:
@@ -469,142 +468,6 @@ async def test_what_is_no_change_is_an_error_of_the_source(scene: Scene) -> None
     scene.log.write(("a", "tuple"))
     with pytest.raises(SourceError, match="of the type tuple, which is no change"):
         await scene.sync()
-
-
-async def test_cursors_are_not_saved_all_the_time(scene: Scene) -> None:
-    scene.log.page = 1
-    scene.log.put(*docs(4))
-    scene.log.write(SourceUnreachable("The log ends here."))
-    with pytest.raises(SourceUnreachable):
-        await scene.sync(checkpoint_every_s=1_000)
-    assert await scene.cursor() is None
-
-
-@pytest.mark.parametrize("at", range(0, 26, 2))
-async def test_a_sync_that_dies_anywhere_loses_nothing(scene: Scene, at: int) -> None:
-    """Cancelled before any of its writes: of documents, letters, states and cursors."""
-    scene.log.page = 3
-    scene.log.put(*docs(6))
-    await scene.sync()
-    scene.log.put(*docs(8, changed=True))
-    scene.log.write(*[Delete(f"doc{number}") for number in range(3)], Upsert(doc(1, back=True)))
-    await Dying(scene).sync(at)
-    await scene.sync()
-    assert not await scene.difference()
-    assert await scene.cursor() == {"at": 18}
-    report = await scene.sync(JobType.FULL)
-    assert (report.unchanged, report.walked) == (6, 6)
-
-
-class Mortal(Operations):
-    """Operations of which only so many writes are carried out: the one after them cancels the task it is in."""
-
-    def __init__(self, operations: Operations, life: "Life") -> None:
-        vars(self).update(vars(operations))
-        self._life = life
-
-    async def put(self, *given: Any, **options: Any) -> Any:
-        await self._life.spend()
-        return await super().put(*given, **options)
-
-    async def bulk(self, *given: Any, **options: Any) -> Any:
-        await self._life.spend()
-        return await super().bulk(*given, **options)
-
-
-class Life:
-    def __init__(self, writes: int) -> None:
-        self.left = writes
-        self.task: asyncio.Task[Any] | None = None
-
-    async def spend(self) -> None:
-        self.left -= 1
-        if self.left < 0:
-            assert self.task is not None
-            self.task.cancel()
-            await asyncio.Event().wait()
-
-
-class Dying:
-    """Runs one sync of a scene that is cancelled in the middle."""
-
-    def __init__(self, scene: Scene) -> None:
-        self._scene = scene
-
-    async def sync(self, writes: int) -> None:
-        scene, life = self._scene, Life(writes)
-        engine = scene.engine
-        mortal = replace(engine, data=Mortal(engine.data, life), control=Mortal(engine.control, life))
-        place = scene.place
-        store = type(place.state)(mortal.control, place.clock)
-        connectors = type(place.connectors)(mortal.control)
-        letters = type(place.letters)(mortal.control, place.clock)
-        dying = replace(place, engine=mortal, state=store, connectors=connectors, letters=letters)
-        sync = Sync(dying, await scene.connector(), JobType.INCREMENTAL)
-        life.task = asyncio.create_task(sync.run())
-        await asyncio.wait([life.task])
-        # What it holds is given up by dying: a process that is gone needs no time for that.
-        await self._give_up()
-
-    async def _give_up(self) -> None:
-        async for found in self._scene.place.state.find(TargetRecord):
-            if found.value.owner is not None:
-                key = TargetRecord.key_of(found.value.target)
-                await self._scene.place.state.replace(key, found, msgspec.structs.replace(found.value, owner=None))
-
-
-async def test_an_earlier_owner_moves_the_cursor_no_more(scene: Scene) -> None:
-    """It read that it is the owner, was stopped there, and goes on when another sync is through."""
-    scene.log.page = 2
-    scene.log.put(*docs(4))
-    overtaken: list[str] = []
-
-    async def take_over() -> None:
-        if not overtaken:
-            overtaken.append("now")
-            key = SyncState.key_of("one", JobType.FULL)
-            await scene.place.state.change(key, SyncState, _with_higher_epoch)
-
-    scene.log.write(take_over, *map(Upsert, docs(2, more=1)))
-    with pytest.raises(JobLost):
-        await scene.sync()
-    assert await scene.cursor() == {"at": 4}
-
-
-def _with_higher_epoch(state: SyncState | None) -> SyncState:
-    assert state is not None
-    return msgspec.structs.replace(state, epoch=state.epoch + 1)
-
-
-async def test_a_cursor_of_another_index_does_not_hold(scene: Scene) -> None:
-    scene.log.put(*docs(4))
-    await scene.sync()
-    await scene.engine.indices.delete(INDEX)
-    scene.log.put(doc(4))
-    assert await scene.told() == {"walked": 5, "created": 5}
-    assert not await scene.difference()
-    assert scene.log.read_from == [None, None]
-
-
-async def test_a_cursor_of_other_rules_does_not_hold_until_a_full_sync_has_obeyed_them(scene: Scene) -> None:
-    scene.log.put(*docs(4))
-    await scene.sync()
-    rule = {"id": "r", "order": 0, "policy": "exclude", "field": "number", "rule": "equals", "value": "2"}
-    await scene.change(filtering={"rules": [rule]})
-    assert await scene.told() == {"walked": 4, "dropped": 1, "unchanged": 3, "deleted": 1}
-    await scene.change(filtering={"rules": []})
-    await scene.sync(JobType.FULL)
-    assert await scene.told() == {}
-    assert scene.log.read_from == [None, None, {"at": 4}]
-
-
-async def test_a_cursor_that_a_person_moved_is_where_the_sync_begins(scene: Scene) -> None:
-    scene.log.put(*docs(4))
-    await scene.sync()
-    await scene.change(sync_cursor={"at": 2})
-    assert await scene.told() == {"walked": 2, "unchanged": 2}
-    await scene.change(sync_cursor=None)
-    assert await scene.told() == {"walked": 4, "unchanged": 4}
 
 
 async def test_a_full_sync_is_not_skipped_while_something_is_open(scene: Scene) -> None:
@@ -630,7 +493,7 @@ async def test_a_higher_epoch_in_the_index_is_risen_above(scene: Scene) -> None:
     found = await scene.engine.data.get(INDEX, "doc1")
     assert found is not None
     later = found.version + (5_000 << 21)
-    mark: Mapping[str, Any] = {**found.source["_sync"], "o": later}
+    mark: dict[str, Any] = {**found.source["_sync"], "o": later}
     await scene.overwrite("doc1", **{**found.source, "_sync": mark})
     scene.log.put(doc(1), doc(2, more=1))
     await scene.sync()

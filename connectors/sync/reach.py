@@ -1,0 +1,41 @@
+"""The reach: what the cursor of a connector's incremental syncs holds for, which is a recipe and an index."""
+
+from typing import Any, Final
+
+from connectors.store.sync_state import Reached
+from connectors.sync.job import Job
+
+NOTHING: Final = ""
+
+
+def holds(job: Job) -> bool:
+    """Return whether the cursor was made with the recipe and the index of a job, and nobody wrote with others since."""
+    reached = job.state.value.reached
+    return reached is not None and (reached.recipe, reached.target) == (job.recipe, job.target.uuid)
+
+
+def here(job: Job) -> Reached:
+    """Return that the cursor holds for the recipe and the index of a job."""
+    return Reached(recipe=job.recipe, target=job.target.uuid, at=job.place.clock.now())
+
+
+async def save(job: Job, reached: Reached) -> None:
+    """Save what the cursor holds for. Raises `JobLost`."""
+    await job.place.patience(lambda _: job.state.save(reached=reached))
+
+
+async def begin(job: Job) -> None:
+    """Say of what was saved for another recipe or index that it holds for nothing, before anything is written.
+
+    A sync that writes with other rules and does not come to its end leaves some documents of these and some of those.
+    When the first rules come back, what a cursor or a checkpoint says of them would be true of no more than a part.
+    Raises `JobLost`.
+    """
+    state = job.state.value
+    changes: dict[str, Any] = {}
+    if state.reached is not None and not holds(job):
+        changes["reached"] = Reached(recipe=NOTHING, target=NOTHING, at=job.place.clock.now())
+    if (found := state.checkpoint) is not None and (found.recipe, found.target) != (job.recipe, job.target.uuid):
+        changes["checkpoint"] = None
+    if changes:
+        await job.place.patience(lambda _: job.state.save(**changes))

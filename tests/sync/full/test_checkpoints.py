@@ -10,15 +10,23 @@ from typing import Any, ClassVar
 import pytest
 from msgspec.structs import replace as replaced
 
-from connectors.changes import Failed
+from connectors.byoc import Filter
+from connectors.changes import Checkpoint, Cursor, Failed
 from connectors.config import EngineSettings
 from connectors.dataset import Dataset, Key, Row
+from connectors.download import Download
 from connectors.engine import Engine, open_engine
+from connectors.engine.bulk import BulkAnswer
+from connectors.engine.operations import Document, Operations
+from connectors.engine.records import Written
 from connectors.grants import Grants
 from connectors.predicate import ALWAYS, Predicate
 from connectors.registry import Registry
-from connectors.source import ROWS_OF_A_CHECKPOINT, BaseDataSource
+from connectors.source import ROWS_OF_A_CHECKPOINT, BaseDataSource, Yielded
 from connectors.store.connector import Connector
+from connectors.store.dead_letters import INDEX as LETTERS
+from connectors.store.dead_letters import DeadLetters
+from connectors.store.state import StateStore
 from connectors.store.sync_state import JobType, SyncState
 from connectors.sync.report import SyncReport
 from connectors.sync.sync import Sync
@@ -194,6 +202,72 @@ async def test_a_checkpoint_is_not_used_when_other_rules_were_obeyed_since(
 
     assert report.resumed_since is None
     await check_equal(place.engine)
+
+
+class Notes(BaseDataSource):
+    """A row that can't be read, one with content that takes long, a checkpoint behind both, and then the end."""
+
+    name = "Notes"
+    service_type = "notes"
+    place: ClassVar[Workplace]
+    happened: ClassVar[list[str]]
+    saved: ClassVar[asyncio.Event]
+
+    async def ping(self) -> None:
+        """Is there."""
+
+    async def get_docs_from(
+        self, cursor: Cursor | None, filtering: Filter | None = None
+    ) -> AsyncIterator[Yielded | Checkpoint]:
+        del cursor, filtering
+        yield Failed("locked", "It is locked.")
+        yield {"_id": "note"}, Download(self.content, content_version="1")
+        yield Checkpoint({"behind": "note"})
+        await self.saved.wait()
+
+    async def content(self) -> bytes:
+        for _ in range(30):  # time enough for a checkpoint that does not wait for this
+            await self.place.state.read("nothing", SyncState)
+        self.happened.append("fetched")
+        return b"text"
+
+
+class OnlyNotes(Registry):
+    def source(self, service_type: str) -> type[Any]:
+        return Notes
+
+
+class Watched(Operations):
+    """Operations that tell of the letters and the checkpoints that are written."""
+
+    def __init__(self, operations: Operations) -> None:
+        vars(self).update(vars(operations))
+
+    async def put(self, index: str, doc_id: str, document: Document, **options: Any) -> Written:
+        if b'"checkpoint":{' in bytes(document):  # type: ignore[arg-type]
+            Notes.happened.append("checkpoint")
+            Notes.saved.set()
+        return await super().put(index, doc_id, document, **options)
+
+    async def bulk(self, index: str, *given: Any, **options: Any) -> BulkAnswer:
+        answer = await super().bulk(index, *given, **options)
+        Notes.happened.append("letters" if index == LETTERS.name else "written")
+        return answer
+
+
+async def test_a_checkpoint_is_saved_behind_contents_that_are_fetched_and_letters_that_are_kept(
+    place: Workplace, connector: Connector
+) -> None:
+    control, data = Watched(place.engine.control), Watched(place.engine.data)
+    engine = replace(place.engine, control=control, data=data)
+    state, letters = StateStore(control, place.clock), DeadLetters(control, place.clock)
+    Notes.place, Notes.happened, Notes.saved = place, [], asyncio.Event()
+
+    await Sync(replace(place, engine=engine, state=state, letters=letters, registry=OnlyNotes()), connector).run()
+
+    before = Notes.happened[: Notes.happened.index("checkpoint")]
+    assert sorted(set(before)) == ["fetched", "letters", "written"]
+    assert before.index("fetched") < len(before) - 1 - before[::-1].index("written")
 
 
 async def test_without_the_time_there_is_no_checkpoint(place: Workplace, connector: Connector) -> None:

@@ -16,7 +16,7 @@ from connectors.store.dead_letters import DeadLetters
 from connectors.store.state import StateStore
 from connectors.store.sync_state import JobType, SyncState
 from connectors.store.targets import TargetRecord
-from connectors.sync.partial.retry import retry
+from connectors.sync.partial.retry import LetterRetry
 from connectors.sync.sync import Sync
 from connectors.sync.workplace import Workplace
 from tests.sync.scripted import INDEX, Event, Scene, doc, docs
@@ -303,7 +303,7 @@ async def test_a_cursor_does_not_hold_when_letters_were_retried_with_other_rules
     await scene.sync()
     del scene.log.steps[4]
     await scene.change(filtering=without(2))
-    assert (await retry(scene.place, await scene.connector())).recovered == 1
+    assert (await LetterRetry(scene.place, await scene.connector()).run()).recovered == 1
     await scene.change(filtering={"rules": []})
     await scene.sync()
     assert not await scene.difference()

@@ -1,17 +1,21 @@
 """A connector: the document of one configured source, read leniently, as Kibana, curl or an older version wrote it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
-from connectors.engine.records import Revision
 from connectors.errors import ConfigurationError
 from connectors.filtering.wording import shown
+from connectors.store.lenient import LenientDocument
 from connectors.store.sync_settings import FIELD, SyncSettings
+from connectors.store.sync_state import JobType
 
 DOMAIN: Final = "DEFAULT"
 """The only domain of sync rules that there is."""
+
+ACCESS_CONTROL: Final = ".search-acl-filter-"
+"""What the index that says who may read a content index is called, before that one's name."""
 
 
 class ConnectorStatus(StrEnum):
@@ -25,16 +29,12 @@ class ConnectorStatus(StrEnum):
 
 
 @dataclass(frozen=True)
-class Connector:
+class Connector(LenientDocument):
     """A connector document as it was read, with what we do not know of it too.
 
     What has no meaning where it stands counts as not there, unless documents would be lost or indexed wrongly by that:
-    then looking at it raises a `ConfigurationError`. It prints none of the settings, which may be secret.
+    then looking at it raises a `ConfigurationError`.
     """
-
-    id: str
-    document: Mapping[str, Any] = field(repr=False)
-    revision: Revision = field(repr=False)
 
     @property
     def name(self) -> str | None:
@@ -50,6 +50,11 @@ class Connector:
     def index_name(self) -> str | None:
         """The index, or alias, that it writes to."""
         return self._text("index_name")
+
+    def index_for(self, job_type: JobType) -> str | None:
+        """Return the index that a sync of this type writes to: who may read what has an index of its own."""
+        name = self.index_name
+        return f"{ACCESS_CONTROL}{name}" if name is not None and job_type is JobType.ACCESS_CONTROL else name
 
     @property
     def language(self) -> str | None:
@@ -128,14 +133,6 @@ class Connector:
     def sync(self) -> SyncSettings:
         """The settings of its syncs. Raises one `ConfigurationError` that names every problem."""
         return SyncSettings.of(self.document.get(FIELD))
-
-    def _text(self, name: str) -> str | None:
-        found = self.document.get(name)
-        return found if isinstance(found, str) and found else None
-
-    def _mapping(self, name: str) -> Mapping[str, Any] | None:
-        found = self.document.get(name)
-        return found if isinstance(found, Mapping) else None
 
 
 def _no_rules(what: str, found: object) -> ConfigurationError:

@@ -8,7 +8,6 @@ import msgspec
 
 from connectors.engine import Engine
 from connectors.engine.operations import Operations
-from connectors.engine.records import Revision
 from connectors.engine.scan import Walk
 from connectors.errors import Conflict
 from connectors.store.connector import Connector
@@ -82,7 +81,7 @@ class ConnectorStore:
     async def get(self, connector_id: str) -> Connector | None:
         """Return a connector as it is now; None when there is none of that id."""
         found = await self._operations.get(NAME, connector_id)
-        return None if found is None else Connector(found.id, found.source, found.revision)
+        return None if found is None else Connector.of_stored(found)
 
     async def create(self, connector_id: str, document: Mapping[str, Any]) -> Connector:
         """Write a connector of which there is none yet. Raises `Conflict` when there is."""
@@ -128,7 +127,7 @@ class ConnectorStore:
         async with aclosing(self._operations.scan(walk)) as pages:
             async for page in pages:
                 for hit in page:
-                    yield Connector(hit.id, hit.source or {}, Revision(hit.seq_no or 0, hit.primary_term or 0))
+                    yield Connector.of_hit(hit)
 
     async def _updated(self, connector_id: str, update: Update) -> Connector:
         found = await self.get(connector_id)

@@ -20,7 +20,7 @@ from connectors.sync.document.intake import Intake
 from connectors.sync.document.prepared import Preparer
 from connectors.sync.document.shape import Recipe, Shape
 from connectors.sync.foreign import Mask, entered, of_source
-from connectors.sync.index.index_name import access_control_name, check_name
+from connectors.sync.index.index_name import check_name
 from connectors.sync.index.pipeline import Pipeline, pipeline_of
 from connectors.sync.index.target import Target, TargetWatch, open_target
 from connectors.sync.letters import Letters
@@ -209,10 +209,10 @@ def _copy_name(target: str, connector: Connector) -> str:
 
 
 def _index_name(connector: Connector, job_type: JobType) -> str:
-    name = connector.index_name
+    name = connector.index_for(job_type)
     if name is None:
         raise ConfigurationError("The connector has no index to write to.", field="index_name")
-    return access_control_name(name) if job_type is JobType.ACCESS_CONTROL else name
+    return name
 
 
 def _state_of(job_type: JobType) -> JobType:

@@ -9,6 +9,7 @@ from connectors.engine.records import Revision
 from connectors.errors import ConfigurationError
 from connectors.store.connector import Connector, ConnectorStatus
 from connectors.store.sync_settings import DeleteGuard, MaxDeadLetters, SyncSettings
+from connectors.store.sync_state import JobType
 
 RULE = {"id": "a", "policy": "exclude", "field": "status", "rule": "equals", "value": "paid", "order": 0}
 RULES = {"rules": [RULE], "advanced_snippet": {"value": {}}}
@@ -140,3 +141,12 @@ def test_the_larger_of_number_and_share_counts(documents: int, guard: int, lette
 def test_no_setting_is_printed() -> None:
     shown = repr(connector(configuration={"password": {"value": "swordfish"}}))
     assert shown == "Connector(id='c')"
+
+
+@pytest.mark.parametrize(
+    ("job_type", "index"),
+    [(JobType.FULL, "docs"), (JobType.INCREMENTAL, "docs"), (JobType.ACCESS_CONTROL, ".search-acl-filter-docs")],
+)
+def test_who_may_read_what_has_an_index_of_its_own_named_as_kibana_names_it(job_type: JobType, index: str) -> None:
+    assert connector(index_name="docs").index_for(job_type) == index
+    assert connector().index_for(job_type) is None

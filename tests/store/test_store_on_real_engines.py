@@ -8,6 +8,7 @@ from connectors.config import EngineSettings
 from connectors.engine import Engine, open_engine
 from tests.engine.real import Node, node
 from tests.store.connectors_contract import ConnectorsContract
+from tests.store.jobs_contract import JobsContract
 from tests.store.letters_contract import LettersContract
 from tests.store.state_contract import StateContract
 
@@ -36,4 +37,8 @@ class TestConnectors(ConnectorsContract):
 
 
 class TestLetters(LettersContract):
+    pass
+
+
+class TestJobs(JobsContract):
     pass

@@ -10,7 +10,6 @@ MOST_BYTES: Final = 255
 _FORBIDDEN: Final = '\\/*?"<>| ,#:'
 _FIRST: Final = "000001"
 _WRITES: Final = "-writes"
-_ACCESS_CONTROL: Final = ".search-acl-filter-"
 
 
 def check_name(name: str) -> None:
@@ -34,11 +33,6 @@ def write_alias(index: str) -> str | None:
     """Return the alias by which a sync writes to an index that we made, None where it would be too long."""
     name = f"{index}{_WRITES}"
     return name if _problem(name) is None else None
-
-
-def access_control_name(content_index: str) -> str:
-    """Return the name of the index that says who may read a content index."""
-    return f"{_ACCESS_CONTROL}{content_index}"
 
 
 def _problem(name: str) -> str | None:

@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from connectors.engine.embedded.store.names import name_problem
 from connectors.errors import ConfigurationError
-from connectors.sync.index.index_name import access_control_name, check_name, first_index, write_alias
+from connectors.sync.index.index_name import check_name, first_index, write_alias
 
 HOSTILE = st.text(alphabet=st.sampled_from('aZé_-+.\\/*?"<>| ,#:1İß')) | st.text()
 
@@ -45,10 +45,6 @@ def test_the_first_index_of_an_alias_has_to_fit_too() -> None:
     assert first_index("a" * 248) == "a" * 248 + "-000001"
     with pytest.raises(ConfigurationError, match="it has 256 bytes"):
         first_index("a" * 249)
-
-
-def test_an_access_control_index_is_named_as_kibana_names_it() -> None:
-    assert access_control_name("docs") == ".search-acl-filter-docs"
 
 
 def test_an_index_has_an_alias_for_writes_unless_it_would_be_too_long() -> None:

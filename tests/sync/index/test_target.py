@@ -16,8 +16,8 @@ from connectors.engine import Engine, open_engine
 from connectors.engine.flavor import Flavor
 from connectors.engine.indices import AliasChange
 from connectors.errors import ConfigurationError, EngineBlocked, EngineFailed, EngineRefused, IndexReplaced
+from connectors.store.connector import ACCESS_CONTROL
 from connectors.sync.index.content_index import MARK
-from connectors.sync.index.index_name import access_control_name
 from connectors.sync.index.target import Target, TargetWatch, check, open_target
 from tests.contracts.wire import Wire
 from tests.engine.real import Node, node, wire_to
@@ -47,7 +47,7 @@ class TargetContract:
         """Give a name that stands for nothing yet; everything whose name starts with it is deleted afterwards."""
         name = f"target-{uuid4().hex[:12]}"
         yield name
-        for one in await engine.indices.resolve(f"{name}*") + await engine.indices.resolve(access_control_name(name)):
+        for one in await engine.indices.resolve(f"{name}*") + await engine.indices.resolve(f"{ACCESS_CONTROL}{name}"):
             await engine.indices.delete(one.name)
 
     async def test_a_missing_index_is_created_behind_an_alias(self, engine: Engine, name: str) -> None:
@@ -71,7 +71,7 @@ class TargetContract:
         assert set(targets) == {targets[0]}
 
     async def test_an_access_control_index_has_its_plain_name(self, engine: Engine, name: str) -> None:
-        plain = access_control_name(name)
+        plain = f"{ACCESS_CONTROL}{name}"
         targets = await asyncio.gather(*(open_target(engine, plain, access_control=True) for _ in range(4)))
         [described] = await engine.indices.describe(plain)
         own = f"{plain}-writes"

@@ -14,7 +14,7 @@ ROWS: list[set[str]] = [
     {"errors", "logger", "pattern", "references", "secret"},
     {"aio"},
     {"binding", "config", "fields", "grants"},
-    {"byoc", "filtering", "literal", "predicate"},
+    {"byoc", "filtering", "literal", "predicate", "schedule"},
     {"changes", "dataset", "download", "source"},
     {"engine", "registry", "sources"},
     {"store"},

@@ -62,6 +62,9 @@ NAME: Final = ".elastic-connectors"
 MOST_ATTEMPTS: Final = 25
 """How often an update is tried while others update the same connector: each time one of them gets through."""
 _PAGE: Final = 100
+LATE: Final = 20
+"""A write may become visible after one that has a higher sequence number, if both came at the same time."""
+MOST_CHANGED: Final = 200
 Update = Callable[[Connector], Mapping[str, Any]]
 """Returns the fields that are to be other than they are in a connector, each whole."""
 
@@ -128,6 +131,17 @@ class ConnectorStore:
             async for page in pages:
                 for hit in page:
                     yield Connector.of_hit(hit)
+
+    async def changed_since(self, seq_no: int) -> list[Connector] | None:
+        """Return the connectors that were written after that sequence number, deleted ones too.
+
+        It looks a little further back, for a write that came late. None when there are too many to be told at once.
+        """
+        query = {"range": {"_seq_no": {"gt": seq_no - LATE}}}
+        await self._operations.refresh(NAME)
+        body = {"query": query, "size": MOST_CHANGED, "sort": [{"_seq_no": "asc"}], "seq_no_primary_term": True}
+        page = await self._operations.search(NAME, body)
+        return [Connector.of_hit(hit) for hit in page.hits] if page.total <= MOST_CHANGED else None
 
     async def _updated(self, connector_id: str, update: Update) -> Connector:
         found = await self.get(connector_id)

@@ -10,7 +10,7 @@ import pytest
 from connectors.engine import Engine
 from connectors.errors import Conflict
 from connectors.store.connector import Connector
-from connectors.store.connectors import NAME, ConnectorStore
+from connectors.store.connectors import LATE, NAME, ConnectorStore
 
 KIBANA: dict[str, Any] = {
     "name": "Shop",
@@ -101,6 +101,15 @@ class ConnectorsContract:
         found = [one async for one in store.all(service_types=[own, f"{own}2"])]
         assert sorted(one.id for one in found) == [f"{own}a", f"{own}b"]
         assert found == [await store.get(one.id) for one in found]
+
+    async def test_what_was_written_since_is_found_deleted_ones_too(self, store: ConnectorStore, own: str) -> None:
+        made = [await store.create(f"{own}{number:02}", {"deleted": True}) for number in range(LATE + 5)]
+        found = await store.changed_since(made[-2].revision.seq_no)
+        assert found is not None
+        assert {one.id: one for one in found}[made[-1].id] == made[-1]
+        assert made[0].id not in {one.id for one in found}
+        changed = await store.update(made[0].id, lambda _: {"name": "changed"})
+        assert changed in (await store.changed_since(made[-1].revision.seq_no) or [])
 
     async def test_the_alias_is_what_kibana_knows(self, engine: Engine, store: ConnectorStore) -> None:
         assert await engine.indices.aliases(NAME) == {".elastic-connectors-v1": [NAME]}

@@ -1,0 +1,75 @@
+"""Timings: the schedules of a connector that are enabled and may be followed, and what is wrong with the others."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from connectors.errors import ConfigurationError
+from connectors.schedule import Schedule
+from connectors.schedule.zone import Zone
+from connectors.store.connector import Connector, ConnectorStatus
+from connectors.store.sync_state import JobType
+
+READY: Final = frozenset({ConnectorStatus.CONFIGURED, ConnectorStatus.CONNECTED, ConnectorStatus.ERROR})
+"""A connector of any other status waits for a person."""
+LAST_SCHEDULED: Final[Mapping[JobType, str]] = {
+    JobType.FULL: "last_sync_scheduled_at",
+    JobType.INCREMENTAL: "last_incremental_sync_scheduled_at",
+    JobType.ACCESS_CONTROL: "last_access_control_sync_scheduled_at",
+}
+_NEEDED: Final[Mapping[JobType, str]] = {
+    JobType.INCREMENTAL: "incremental_sync",
+    JobType.ACCESS_CONTROL: "document_level_security",
+}
+"""The feature without which a sync of this type is never due, whatever its schedule says."""
+
+
+@dataclass(frozen=True)
+class Timing:
+    """A schedule that is enabled."""
+
+    job_type: JobType
+    schedule: Schedule
+
+    @property
+    def form(self) -> str:
+        """What it says: when that changes, its ticks count anew."""
+        return self.schedule.text
+
+
+@dataclass(frozen=True)
+class Timings:
+    """What the schedules of a connector come to."""
+
+    timings: tuple[Timing, ...] = ()
+    faults: tuple[str, ...] = ()
+    """What a person has to mend."""
+
+
+def timings_of(connector: Connector, now: datetime, zone: Zone) -> Timings:
+    """Return the schedules of a connector that make it due, and what is wrong with those that can't."""
+    if connector.status not in READY:
+        return Timings()
+    timings, faults = list[Timing](), list[str]()
+    for job_type in JobType:
+        found = connector.scheduling.get(str(job_type))
+        if not isinstance(found, Mapping) or found.get("enabled") is not True or not _may(connector, job_type):
+            continue
+        setting = f"scheduling.{job_type}.interval"
+        try:
+            schedule = Schedule.parse(found.get("interval"), setting=setting)
+            schedule.check(now, zone, setting=setting)
+        except ConfigurationError as error:
+            faults.append(f"{setting}: {error}")
+        else:
+            timings.append(Timing(job_type, schedule))
+    return Timings(tuple(timings), tuple(faults))
+
+
+def _may(connector: Connector, job_type: JobType) -> bool:
+    needed = _NEEDED.get(job_type)
+    if needed is None:
+        return True
+    feature = connector.features.get(needed)
+    return isinstance(feature, Mapping) and feature.get("enabled") is True

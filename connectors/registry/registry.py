@@ -16,7 +16,7 @@ from typing import Any, Final
 from connectors.errors import ConfigurationError
 from connectors.registry.installation import install_command, missing_drivers, own_distribution
 from connectors.registry.profile import Profile
-from connectors.source import has
+from connectors.source import fields_of, has
 
 GROUP: Final = "connectors.sources"
 """The group of entry points by which an installed package says that it has sources."""
@@ -111,6 +111,14 @@ class Registry:
             message = f"The source {service_type!r} of {found.found_in} can't be used: {found.reason}"
             raise ConfigurationError(message, field="service_type", hint=hint)
         return found.source
+
+    def sensitive(self, service_type: str | None) -> Mapping[str, bool]:
+        """Return which settings of a source are secret; nothing of one that can't be had here."""
+        try:
+            fields = fields_of(self.source(service_type or ""))
+        except ConfigurationError:
+            return {}
+        return {name: fields[name].sensitive for name in fields}
 
     def _in_settings(self) -> Iterator[Place]:
         for service_type, text in self._settings.items():

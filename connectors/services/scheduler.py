@@ -13,7 +13,6 @@ from connectors.schedule import Timetable, delay_of, due
 from connectors.schedule.zone import Zone
 from connectors.services.roster import Roster
 from connectors.services.timings import LAST_SCHEDULED, Timing, Timings, timings_of
-from connectors.source import fields_of
 from connectors.store.connector import Connector
 from connectors.store.connectors import ConnectorStore
 from connectors.store.job import WAITING, Trigger
@@ -125,7 +124,7 @@ class Scheduler:
         claimed = await self.desk.ticks.claim(tick)
         if claimed is not None:
             if not await self._waits(connector.id, job_type, job_id):
-                snapshot = snapshot_of(connector, job_type, sensitive=self._sensitive(connector))
+                snapshot = snapshot_of(connector, job_type, self.desk.registry)
                 await self.desk.jobs.create(job_id, snapshot, job_type, Trigger.SCHEDULED)
                 log.info("A sync is due.", connector=connector.id, job_type=str(job_type), job=job_id)
             await self.desk.ticks.done(claimed)
@@ -135,14 +134,6 @@ class Scheduler:
         """Return whether another job does what this one would."""
         jobs = await self.desk.jobs.of_connector(connector_id)
         return any(one.status in WAITING and one.job_type is job_type and one.id != job_id for one in jobs)
-
-    def _sensitive(self, connector: Connector) -> Mapping[str, bool]:
-        """Return which settings of a connector are secret, as far as its source is known here."""
-        try:
-            fields = fields_of(self.desk.registry.source(connector.service_type or ""))
-        except ConnectorsError:
-            return {}
-        return {name: fields[name].sensitive for name in fields}
 
     async def _tell_faults(self, connector: Connector, timings: Timings) -> None:
         if timings.faults:

@@ -11,7 +11,7 @@ import msgspec
 
 from connectors.aio.clock import Clock, SystemClock
 from connectors.engine import Engine
-from connectors.engine.operations import Operations
+from connectors.engine.operations import Operations, Refresh
 from connectors.engine.scan import Walk
 from connectors.errors import Conflict
 from connectors.store.index import StoreIndex
@@ -76,7 +76,15 @@ class JobStore:
         found = await self._operations.get(NAME, job_id)
         return None if found is None else SyncJob.of_stored(found)
 
-    async def create(self, job_id: str, snapshot: Mapping[str, Any], job_type: JobType, trigger: Trigger) -> SyncJob:
+    async def create(
+        self,
+        job_id: str,
+        snapshot: Mapping[str, Any],
+        job_type: JobType,
+        trigger: Trigger,
+        *,
+        metadata: Mapping[str, Any] | None = None,
+    ) -> SyncJob:
         """Write a job that waits to be run, and return it; where there is one of that id already, that one.
 
         So a job may be made by several at once, and again after an answer was lost.
@@ -93,7 +101,7 @@ class JobStore:
             **dict.fromkeys(("indexed_document_count", "indexed_document_volume", "deleted_document_count"), 0),
             "total_document_count": 0,
             "worker_hostname": None,
-            "metadata": {},
+            "metadata": metadata or {},
         }
         body = msgspec.json.encode(document)
         try:
@@ -138,7 +146,7 @@ class JobStore:
                 for hit in page:
                     yield SyncJob.of_hit(hit)
 
-    async def change(self, job_id: str, change: Change) -> SyncJob:
+    async def change(self, job_id: str, change: Change, *, refresh: Refresh = "now") -> SyncJob:
         """Write the fields that a function returns for the job as it is; of the newer one on a conflict.
 
         Every other field is left as it is, known or not. The function may be called several times, and again for its
@@ -152,7 +160,7 @@ class JobStore:
             if changes is None:
                 return found
             try:
-                return await self._replaced(found, changes)
+                return await self._replaced(found, changes, refresh)
             except Conflict:
                 continue
         raise Conflict(f"The job {job_id!r} is changed by others all the time.")
@@ -201,9 +209,9 @@ class JobStore:
         for job_id in job_ids:
             await self._operations.delete(NAME, job_id)
 
-    async def _replaced(self, job: SyncJob, changes: Mapping[str, Any]) -> SyncJob:
+    async def _replaced(self, job: SyncJob, changes: Mapping[str, Any], refresh: Refresh = "now") -> SyncJob:
         body = msgspec.json.encode({**job.document, **changes})
-        written = await self._operations.put(NAME, job.id, body, expected=job.revision, refresh="now")
+        written = await self._operations.put(NAME, job.id, body, expected=job.revision, refresh=refresh)
         return SyncJob(job.id, msgspec.json.decode(body), written.revision)
 
     async def _oldest(self, query: Mapping[str, Any], most: int) -> list[SyncJob]:

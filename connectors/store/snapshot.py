@@ -4,19 +4,20 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from connectors.errors import ConfigurationError
+from connectors.registry import Registry
 from connectors.store.connector import Connector
 from connectors.store.sync_state import JobType
 
 NO_RULES: Final[Mapping[str, Any]] = {"advanced_snippet": {}, "rules": []}
 
 
-def snapshot_of(connector: Connector, job_type: JobType, *, sensitive: Mapping[str, bool]) -> dict[str, Any]:
-    """Return a connector as its job has it; `sensitive` is what its source says of its settings, as far as it is known.
+def snapshot_of(connector: Connector, job_type: JobType, registry: Registry) -> dict[str, Any]:
+    """Return a connector as its job has it.
 
     A setting keeps its value only if it is said to be no secret, by the source or by its own field, and neither says
     that it is one. Whoever runs the job reads the settings from the connector.
     """
-    document = connector.document
+    document, sensitive = connector.document, registry.sensitive(connector.service_type)
     return {
         "id": connector.id,
         "configuration": {

@@ -1,0 +1,195 @@
+"""A job run: one claimed job, from its claim to what its document says in the end."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+from uuid import uuid4
+
+from connectors import logger
+from connectors.aio.tasks import Tasks
+from connectors.errors import (
+    ConfigurationError,
+    ConnectorsError,
+    EngineError,
+    IndexReplaced,
+    JobCanceled,
+    JobLost,
+    TargetInUse,
+)
+from connectors.services.job_record import JobRecord
+from connectors.store.connector import Connector
+from connectors.store.job import JobStatus, SyncJob, Trigger
+from connectors.store.jobs import JobStore
+from connectors.store.snapshot import snapshot_of
+from connectors.store.sync_state import JobType
+from connectors.sync.ledger.scan import query
+from connectors.sync.outcome import Outcome
+from connectors.sync.report import SyncReport
+from connectors.sync.sync import Sync
+from connectors.sync.workplace import Workplace
+
+log = logger.get(__name__)
+LOOK_EVERY_S: Final = 2.0
+"""How soon it is seen that somebody wants a job to be canceled."""
+BEATS: Final = 6
+"""How often a job says that it is alive within the time after which it would be taken for lost."""
+PATIENCE_S: Final = 20.0
+"""How long it may take to say how a job ended. Of who can't say it in that time, others say that the job was lost."""
+
+
+@dataclass(frozen=True)
+class End:
+    """How a job ends: what its document says of it, and why a full sync has to follow, if one has to."""
+
+    status: JobStatus
+    error: str | None = None
+    followed_because: str | None = None
+
+
+@dataclass
+class JobRun:
+    """Runs one job that this process has claimed.
+
+    - While it runs its document says how far it has come, and it ends when somebody wants it to be canceled.
+    - Its connector is read now, not taken from the snapshot: settings and rules are those of this moment.
+    - Cancelling the task suspends the job: it is gone on with, by whomever.
+    - A job that is lost, because others took it for dead, writes nothing any more.
+    - A sync whose index was replaced is followed by a full one, and so is one that went on with what an earlier one had
+      begun; a job that followed for the same reason is followed by none.
+    """
+
+    place: Workplace
+    jobs: JobStore
+    job: SyncJob
+    report: SyncReport = field(init=False)
+
+    def __post_init__(self) -> None:
+        clock = self.place.clock
+        self.report = SyncReport(self.job.job_type or JobType.FULL, "", clock.now())
+        self._record = JobRecord(self.jobs, self.job, clock)
+
+    async def run(self) -> JobStatus | None:
+        """Run the job to its end, and return how that was; None if it is not this process's any more.
+
+        Nothing that goes wrong with the job is raised.
+        """
+        connector: Connector | None = None
+        try:
+            connector = await self._connector()
+            end = await self._synced(connector)
+        except asyncio.CancelledError:
+            await self._tell(End(JobStatus.SUSPENDED), connector)
+            raise
+        except ConnectorsError as error:
+            found = self._end_of(error)
+            if found is None:
+                log.warning("A job is no longer this worker's.", job=self.job.id, why=str(error))
+                return None
+            end = found
+        except Exception:  # the edge: whatever a source or we ourselves did wrong ends this job and no other
+            log.exception("A job failed by a fault of this program.", job=self.job.id)
+            end = End(JobStatus.ERROR, "A fault of this program. Its log tells more.")
+        return await self._tell(end, connector)
+
+    async def _connector(self) -> Connector:
+        name = self.job.connector_id
+        found = await self.place.connectors.get(name) if name is not None else None
+        if found is None or found.deleted:
+            raise ConfigurationError(f"There is no connector {name!r} any more.", field="connector.id")
+        if self.job.job_type is None:
+            kind = self.job.document.get("job_type")
+            raise ConfigurationError(f"There is no sync of the type {kind!r}.", field="job_type")
+        return found
+
+    async def _synced(self, connector: Connector) -> End:
+        """Sync the connector, which is told what becomes of that too."""
+        sync = Sync(self.place, connector, self.report.job_type, run=self.job.id)
+        self.report = sync.report
+        outcome = Outcome(self.place.connectors, connector.id, self.place.clock)
+        try:
+            async with Tasks("job") as tasks:
+                beating = tasks.start(self._beat(connector.id), name="heartbeat")
+                try:
+                    await sync.run(owning=lambda: outcome.begun(sync.report))
+                finally:
+                    beating.cancel()
+        except asyncio.CancelledError:
+            await outcome.suspended(self.report)
+            raise
+        except Exception as error:
+            await outcome.failed(self.report, error)
+            raise
+        await outcome.completed(self.report)
+        because = "resumed" if self.report.resumed_since is not None else None
+        return End(JobStatus.COMPLETED, self.report.error, because)
+
+    async def _beat(self, connector_id: str) -> None:
+        """Say that the job is alive. Raises `JobCanceled` when somebody wants that, and `JobLost`."""
+        clock, every_s = self.place.clock, self.place.limits.lease_timeout_s / BEATS
+        said_at = clock.monotonic()
+        while True:
+            await clock.sleep(min(LOOK_EVERY_S, every_s))
+            try:
+                found = await self._record.look()
+                if found.status is JobStatus.CANCELING:
+                    raise JobCanceled("Somebody asked for it to be canceled.")
+                connector = await self.place.connectors.get(connector_id)
+                if connector is None or connector.deleted:
+                    raise JobCanceled("The connector was deleted.")
+                if clock.monotonic() - said_at >= every_s:
+                    said_at = clock.monotonic()
+                    await self._record.beat(self.report)
+            except EngineError as error:
+                log.warning("The engine could not be told that a job is alive.", job=self.job.id, why=str(error))
+
+    # The end.
+
+    def _end_of(self, error: ConnectorsError) -> End | None:
+        text = f"{type(error).__name__}: {error}"
+        match error:
+            case JobLost():
+                return None
+            case JobCanceled():
+                return End(JobStatus.CANCELED, str(error))
+            case TargetInUse():
+                return End(JobStatus.SUSPENDED, str(error))
+            case IndexReplaced():
+                return End(JobStatus.ERROR, text, "replaced")
+        return End(JobStatus.ERROR, text)
+
+    async def _tell(self, end: End, connector: Connector | None) -> JobStatus | None:
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                total = await self._total(connector) if end.status is JobStatus.COMPLETED else None
+                await self._record.end(end.status, self.report, end.error, total=total, told=self._told(end))
+                if end.followed_because is not None and connector is not None:
+                    await self._follow(end.followed_because, connector)
+        except JobLost as error:
+            log.warning("A job is no longer this worker's.", job=self.job.id, why=str(error))
+            return None
+        except (ConnectorsError, TimeoutError) as error:
+            log.warning("It could not be told how a job ended.", job=self.job.id, status=end.status, why=str(error))
+        return end.status
+
+    def _told(self, end: End) -> Mapping[str, Any]:
+        alone = {"alone": False, "deaths": 0} if end.status is not JobStatus.SUSPENDED else {}
+        return {"held_deletions": self.report.held, "dead_letters": self.report.letters, **alone}
+
+    async def _total(self, connector: Connector | None) -> int | None:
+        """Return how many documents the index holds of the connector now."""
+        if connector is None or not self.report.index:
+            return None
+        await self.place.engine.control.refresh(self.report.index)
+        return await self.place.engine.control.count(self.report.index, query(connector.id))
+
+    async def _follow(self, because: str, connector: Connector) -> None:
+        """Make the job of the full sync that has to follow this one."""
+        if self.job.metadata.get("because") == because:
+            return
+        kind = self.report.job_type
+        job_type = JobType.ACCESS_CONTROL if kind is JobType.ACCESS_CONTROL else JobType.FULL
+        snapshot = snapshot_of(connector, job_type, self.place.registry)
+        metadata = {"follows": self.job.id, "because": because}
+        await self.jobs.create(uuid4().hex, snapshot, job_type, Trigger.ON_DEMAND, metadata=metadata)
+        log.info("A full sync follows.", connector=connector.id, because=because, job=self.job.id)

@@ -1,0 +1,231 @@
+"""A job run: what its document, its connector and the index say in the end, whatever happened on the way."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from connectors.errors import SourceUnreachable
+from connectors.services.job_run import JobRun
+from connectors.store.job import JobStatus, SyncJob, Trigger
+from connectors.store.jobs import JobStore
+from connectors.store.snapshot import snapshot_of
+from connectors.store.sync_state import JobType
+from tests.sync.rows import SECRET, Stage, open_stage, rows
+
+
+@dataclass
+class Yard:
+    """A stage with one connector, and the jobs of it."""
+
+    stage: Stage
+    jobs: JobStore
+
+    async def wanted(self, job_type: JobType = JobType.FULL, **metadata: Any) -> SyncJob:
+        """Make a job that waits."""
+        snapshot = snapshot_of(await self.stage.known(), job_type, self.stage.place.registry)
+        return await self.jobs.create(uuid4().hex, snapshot, job_type, Trigger.ON_DEMAND, metadata=metadata)
+
+    async def claimed(self, job: SyncJob) -> JobRun:
+        """Claim a job, and return its run."""
+        claimed = await self.jobs.claim(job, instance="me", hostname="here")
+        assert claimed is not None
+        limits = replace(self.stage.place.limits, lease_timeout_s=0.6)
+        return JobRun(replace(self.stage.place, limits=limits), self.jobs, claimed)
+
+    async def known(self, job: SyncJob) -> SyncJob:
+        """Return a job as it is stored."""
+        found = await self.jobs.get(job.id)
+        assert found is not None
+        return found
+
+    async def others(self, job: SyncJob) -> list[SyncJob]:
+        """Return the other jobs of the connector."""
+        return [one for one in await self.jobs.of_connector("one") if one.id != job.id]
+
+
+@pytest.fixture
+async def yard(tmp_path: Path) -> AsyncIterator[Yard]:
+    async with AsyncExitStack() as stack:
+        stage = await open_stage(stack, tmp_path)
+        yield Yard(stage, await JobStore.open(stage.engine, stage.clock))
+
+
+async def forever() -> None:
+    await asyncio.Event().wait()
+
+
+async def test_a_job_that_ends_well_says_so_in_its_document_and_in_its_connector(yard: Yard) -> None:
+    yard.stage.script.documents = rows(25)
+    job = await yard.wanted()
+    assert await (await yard.claimed(job)).run() is JobStatus.COMPLETED
+    found, connector = await yard.known(job), await yard.stage.known()
+    assert (found.status, found.error, found.worker_hostname) == (JobStatus.COMPLETED, None, "here")
+    counts = ("indexed_document_count", "deleted_document_count", "total_document_count", "indexed_document_volume")
+    assert [found.document[name] for name in counts] == [25, 0, 25, 0]
+    assert found.started_at is not None
+    assert found.completed_at is not None
+    assert found.metadata["sync"]["created"] == 25
+    assert (connector.status, connector.document["last_sync_status"]) == ("connected", "completed")
+    assert connector.document["last_indexed_document_count"] == 25
+    assert not await yard.stage.difference(rows(25))
+    assert await yard.others(job) == []
+
+
+async def test_a_job_whose_source_fails_ends_in_its_error_and_deletes_nothing(yard: Yard) -> None:
+    yard.stage.script.documents = rows(25)
+    await (await yard.claimed(await yard.wanted())).run()
+    yard.stage.script.documents = [*rows(3), SourceUnreachable(f"no way with {SECRET}")]
+    job = await yard.wanted()
+    assert await (await yard.claimed(job)).run() is JobStatus.ERROR
+    found = await yard.known(job)
+    assert found.error is not None
+    assert found.error.startswith("SourceUnreachable: no way with ")
+    assert (await yard.stage.known()).document["last_sync_status"] == "error"
+    assert not await yard.stage.difference(rows(25))
+
+
+async def test_a_fault_that_is_none_of_the_tree_ends_the_job_without_its_words(yard: Yard) -> None:
+    yard.stage.script.on_close = None
+    job = await yard.wanted()
+    run = await yard.claimed(job)
+    broken = replace(run.place, copies=object())  # type: ignore[arg-type] # so that there is a fault of our own
+    assert await JobRun(broken, yard.jobs, run.job).run() is JobStatus.ERROR
+    assert (await yard.known(job)).error == "A fault of this program. Its log tells more."
+
+
+@pytest.mark.parametrize("wanting", ["job", "connector"])
+async def test_a_job_that_somebody_wants_to_end_is_canceled(yard: Yard, wanting: str) -> None:
+    job = await yard.wanted()
+
+    async def want() -> None:
+        if wanting == "job":
+            await yard.jobs.cancel(job.id)
+        else:
+            await yard.stage.change(deleted=True)
+
+    yard.stage.script.documents = [*rows(25), want, forever]
+    assert await (await yard.claimed(job)).run() is JobStatus.CANCELED
+    found = await yard.known(job)
+    assert (found.status, found.document["canceled_at"]) == (JobStatus.CANCELED, found.document["completed_at"])
+    assert (found.document["canceled_at"] is None, await yard.others(job)) == (False, [])
+
+
+async def test_a_job_that_is_stopped_is_suspended_and_gone_on_with(yard: Yard) -> None:
+    reached = asyncio.Event()
+
+    async def reach() -> None:
+        reached.set()
+
+    yard.stage.script.documents = [*rows(25), reach, forever]
+    job = await yard.wanted()
+    task = asyncio.create_task((await yard.claimed(job)).run())
+    await reached.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    suspended = await yard.known(job)
+    assert (suspended.status, suspended.completed_at) == (JobStatus.SUSPENDED, None)
+    assert (await yard.stage.known()).document["last_sync_status"] == "suspended"
+    yard.stage.script.documents = rows(25)
+    assert await (await yard.claimed(suspended)).run() is JobStatus.COMPLETED
+    again = await yard.known(job)
+    assert (again.started_at, again.status) == (suspended.started_at, JobStatus.COMPLETED)
+    assert not await yard.stage.difference(rows(25))
+
+
+async def test_a_job_that_others_took_writes_nothing_any_more(yard: Yard) -> None:
+    job = await yard.wanted()
+    run = await yard.claimed(job)
+    taken: list[SyncJob] = []
+
+    async def take() -> None:
+        suspended = await yard.jobs.change(job.id, lambda _: {"status": JobStatus.SUSPENDED})
+        claimed = await yard.jobs.claim(suspended, instance="other", hostname="there")
+        assert claimed is not None
+        taken.append(claimed)
+
+    yard.stage.script.documents = [*rows(25), take, forever]
+    assert await run.run() is None
+    assert await yard.known(job) == taken[0]
+
+
+async def test_a_job_that_was_deleted_ends_and_is_not_made_anew(yard: Yard) -> None:
+    job = await yard.wanted()
+    yard.stage.script.documents = [*rows(25), lambda: yard.jobs.delete([job.id]), forever]
+    assert await (await yard.claimed(job)).run() is None
+    assert await yard.jobs.get(job.id) is None
+
+
+async def test_a_running_job_says_that_it_is_alive_and_how_far_it_has_come(yard: Yard) -> None:
+    job = await yard.wanted()
+    seen: list[SyncJob] = []
+
+    async def watch() -> None:
+        begun = await yard.known(job)
+        while not seen:
+            found = await yard.known(job)
+            if found.document["indexed_document_count"] and found.last_seen != begun.last_seen:
+                seen.append(found)
+            await asyncio.sleep(0.02)
+
+    yard.stage.script.documents = [*rows(600), watch]
+    assert await (await yard.claimed(job)).run() is JobStatus.COMPLETED
+    assert seen[0].status is JobStatus.IN_PROGRESS
+    assert 0 < seen[0].document["indexed_document_count"] <= 600
+
+
+@pytest.mark.parametrize(
+    ("document", "error"),
+    [
+        ({"connector": {"id": "nobody"}}, "ConfigurationError: There is no connector 'nobody' any more."),
+        ({"connector": {}}, "ConfigurationError: There is no connector None any more."),
+        ({"job_type": "backwards"}, "ConfigurationError: There is no sync of the type 'backwards'."),
+    ],
+)
+async def test_a_job_that_nobody_can_run_says_why(yard: Yard, document: dict[str, Any], error: str) -> None:
+    job = await yard.wanted()
+    job = await yard.jobs.change(job.id, lambda _: document)
+    assert await (await yard.claimed(job)).run() is JobStatus.ERROR
+    assert (await yard.known(job)).error == error
+
+
+async def replace_index(stage: Stage) -> None:
+    await stage.engine.indices.delete(stage.index)
+
+
+async def test_a_full_job_follows_one_whose_index_was_replaced_and_none_follows_that(yard: Yard) -> None:
+    yard.stage.script.documents = [*rows(25), lambda: replace_index(yard.stage), *rows(50)]
+    job = await yard.wanted()
+    assert await (await yard.claimed(job)).run() is JobStatus.ERROR
+    (following,) = await yard.others(job)
+    assert (following.status, following.job_type) == (JobStatus.PENDING, JobType.FULL)
+    assert (following.metadata["follows"], following.metadata["because"]) == (job.id, "replaced")
+    assert await (await yard.claimed(following)).run() is JobStatus.ERROR
+    assert {one.id for one in await yard.others(job)} == {following.id}
+
+
+async def test_deletions_that_are_held_are_in_the_job_and_in_its_error(yard: Yard) -> None:
+    yard.stage.script.documents = rows(150)
+    await (await yard.claimed(await yard.wanted())).run()
+    yard.stage.script.documents = rows(10)
+    job = await yard.wanted()
+    assert await (await yard.claimed(job)).run() is JobStatus.COMPLETED
+    found = await yard.known(job)
+    assert (found.metadata["held_deletions"], found.document["total_document_count"]) == (140, 150)
+    assert found.error is not None
+    assert found.error.startswith("140 deletions are held")
+
+
+async def test_who_may_read_what_is_synced_into_its_own_index(yard: Yard) -> None:
+    yard.stage.script.identities = rows(3)
+    job = await yard.wanted(JobType.ACCESS_CONTROL)
+    assert job.document["connector"]["index_name"] == ".search-acl-filter-docs"
+    assert await (await yard.claimed(job)).run() is JobStatus.COMPLETED
+    assert not await yard.stage.difference(rows(3), ".search-acl-filter-docs")
+    assert (await yard.stage.known()).document["last_access_control_sync_status"] == "completed"

@@ -45,8 +45,8 @@ INDEX: Final = StoreIndex(
 NAME: Final = ".elastic-connectors-sync-jobs"
 MOST_ATTEMPTS: Final = 25
 """How often a change is tried while others change the same job: each time one of them gets through."""
-MOST_WAITING: Final = 1_000
-"""Of the jobs that wait, so many are looked at, the oldest first."""
+MOST_OPEN: Final = 1_000
+"""Of the jobs that have not ended, so many are looked at, the oldest first."""
 _PAGE: Final = 500
 Change = Callable[[SyncJob], Mapping[str, Any] | None]
 """Returns the fields that are to be other than they are in a job, each whole; None to leave it as it is."""
@@ -113,11 +113,15 @@ class JobStore:
             return found
         return SyncJob(job_id, msgspec.json.decode(body), written.revision)
 
-    async def waiting(self, *, most: int = MOST_WAITING) -> list[SyncJob]:
+    async def open_jobs(self, *, most: int = MOST_OPEN) -> list[SyncJob]:
+        """Return the jobs that have not ended, the oldest first."""
+        return await self._oldest({"terms": {"status": sorted(WAITING | ACTIVE)}}, most)
+
+    async def waiting(self, *, most: int = MOST_OPEN) -> list[SyncJob]:
         """Return the jobs that somebody should begin or go on with, the oldest first."""
         return await self._oldest({"terms": {"status": sorted(WAITING)}}, most)
 
-    async def active(self, *, most: int = MOST_WAITING) -> list[SyncJob]:
+    async def active(self, *, most: int = MOST_OPEN) -> list[SyncJob]:
         """Return the jobs that somebody has begun and not ended, the oldest first."""
         return await self._oldest({"terms": {"status": sorted(ACTIVE)}}, most)
 

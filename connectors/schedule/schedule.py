@@ -99,7 +99,7 @@ class Schedule:
                 return None if found is None else fires
             else:
                 # Nothing fires before, wherever clocks are turned, so look again from not far ahead of it.
-                walk = Walk.begun(max(horizon, fires - CALM), zone)
+                walk = Walk.begun(fires - CALM, zone)
 
     def last_between(self, after: datetime, until: datetime, zone: Zone = UTC) -> datetime | None:
         """Return the last instant after one and not after another at which it fires. None if there is none.

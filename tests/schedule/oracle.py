@@ -131,11 +131,17 @@ def end_of_gap(before: datetime, zone: Zone) -> datetime:
 
 
 def numbers(
-    first: int, last: int, words: Sequence[str] = (), *, most_step: int, repeats: bool = True
+    first: int,
+    last: int,
+    words: Sequence[str] = (),
+    *,
+    most_step: int,
+    repeats: bool = True,
+    number: st.SearchStrategy[int] | None = None,
 ) -> st.SearchStrategy[Item]:
     """Make items that mean numbers: wildcards, single ones, ranges, steps."""
     count = last - first + 1
-    number = st.integers(first, last)
+    number = st.integers(first, last) if number is None else number
     step = st.integers(1, min(most_step, 20)) | st.just(most_step)
 
     def text(value: int, form: int) -> str:
@@ -254,9 +260,10 @@ DAYS_OF_WEEK: Final = lists(
 DAYS: Final = st.one_of(
     st.tuples(ANY_DAY, ANY_DAY), st.tuples(DAYS_OF_MONTH, ANY_DAY), st.tuples(ANY_DAY, DAYS_OF_WEEK)
 )
+EVERY: Final = st.just([Item("", lambda number: True)])
 YEARS: Final = st.one_of(
-    st.just([Item("", lambda number: True)]),
-    st.just([Item("", lambda number: True)]),
+    EVERY,
+    EVERY,
     lists(numbers(1970, 2099, most_step=129, repeats=False)),
 )
 HOURS: Final = lists(numbers(0, 23, most_step=23))
@@ -269,12 +276,13 @@ def expressions(
     days: st.SearchStrategy[tuple[list[Item], list[Item]]] = DAYS,
     months: st.SearchStrategy[list[Item]] = st.just([ALWAYS]) | lists(numbers(1, 12, MONTHS, most_step=12)),  # noqa: B008
     years: st.SearchStrategy[list[Item]] = YEARS,
+    hours: st.SearchStrategy[list[Item]] = HOURS,
 ) -> st.SearchStrategy[Expression]:
     return st.builds(
         lambda second, minute, hour, day, month, year: Expression(second, minute, hour, day[0], month, day[1], year),
         seconds,
         minutes,
-        HOURS,
+        hours,
         days,
         months,
         years,

@@ -65,7 +65,7 @@ def firing(text: str, start: str, count: int, zone: str = "UTC") -> list[datetim
         if following is None:
             break
         assert following > instant
-        assert following.tzinfo is UTC
+        assert (following.tzinfo, following.microsecond) == (UTC, 0)
         found.append(following.astimezone(local))
         instant = following
     return found
@@ -79,14 +79,12 @@ FEW: Final = st.lists(st.integers(0, 59).map(lambda number: single(number, str(n
 def test_it_fires_when_a_walk_through_all_dates_says_so(expression: Expression, place: Place) -> None:
     zone, instant = place
     days = 1_200
-    found, expected = (
-        Schedule.parse(expression.text).next_after(instant, zone),
-        first_by_days(expression, instant, zone, days),
-    )
+    found = Schedule.parse(expression.text).next_after(instant, zone)
+    expected = first_by_days(expression, instant, zone, days)
     if found is None or found < instant + timedelta(days=days - 10):
         assert found == expected
     else:
-        assert expected is None
+        assert expected in (None, found)  # the walk ends about there
 
 
 @st.composite

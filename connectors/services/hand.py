@@ -1,18 +1,13 @@
 """A hand: one worker process as its daemon sees it: started, told which jobs to run, and heard until it ends."""
 
 import asyncio
-import os
-import sys
-from asyncio.subprocess import PIPE, Process
-from collections.abc import Callable, Sequence
+from asyncio.subprocess import Process
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-import msgspec
-
 from connectors import logger
 from connectors.aio.clock import Clock
-from connectors.services.messages import Ended, FromHand, Run, encoded, heard
 from connectors.sync.owner.instance import Instance
 
 log = logger.get(__name__)

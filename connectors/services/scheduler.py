@@ -44,7 +44,7 @@ class _Watched:
     """What is known of the schedules of one connector."""
 
     timings: Timings
-    since: Mapping[str, datetime]
+    since: dict[str, datetime]
     wake_at: datetime | None = None
 
 
@@ -99,20 +99,24 @@ class Scheduler:
         known = self._watched.get(connector.id)
         if known is None or known.timings != timings:
             forms = {str(one.job_type): one.form for one in timings.timings}
-            known = _Watched(timings, await self.desk.ticks.since(connector.id, forms, now))
+            known = _Watched(timings, dict(await self.desk.ticks.since(connector.id, forms, now)))
             await self._tell_faults(connector, timings)
         wakes = [await self._look_at_one(connector, timing, known.since, now) for timing in timings.timings]
         known.wake_at = min((one for one in wakes if one is not None), default=None)
         self._watched[connector.id] = known
 
     async def _look_at_one(
-        self, connector: Connector, timing: Timing, since: Mapping[str, datetime], now: datetime
+        self, connector: Connector, timing: Timing, since: dict[str, datetime], now: datetime
     ) -> datetime | None:
+        name = str(timing.job_type)
         last = instant_of(connector.document.get(LAST_SCHEDULED[timing.job_type]))
         timetable = Timetable(timing.schedule, self.zone, delay_of(connector.id, self.jitter))
-        found = due(timetable, last=last, since=since.get(str(timing.job_type), now), now=now)
+        found = due(timetable, last=last, since=since.get(name, now), now=now)
         if found.ignored_last is not None:
             log.warning("A time in the future is ignored.", connector=connector.id, last_scheduled_at=str(last))
+        if found.ignored_since is not None:
+            await self.desk.ticks.begin_anew(connector.id, name, now)
+            since[name] = now
         if found.tick is not None:
             await self._make(connector, timing.job_type, found.tick)
         return found.wake_at

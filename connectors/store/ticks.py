@@ -81,6 +81,17 @@ class Ticks:
         found = await self._state.change(SchedulesRecord.key_of(connector), SchedulesRecord, seen)
         return {name: one.since for name, one in found.value.seen.items()}
 
+    async def begin_anew(self, connector: str, schedule: str, now: datetime) -> None:
+        """Let a schedule count from now on: since when it did lay in the future, by a clock that was wrong."""
+
+        def anew(found: SchedulesRecord | None) -> SchedulesRecord:
+            seen = dict(found.seen) if found is not None else {}
+            if schedule in seen:
+                seen[schedule] = _new(seen[schedule].form, now)
+            return SchedulesRecord(connector=connector, seen=seen)
+
+        await self._state.change(SchedulesRecord.key_of(connector), SchedulesRecord, anew)
+
     async def claim(self, tick: TickRecord) -> Versioned[TickRecord] | None:
         """Return the tick for who has to make its job; None if that has been done, by whomever."""
         try:

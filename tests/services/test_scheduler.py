@@ -209,6 +209,19 @@ async def test_a_time_that_lies_far_in_the_future_is_not_believed(office: Office
     assert await office.scheduled() == START + HOUR / 2
 
 
+async def test_a_schedule_that_was_seen_by_a_clock_far_ahead_counts_again_from_now(office: Office) -> None:
+    await office.connect()
+    office.watch.moment = START + timedelta(days=3_650)
+    await office.scheduler().look()
+    office.watch.moment = START
+    scheduler = office.scheduler()
+    await scheduler.look()
+    office.watch.moment = START + HOUR
+    await scheduler.look()
+    await office.scheduler().look()
+    assert [job.id for job in await office.jobs()] == [scheduled_id("c", FULL, START + HOUR / 2)]
+
+
 @pytest.mark.parametrize("interval", ["every hour", "0 0 0 30 2 ?", "0 0 0 1 1 ? 1999", None, 5])
 async def test_a_schedule_that_is_wrong_is_told_once_and_holds_up_nobody(office: Office, interval: object) -> None:
     await office.connect("bad", scheduling={"full": {"enabled": True, "interval": interval}})

@@ -1,14 +1,17 @@
 """A hand: one worker process as its daemon sees it: started, told which jobs to run, and heard until it ends."""
 
 import asyncio
-from asyncio.subprocess import Process
-from collections.abc import Sequence
+import contextlib
+import time
+from asyncio.subprocess import PIPE, Process
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+import msgspec
+
 from connectors import logger
-from connectors.aio.clock import Clock
-from connectors.sync.owner.instance import Instance
+from connectors.services.messages import Ended, Ready, Run, Stop, ToWorker, heard, line_of
 
 log = logger.get(__name__)
 LONGEST_LINE: Final = 2**20
@@ -18,16 +21,84 @@ LONGEST_LINE: Final = 2**20
 class Hand:
     """A process that runs jobs.
 
-    `serve` runs it until it ends, for whatever reason; `jobs` are those that it was given and that have not ended.
-    When its daemon goes, its standard input ends, and so does it: no worker outlives its daemon.
+    `serve` starts it, and returns when it has ended, for whatever reason; `jobs` are then those that it was given and
+    of which it has not said that they ended. When its daemon goes, its standard input ends, and so does it: no worker
+    outlives its daemon.
     """
 
-    clock: Clock
     command: Sequence[str]
+    ended: Callable[[str, str | None], None]
+    """Is told of each job that has ended, and how."""
     alone: bool = False
-    """Whether it runs one job that may be what killed a process before."""
+    """Whether it runs one job, which may be what ended the process that ran it before."""
     jobs: set[str] = field(default_factory=set)
-    heard_at: float = 0.0
-    instance: Instance | None = None
+    instance: str | None = None
+    """How others know the process; None until it is ready."""
+    heard_at: float = field(default_factory=time.monotonic)
     _process: Process | None = None
-    _ready: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def pid(self) -> int | None:
+        """The number of the process, while there is one."""
+        return self._process.pid if self._process is not None else None
+
+    @property
+    def silent_s(self) -> float:
+        """For how long it has said nothing, not even that it is alive."""
+        return time.monotonic() - self.heard_at
+
+    async def serve(self) -> int:
+        """Run the process to its end, and return how that was, as the system has it. Cancelled, it is killed."""
+        self._process = process = await asyncio.create_subprocess_exec(
+            *self.command, stdin=PIPE, stdout=PIPE, limit=LONGEST_LINE, start_new_session=True
+        )
+        self.heard_at = time.monotonic()
+        try:
+            for job in sorted(self.jobs):
+                self._send(Run(job))
+            await self._listen(process)
+            return await process.wait()
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+            self._process = None
+
+    def run(self, job: str) -> None:
+        """Have it claim a job and run it; before it has been started, as soon as it is."""
+        self.jobs.add(job)
+        if self._process is not None:
+            self._send(Run(job))
+
+    def stop(self) -> None:
+        """Have it suspend what it runs, and end."""
+        if self._process is not None:
+            self._send(Stop())
+
+    def kill(self) -> None:
+        """End it at once."""
+        if self._process is not None and self._process.returncode is None:
+            self._process.kill()
+
+    def _send(self, message: ToWorker) -> None:
+        pipe = self._process.stdin if self._process is not None else None
+        if pipe is not None and not pipe.is_closing():
+            with contextlib.suppress(ConnectionError):  # it has just ended, which `serve` sees
+                pipe.write(line_of(message))
+
+    async def _listen(self, process: Process) -> None:
+        if process.stdout is None:
+            return
+        while line := await process.stdout.readline():
+            self.heard_at = time.monotonic()
+            try:
+                message = heard(line)
+            except (msgspec.DecodeError, UnicodeDecodeError):
+                log.warning("A worker process said something that is no message.", pid=process.pid)
+                continue
+            match message:
+                case Ready():
+                    self.instance = message.instance
+                case Ended():
+                    self.jobs.discard(message.job)
+                    self.ended(message.job, message.status)

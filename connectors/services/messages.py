@@ -48,9 +48,11 @@ def line_of(message: ToWorker | FromWorker) -> bytes:
 
 def told(line: bytes) -> ToWorker:
     """Return what a daemon said. Raises `msgspec.DecodeError` for what is no message."""
-    return _to_worker.decode(line)
+    message: ToWorker = _to_worker.decode(line)
+    return message
 
 
 def heard(line: bytes) -> FromWorker:
     """Return what a worker said. Raises `msgspec.DecodeError` for what is no message."""
-    return _from_worker.decode(line)
+    message: FromWorker = _from_worker.decode(line)
+    return message

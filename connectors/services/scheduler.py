@@ -8,35 +8,24 @@ from typing import Any, Final
 from connectors import logger
 from connectors.aio.clock import Clock
 from connectors.errors import ConnectorsError
-from connectors.registry import Registry
 from connectors.schedule import Timetable, delay_of, due
 from connectors.schedule.zone import Zone
+from connectors.services.desk import Desk
 from connectors.services.roster import Roster
 from connectors.services.timings import LAST_SCHEDULED, Timing, Timings, timings_of
 from connectors.store.connector import Connector
-from connectors.store.connectors import ConnectorStore
 from connectors.store.job import WAITING, Trigger
-from connectors.store.jobs import JobStore, scheduled_id
+from connectors.store.jobs import scheduled_id
 from connectors.store.lenient import instant_of
 from connectors.store.snapshot import snapshot_of
 from connectors.store.sync_state import JobType
-from connectors.store.ticks import TickRecord, Ticks
+from connectors.store.ticks import TickRecord
 
 log = logger.get(__name__)
 LOOK_EVERY_S: Final = 1.0
 """How soon a connector that somebody changed counts."""
 SET: Final = timedelta(seconds=30)
 """A look that comes so much later than the one before, or earlier at all, means that the clock was set."""
-
-
-@dataclass(frozen=True)
-class Desk:
-    """Where the scheduler reads and writes."""
-
-    connectors: ConnectorStore
-    jobs: JobStore
-    ticks: Ticks
-    registry: Registry
 
 
 @dataclass

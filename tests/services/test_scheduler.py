@@ -14,8 +14,9 @@ from connectors.aio.clock import SystemClock
 from connectors.config import EngineSettings
 from connectors.engine import open_engine
 from connectors.registry import Registry
+from connectors.services.desk import Desk
 from connectors.services.roster import Roster
-from connectors.services.scheduler import Desk, Scheduler
+from connectors.services.scheduler import Scheduler
 from connectors.services.timings import LAST_SCHEDULED
 from connectors.store.connectors import ConnectorStore
 from connectors.store.job import JobStatus, SyncJob, Trigger

@@ -5,6 +5,9 @@ A script is a file with a JSON value in each line. What is no document is an obj
 
 import asyncio
 import json
+import os
+import signal
+import time
 from collections.abc import AsyncGenerator, Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -43,6 +46,21 @@ def many(count: int, characters: int = 0) -> Step:
     return {"!many": [count, characters]}
 
 
+def die() -> Step:
+    """Let the source end the process that it runs in, as a crash in a driver does."""
+    return {"!die": True}
+
+
+def block(seconds: float) -> Step:
+    """Let the source hold up everything else in its process for that long."""
+    return {"!block": seconds}
+
+
+def reach(path: Path) -> Step:
+    """Let the source make a file, so that others see that it has come so far."""
+    return {"!reach": str(path)}
+
+
 def written(path: Path, steps: Iterable[Step]) -> Path:
     """Write a script in the place of what stands there."""
     temporary = path.with_suffix(".new")
@@ -76,6 +94,12 @@ class ScriptedDataSource(BaseDataSource):
                 case {"!many": [count, characters]}:
                     for number in range(count):
                         yield {"_id": f"row_{number}", "number": number, "text": "x" * characters}
+                case {"!reach": path}:
+                    Path(path).touch()
+                case {"!die": _}:
+                    os.kill(os.getpid(), signal.SIGKILL)
+                case {"!block": seconds}:
+                    time.sleep(seconds)  # noqa: ASYNC251 - that is what it is for
                 case _:
                     yield step
 

@@ -1,0 +1,138 @@
+"""The crew: the worker processes of a daemon, each started again when it ends, and told apart from what killed it."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from connectors import logger
+from connectors.aio.clock import Clock, SystemClock
+from connectors.aio.retry import RetryPolicy
+from connectors.aio.tasks import Tasks
+from connectors.services.hand import Hand
+
+log = logger.get(__name__)
+WATCH_EVERY_S: Final = 1.0
+PAUSES: Final = RetryPolicy(first_pause_s=0.1, longest_pause_s=30.0)
+"""How long to wait before a process is started again that has ended without having run anything."""
+
+
+@dataclass(frozen=True)
+class Death:
+    """That a process has ended which was not told to."""
+
+    jobs: frozenset[str]
+    """What it was given and had not said to have ended."""
+    instance: str | None
+    alone: bool
+    code: int
+
+
+@dataclass(eq=False)
+class Crew:
+    """Keeps `size` processes running while `run` does, and gives each job to the one that has the fewest.
+
+    A job that is to be alone gets a process of its own, which ends with it. A process that says nothing for
+    `silent_after_s`, not even that it is alive, is killed: something in it holds up everything else.
+    """
+
+    command: Sequence[str]
+    size: int
+    ended: Callable[[str, str | None], None]
+    died: Callable[[Death], Awaitable[None]]
+    silent_after_s: float = 60.0
+    stop_within_s: float = 30.0
+    clock: Clock = field(default_factory=SystemClock)
+    _hands: list[Hand] = field(default_factory=list)
+    _tasks: Tasks | None = None
+    _serving: set[asyncio.Task[None]] = field(default_factory=set)
+    _is_stopping: bool = False
+
+    @property
+    def jobs(self) -> frozenset[str]:
+        """The jobs that its processes were given and that have not ended."""
+        return frozenset(job for hand in self._hands for job in hand.jobs)
+
+    @property
+    def pids(self) -> list[int]:
+        """The numbers of its processes."""
+        return [hand.pid for hand in self._hands if hand.pid is not None]
+
+    def give(self, job: str, *, alone: bool = False) -> None:
+        """Have a process run a job."""
+        if alone:
+            hand = self._hand(alone=True)
+            hand.run(job)
+            self._start(self._serve(hand), f"alone with {job}")
+        else:
+            min((one for one in self._hands if not one.alone), key=lambda one: len(one.jobs)).run(job)
+
+    async def run(self) -> None:
+        """Keep the processes until cancelled; then have them suspend what they run, and kill those that do not end."""
+        async with Tasks("crew") as tasks:
+            self._tasks = tasks
+            for number in range(self.size):
+                self._start(self._keep(self._hand()), f"worker {number}")
+            watching = tasks.start(self._watch(), name="watch")
+            try:
+                await asyncio.Event().wait()
+            finally:
+                self._is_stopping = True
+                watching.cancel()
+                await self._stop()
+
+    def _hand(self, *, alone: bool = False) -> Hand:
+        hand = Hand(self.command, self._job_ended, alone)
+        self._hands.append(hand)
+        return hand
+
+    async def _keep(self, hand: Hand) -> None:
+        """Serve one process after the other; those that end without having been of use, after growing pauses."""
+        in_vain = 0
+        while True:
+            await self._serve(hand)
+            in_vain = in_vain + 1 if hand.instance is None else 0
+            if self._is_stopping:
+                return
+            await self.clock.sleep(PAUSES.pause_s(in_vain, 1.0) if in_vain else 0.0)
+            hand = self._hand()
+
+    async def _serve(self, hand: Hand) -> None:
+        """Serve one process to its end, and tell of it if it was not told to end."""
+        try:
+            code = await hand.serve()
+        finally:
+            self._hands.remove(hand)
+        if self._is_stopping or (hand.alone and not hand.jobs):
+            return
+        log.warning("A worker process has ended.", code=code, jobs=sorted(hand.jobs))
+        await self.died(Death(frozenset(hand.jobs), hand.instance, hand.alone, code))
+
+    def _job_ended(self, job: str, status: str | None) -> None:
+        for hand in self._hands:
+            if hand.alone and not hand.jobs:
+                hand.stop()
+        self.ended(job, status)
+
+    async def _watch(self) -> None:
+        while True:
+            await self.clock.sleep(WATCH_EVERY_S)
+            for hand in self._hands:
+                if hand.silent_s > self.silent_after_s:
+                    log.error("A worker process says nothing any more, and is killed.", pid=hand.pid)
+                    hand.kill()
+
+    async def _stop(self) -> None:
+        for hand in self._hands:
+            hand.stop()
+        await asyncio.wait(self._serving, timeout=self.stop_within_s)
+        for hand in self._hands:
+            log.warning("A worker process did not end in time, and is killed.", pid=hand.pid, jobs=sorted(hand.jobs))
+            hand.kill()
+
+    def _start(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        if self._tasks is None:
+            raise RuntimeError("the crew does not run")
+        task = self._tasks.start(work, name=name)
+        self._serving.add(task)
+        task.add_done_callback(self._serving.discard)

@@ -1,0 +1,126 @@
+"""A worker process: claims and runs the jobs that its daemon names, until it is told to stop or the daemon goes."""
+
+import asyncio
+import os
+import resource
+import sys
+from contextlib import AsyncExitStack, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO, Final
+
+import msgspec
+
+from connectors import logger
+from connectors.aio.tasks import Tasks
+from connectors.config import load_settings
+from connectors.engine import open_engine
+from connectors.errors import ConnectorsError
+from connectors.registry import Registry
+from connectors.services.job_run import JobRun
+from connectors.services.messages import Alive, Ended, FromWorker, Ready, Run, line_of, told
+from connectors.store.job import WAITING, JobStatus
+from connectors.store.jobs import JobStore
+from connectors.sync.workplace import SyncLimits, Workplace, open_workplace
+
+log = logger.get(__name__)
+ALIVE_EVERY_S: Final = 1.0
+
+
+@dataclass
+class Bench:
+    """Runs jobs in this process, several at once, and says so."""
+
+    place: Workplace
+    jobs: JobStore
+    out: BinaryIO
+    _running: dict[str, asyncio.Task[None]] = field(default_factory=dict)
+
+    async def serve(self, lines: asyncio.StreamReader) -> None:
+        """Do what the lines say until one says to stop, or there are no more; what runs then is suspended."""
+        async with Tasks("worker") as tasks:
+            alive = tasks.start(self._stay_alive(), name="alive")
+            try:
+                self._say(Ready(str(self.place.instance)))
+                while line := await lines.readline():
+                    message = told(line)
+                    if not isinstance(message, Run):
+                        break
+                    self._running[message.job] = tasks.start(self._run(message.job), name=f"job {message.job}")
+            finally:
+                alive.cancel()
+                for one in self._running.values():
+                    one.cancel()
+
+    async def _run(self, job_id: str) -> None:
+        status: JobStatus | None = None
+        try:
+            status = await self._claimed_and_run(job_id)
+        except ConnectorsError as error:
+            log.warning("A job could not be claimed.", job=job_id, why=str(error))
+        finally:
+            self._running.pop(job_id, None)
+            self._say(Ended(job_id, str(status) if status is not None else None))
+
+    async def _claimed_and_run(self, job_id: str) -> JobStatus | None:
+        job = await self.jobs.get(job_id)
+        if job is None or job.status not in WAITING:
+            return None
+        connector = await self.place.connectors.get(job.connector_id) if job.connector_id is not None else None
+        claimed = await self.jobs.claim(
+            job,
+            instance=str(self.place.instance),
+            hostname=self.place.instance.host,
+            sync_cursor=connector.sync_cursor if connector is not None else None,
+        )
+        if claimed is None:
+            return None
+        log.info("A job begins.", job=job_id, connector=job.connector_id, job_type=str(job.job_type))
+        status = await JobRun(self.place, self.jobs, claimed).run()
+        log.info("A job has ended.", job=job_id, connector=job.connector_id, status=str(status))
+        return status
+
+    async def _stay_alive(self) -> None:
+        while True:
+            self._say(Alive(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024))
+            await asyncio.sleep(ALIVE_EVERY_S)
+
+    def _say(self, message: FromWorker) -> None:
+        with suppress(BrokenPipeError):  # the daemon is gone, which the other pipe says too
+            self.out.write(line_of(message))
+            self.out.flush()
+
+
+async def work(config: Path | None) -> None:
+    """Run jobs until standard input ends or says so. Raises an error of the tree when it can't even begin."""
+    settings = load_settings(config)
+    logger.set_up(level=settings.log.level, style=settings.log.format)
+    out = os.fdopen(os.dup(sys.stdout.fileno()), "wb", buffering=0)
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what a source prints is none of our messages
+    async with AsyncExitStack() as stack:
+        stack.callback(out.close)
+        engine = await stack.enter_async_context(open_engine(settings.engine))
+        place = await open_workplace(
+            engine,
+            Registry(settings.sources),
+            grants=settings.grants,
+            copies=settings.sync.ledgers,
+            limits=SyncLimits.of(settings),
+        )
+        lines = asyncio.StreamReader()
+        await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(lines), sys.stdin)
+        await Bench(place, await JobStore.open(engine), out).serve(lines)
+
+
+def main() -> None:
+    """Work with the settings file that is named, if one is."""
+    logger.set_up()
+    try:
+        asyncio.run(work(Path(sys.argv[1]) if len(sys.argv) > 1 else None))
+    except (ConnectorsError, msgspec.DecodeError) as error:
+        log.error("A worker process can't work.", why=str(error))
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,164 @@
+"""The worker with real processes: jobs run, and what kills or blocks a process takes down nothing else."""
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from connectors.aio.clock import SystemClock
+from connectors.services.turns import Places
+from connectors.services.worker import Worker, WorkLimits
+from connectors.store.job import ENDED, JobStatus, SyncJob
+from tests.services.works import Works, works
+from tests.torture.oracle import Content, expected
+from tests.torture.scripted import block, die, many, reach, wait
+
+pytestmark = pytest.mark.timeout(120)
+
+
+@pytest.fixture
+async def here(tmp_path: Path) -> AsyncIterator[Works]:
+    async with works(tmp_path) as found:
+        yield found
+
+
+@asynccontextmanager
+async def working(here: Works, **limits: Any) -> AsyncIterator[Worker]:
+    """Run a worker during the block."""
+    worker = Worker(here.desk, here.command, WorkLimits(**limits), SystemClock())
+    task = asyncio.create_task(worker.run())
+    try:
+        yield worker
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+        if not task.cancelled() and (error := task.exception()) is not None:
+            raise error
+
+
+def rows(count: int) -> dict[str, Content]:
+    return expected({"_id": f"row_{n}", "id": f"row_{n}", "number": n, "text": ""} for n in range(count))
+
+
+def has_ended(job: SyncJob) -> bool:
+    return job.status in ENDED
+
+
+async def test_jobs_of_many_connectors_are_run_and_their_indices_are_as_their_sources(here: Works) -> None:
+    jobs = {}
+    for number in range(6):
+        await here.connect(f"c{number}", [many(100 + number)])
+        jobs[f"c{number}"] = await here.want(f"c{number}")
+    async with working(here, places=Places(content=3)):
+        for name, job in jobs.items():
+            found = await here.until(job, has_ended)
+            assert (found.status, found.error) == (JobStatus.COMPLETED, None), name
+    for number in range(6):
+        assert not await here.differs(f"c{number}", rows(100 + number))
+
+
+async def test_a_job_is_canceled_within_seconds_while_its_source_says_nothing(here: Works) -> None:
+    await here.connect("c", [many(10), wait(600)])
+    job = await here.want("c")
+    async with working(here, processes=1):
+        await here.until(job, lambda found: found.status is JobStatus.IN_PROGRESS)
+        await here.desk.jobs.cancel(job)
+        assert (await here.until(job, has_ended)).status is JobStatus.CANCELED
+
+
+async def test_a_worker_that_is_stopped_suspends_its_jobs_and_another_one_goes_on(here: Works) -> None:
+    await here.connect("c", [many(10), wait(600)])
+    job = await here.want("c")
+    async with working(here, processes=1) as worker:
+        await here.until(job, lambda found: found.status is JobStatus.IN_PROGRESS)
+        pids = worker.crew.pids
+    assert (await here.job(job)).status is JobStatus.SUSPENDED
+    for pid in pids:
+        with pytest.raises(ProcessLookupError):
+            os.kill(pid, 0)
+    here.script("c", [many(10)])
+    async with working(here, processes=1):
+        assert (await here.until(job, has_ended)).status is JobStatus.COMPLETED
+    assert not await here.differs("c", rows(10))
+
+
+async def test_a_process_that_dies_takes_its_jobs_down_and_each_is_begun_again(here: Works) -> None:
+    for name in ("a", "b"):
+        await here.connect(name, [many(10), wait(600)])
+    jobs = [await here.want(name) for name in ("a", "b")]
+    async with working(here, processes=1) as worker:
+        for job in jobs:
+            await here.until(job, lambda found: found.status is JobStatus.IN_PROGRESS)
+        for name in ("a", "b"):
+            here.script(name, [many(20)])
+        os.kill(worker.crew.pids[0], signal.SIGKILL)
+        for job in jobs:
+            found = await here.until(job, has_ended)
+            assert (found.status, found.metadata["alone"], found.metadata["deaths"]) == (JobStatus.COMPLETED, False, 0)
+    for name in ("a", "b"):
+        assert not await here.differs(name, rows(20))
+
+
+async def test_a_job_that_kills_its_process_each_time_ends_in_error_and_takes_no_other_with_it(here: Works) -> None:
+    await here.connect("poison", [many(5), die()])
+    await here.connect("good", [many(5), wait(1.0)])
+    poison, good = await here.want("poison"), await here.want("good")
+    async with working(here, processes=1):
+        found = await here.until(poison, has_ended)
+        assert found.status is JobStatus.ERROR
+        assert found.error is not None
+        assert found.error.startswith("The process that ran it died 3 times while it ran nothing else")
+        assert found.completed_at is not None
+        assert (await here.until(good, has_ended)).status is JobStatus.COMPLETED
+        await here.connect("next", [many(5)])
+        assert (await here.until(await here.want("next"), has_ended)).status is JobStatus.COMPLETED
+    connector = await here.desk.connectors.get("poison")
+    assert connector is not None
+    assert (connector.status, connector.error) == ("error", found.error)
+    assert not await here.differs("good", rows(5))
+
+
+async def test_a_process_that_is_held_up_is_killed_and_its_job_begun_again(here: Works) -> None:
+    reached = here.folder / "reached"
+    await here.connect("c", [many(5), reach(reached), block(600)])
+    job = await here.want("c")
+    async with working(here, processes=1, silent_after_s=3.0):
+        await here.until(job, lambda _: reached.exists())
+        here.script("c", [many(5)])
+        found = await here.until(job, has_ended)
+        assert (found.status, found.metadata["deaths"], found.metadata["claim"] is None) == (
+            JobStatus.COMPLETED,
+            0,
+            False,
+        )
+    assert not await here.differs("c", rows(5))
+
+
+async def test_processes_that_can_not_even_begin_are_started_again_after_pauses(here: Works) -> None:
+    await here.connect("c", [many(5)])
+    job = await here.want("c")
+    config = here.config.read_text()
+    here.config.write_text("sync: {batch_bytes: 0}\n")
+    async with working(here, processes=1):
+        await asyncio.sleep(1.5)
+        assert (await here.job(job)).status is JobStatus.PENDING
+        here.config.write_text(config)
+        assert (await here.until(job, has_ended)).status is JobStatus.COMPLETED
+
+
+async def test_two_workers_run_each_job_once(here: Works) -> None:
+    jobs = []
+    for number in range(6):
+        await here.connect(f"c{number}", [many(50)])
+        jobs.append(await here.want(f"c{number}"))
+    async with working(here, processes=1), working(here, processes=1):
+        for job in jobs:
+            found = await here.until(job, has_ended)
+            assert (found.status, found.document["indexed_document_count"]) == (JobStatus.COMPLETED, 50)
+    for number in range(6):
+        assert not await here.differs(f"c{number}", rows(50))

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Annotated, Final, Literal
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 import msgspec
 import yaml
@@ -175,6 +176,47 @@ class DownloadSettings:
 
 
 @dataclass(frozen=True)
+class ServiceSettings:
+    """The daemon: how much it does at once, and when."""
+
+    workers: Count = setting(
+        default=2, text="Processes that jobs run in. One that dies takes down the jobs in it, and nothing else."
+    )
+    max_concurrent_content_syncs: Count = setting(
+        default=4, text="Full and incremental syncs at once. Each needs memory for what its index holds."
+    )
+    max_concurrent_access_control_syncs: Count = setting(
+        default=1, text="Syncs at once that read who may see what, beside the others."
+    )
+    max_concurrent_syncs_of_source: Count | None = setting(
+        default=None, text="Syncs at once of one service type; without it there is no such limit.", example="2"
+    )
+    timezone: str = setting(
+        default="UTC", text="The zone that the schedules of connectors are in, as the IANA database names it."
+    )
+    jitter_s: Annotated[float, msgspec.Meta(ge=0, le=86_400)] = setting(
+        default=0.0,
+        text="Seconds by which the jobs of a tick are spread, each connector's always by as much, so that not all of "
+        "them begin at the full hour.",
+    )
+    source_timeout_s: Seconds = setting(
+        default=600.0,
+        text="Seconds for which a process may say nothing at all, because something in it holds up all else, before "
+        "it is killed and its jobs are begun again.",
+    )
+    shutdown_timeout_s: Seconds = setting(
+        default=30.0, text="Seconds that jobs have to be suspended when the daemon is asked to end."
+    )
+
+    def problems(self) -> Iterator[Problem]:
+        """Yield what is wrong with the settings together."""
+        try:
+            ZoneInfo(self.timezone)
+        except (ValueError, OSError, LookupError):
+            yield Problem("timezone", "There is no such time zone. They are named as UTC, or Europe/Berlin.")
+
+
+@dataclass(frozen=True)
 class Settings:
     """All settings of the service."""
 
@@ -182,6 +224,7 @@ class Settings:
     log: LogSettings = field(default_factory=LogSettings)
     sync: SyncsSettings = field(default_factory=SyncsSettings)
     downloads: DownloadSettings = field(default_factory=DownloadSettings)
+    service: ServiceSettings = field(default_factory=ServiceSettings)
     sources: Mapping[str, str] = setting(
         default={},
         text="Sources of yours, and others in the place of ours: the service type, and the class that reads it. What "

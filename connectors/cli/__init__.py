@@ -14,6 +14,7 @@ from connectors.cli.engine import engine
 from connectors.cli.invocation import Invocation
 from connectors.cli.new import new
 from connectors.cli.rules import rules
+from connectors.cli.run import run
 from connectors.cli.sources import sources
 from connectors.cli.sync import sync
 from connectors.cli.tour import tour
@@ -47,6 +48,7 @@ cli.add_command(deletes)
 cli.add_command(engine)
 cli.add_command(new)
 cli.add_command(rules)
+cli.add_command(run)
 cli.add_command(sources)
 cli.add_command(sync)
 cli.add_command(tour)

@@ -23,7 +23,7 @@ from connectors.store.job import WAITING, JobStatus
 from connectors.store.jobs import JobStore
 from connectors.sync.workplace import SyncLimits, Workplace, open_workplace
 
-log = logger.get(__name__)
+log = logger.get("connectors.services.process")  # not by `__name__`, which is another one in the process itself
 ALIVE_EVERY_S: Final = 1.0
 
 

@@ -94,14 +94,21 @@ class ScriptedDataSource(BaseDataSource):
                 case {"!many": [count, characters]}:
                     for number in range(count):
                         yield {"_id": f"row_{number}", "number": number, "text": "x" * characters}
-                case {"!reach": path}:
-                    Path(path).touch()
-                case {"!die": _}:
-                    os.kill(os.getpid(), signal.SIGKILL)
-                case {"!block": seconds}:
-                    time.sleep(seconds)  # noqa: ASYNC251 - that is what it is for
+                case {"!reach": _} | {"!die": _} | {"!block": _}:
+                    _happen(step)
                 case _:
                     yield step
+
+
+def _happen(step: Step) -> None:
+    """Do what concerns the whole process."""
+    match step:
+        case {"!reach": path}:
+            Path(path).touch()
+        case {"!die": _}:
+            os.kill(os.getpid(), signal.SIGKILL)
+        case {"!block": seconds}:
+            time.sleep(seconds)
 
 
 def _steps(script: Path) -> Iterator[Any]:

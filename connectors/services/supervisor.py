@@ -1,0 +1,124 @@
+"""The supervisor: starts the parts of a daemon in order, starts again what fails, and ends all of them in order."""
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Final
+
+from connectors import logger
+from connectors.aio.clock import Clock, SystemClock
+from connectors.aio.retry import Retry, RetryPolicy
+from connectors.aio.tasks import Tasks
+from connectors.config import Settings
+from connectors.engine import Engine, open_engine
+from connectors.errors import ConnectorsError
+from connectors.registry import Registry
+from connectors.schedule import zone_of
+from connectors.services.desk import Desk
+from connectors.services.engine_process import engine_process
+from connectors.services.roster import Roster
+from connectors.services.scheduler import Scheduler
+from connectors.services.turns import Places
+from connectors.services.worker import Worker, WorkLimits
+from connectors.store.connectors import ConnectorStore
+from connectors.store.dead_letters import DeadLetters
+from connectors.store.jobs import JobStore
+from connectors.store.state import StateStore
+from connectors.store.ticks import Ticks
+
+log = logger.get(__name__)
+PATIENCE: Final = RetryPolicy(attempts=1_000_000, first_pause_s=1.0, longest_pause_s=30.0, limit_s=float("inf"))
+"""A daemon waits for its engine for as long as that takes."""
+PAUSES: Final = RetryPolicy(first_pause_s=1.0, longest_pause_s=60.0)
+"""How long to wait before a part is started again that has failed."""
+
+
+@dataclass(frozen=True)
+class Supervisor:
+    """Runs a daemon: the embedded engine where there is no other, the scheduler, and the worker with its processes."""
+
+    settings: Settings
+    config: Path | None = None
+    """The settings file, which worker processes read too."""
+    clock: Clock = SystemClock()
+    ready: Callable[[Engine], Awaitable[None]] | None = None
+    """Is awaited when everything is there, before anything is begun."""
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Work until the event is set. Raises a `ConfigurationError`; for an engine that is away it waits."""
+        zone_of(self.settings.service.timezone, setting="service.timezone")
+        async with AsyncExitStack() as stack:
+            if self.settings.engine.host is None:
+                await stack.enter_async_context(engine_process(self.settings.engine.data))
+            retry = Retry(PATIENCE, self.clock, observe=_waiting)
+            engine = await retry(lambda _: stack.enter_async_context(open_engine(self.settings.engine)))
+            desk = await retry(lambda _: self._desk(engine))
+            if self.ready is not None:
+                await self.ready(engine)
+            log.info("The daemon works.", engine=str(engine.info))
+            await self._work(desk, stopping)
+            log.info("The daemon has ended.")
+
+    async def _desk(self, engine: Engine) -> Desk:
+        state = await StateStore.open(engine, self.clock)
+        await DeadLetters.open(engine, self.clock)
+        connectors, jobs = await ConnectorStore.open(engine), await JobStore.open(engine, self.clock)
+        return Desk(connectors, jobs, Ticks(state), Registry(self.settings.sources))
+
+    async def _work(self, desk: Desk, stopping: asyncio.Event) -> None:
+        """Run the parts until they are to end: first those that make work, then those that do it."""
+        worker = Worker(desk, self._command(), self._limits(), self.clock)
+        scheduler = self._scheduler(desk)
+        async with Tasks("daemon") as tasks:
+            working = tasks.start(self._kept("worker", worker.run), name="worker")
+            scheduling = tasks.start(self._kept("scheduler", scheduler.run), name="scheduler")
+            try:
+                await stopping.wait()
+                log.info("The daemon ends; what runs is suspended, and gone on with later.")
+            finally:
+                for one in (scheduling, working):
+                    one.cancel()
+                    await asyncio.wait([one])
+
+    def _scheduler(self, desk: Desk) -> Scheduler:
+        service = self.settings.service
+        roster = Roster(desk.connectors, self.clock)
+        return Scheduler(desk, roster, self.clock, zone_of(service.timezone), timedelta(seconds=service.jitter_s))
+
+    def _command(self) -> Sequence[str]:
+        command = [sys.executable, "-m", "connectors.services.process"]
+        return command if self.config is None else [*command, str(self.config)]
+
+    def _limits(self) -> WorkLimits:
+        service = self.settings.service
+        places = Places(
+            service.max_concurrent_content_syncs,
+            service.max_concurrent_access_control_syncs,
+            service.max_concurrent_syncs_of_source,
+        )
+        return WorkLimits(service.workers, places, service.source_timeout_s, service.shutdown_timeout_s)
+
+    async def _kept(self, name: str, run: Callable[[], Awaitable[None]]) -> None:
+        """Run a part, and start it again when it fails: a fault in one ends neither the others nor the daemon."""
+        failures = 0
+        while True:
+            started = self.clock.monotonic()
+            try:
+                await run()
+            except ConnectorsError as error:
+                log.error("A part of the daemon failed, and is started again.", part=name, why=str(error))
+            except Exception:
+                log.exception(
+                    "A part of the daemon failed by a fault of this program, and is started again.", part=name
+                )
+            failures = 0 if self.clock.monotonic() - started > PAUSES.longest_pause_s else failures + 1
+            await self.clock.sleep(PAUSES.pause_s(failures, 1.0))
+
+
+def _waiting(error: Exception, attempt: int, pause_s: float) -> None:
+    if attempt in {1, 5} or attempt % 20 == 0:
+        log.warning("The engine is not there; waiting for it.", attempt=attempt, pause_s=pause_s, why=str(error))

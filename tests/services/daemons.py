@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.services.works import PATIENCE_S, ROOT
+from tests.services.works import PATIENCE_S, ROOT, until
 
 
 @dataclass
@@ -27,10 +27,12 @@ class Daemon:
 
     async def until_logged(self, words: str) -> None:
         """Wait until it has said that."""
-        async with asyncio.timeout(PATIENCE_S):
-            while not any(words in line for line in self.log):
-                assert self.process.returncode is None, "".join(self.log)
-                await asyncio.sleep(0.05)
+
+        async def is_logged() -> bool:
+            assert self.process.returncode is None, "".join(self.log)
+            return any(words in line for line in self.log)
+
+        await until(is_logged)
 
     async def stop(self, number: int = signal.SIGTERM) -> int:
         """Send it a signal, and return how it ended."""

@@ -1,6 +1,5 @@
 """Whole daemons as processes: they sync what is due or wanted, survive what they meet, and end as they are asked."""
 
-import asyncio
 import os
 import signal
 from collections.abc import AsyncIterator
@@ -16,7 +15,7 @@ from connectors.store.job import ENDED, JobStatus, SyncJob, Trigger
 from connectors.store.jobs import NAME as JOBS
 from connectors.store.jobs import JobStore
 from tests.services.daemons import daemon
-from tests.services.works import ROOT, Works, works
+from tests.services.works import ROOT, Works, until, works
 from tests.torture.oracle import Content, expected
 from tests.torture.scripted import many, reach, wait
 
@@ -40,9 +39,13 @@ def has_ended(job: SyncJob) -> bool:
 
 async def ended_jobs(here: Works, name: str, count: int) -> list[SyncJob]:
     """Wait until so many jobs of a connector have ended, and return them."""
-    async with asyncio.timeout(60):
-        while len(found := [one for one in await here.desk.jobs.of_connector(name) if has_ended(one)]) < count:
-            await asyncio.sleep(0.1)
+    found: list[SyncJob] = []
+
+    async def are_there() -> bool:
+        found[:] = [one for one in await here.desk.jobs.of_connector(name) if has_ended(one)]
+        return len(found) >= count
+
+    await until(are_there)
     return found
 
 
@@ -116,18 +119,16 @@ async def test_no_process_outlives_a_daemon_that_is_killed(here: Works) -> None:
         found = await here.until(job, lambda _: reached.exists())
         pid = int(str(found.metadata["instance"]).split("|")[2])
         assert await one.stop(signal.SIGKILL) == -signal.SIGKILL
-        async with asyncio.timeout(30):
-            while _is_there(pid):
-                await asyncio.sleep(0.05)
+
+        async def is_gone() -> bool:
+            return _is_gone(pid)
+
+        await until(is_gone)
     assert (await here.job(job)).status is JobStatus.SUSPENDED
 
 
-def _is_there(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
+def _is_gone(pid: int) -> bool:
+    return not Path(f"/proc/{pid}").exists()
 
 
 async def test_a_daemon_waits_for_an_engine_that_is_not_there_yet(tmp_path: Path) -> None:
@@ -169,9 +170,11 @@ sources: {{scripted: "tests.torture.scripted:ScriptedDataSource"}}
         async with open_engine(EngineSettings(data=data)) as engine:
             await (await ConnectorStore.open(engine)).create("c", document)
             jobs = await JobStore.open(engine)
-            async with asyncio.timeout(60):
-                while not any(has_ended(job) for job in await jobs.of_connector("c")):
-                    await asyncio.sleep(0.1)
+
+            async def has_been_run() -> bool:
+                return any(has_ended(job) for job in await jobs.of_connector("c"))
+
+            await until(has_been_run)
             await engine.data.refresh("c")
             assert await engine.data.count("c") == 30
             assert await one.stop() == 0

@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +31,13 @@ from tests.torture.scripted import Step, written
 ROOT = Path(__file__).parent.parent.parent
 COMMAND = [sys.executable, "-m", "connectors.services.process"]
 PATIENCE_S = 40.0
+
+
+async def until(true: Callable[[], Awaitable[bool]]) -> None:
+    """Wait until something holds that happens in other processes."""
+    async with asyncio.timeout(PATIENCE_S):
+        while not await true():  # noqa: ASYNC110 - nothing in this process tells when
+            await asyncio.sleep(0.05)
 
 
 @dataclass
@@ -74,10 +81,13 @@ class Works:
     async def until(self, job_id: str, reached: Callable[[SyncJob], bool]) -> SyncJob:
         """Wait until a job is as a test wants it."""
         found = await self.job(job_id)
-        async with asyncio.timeout(PATIENCE_S):
-            while not reached(found):
-                await asyncio.sleep(0.05)
-                found = await self.job(job_id)
+
+        async def is_reached() -> bool:
+            nonlocal found
+            found = await self.job(job_id)
+            return reached(found)
+
+        await until(is_reached)
         return found
 
     async def differs(self, name: str, wanted: dict[str, Content]) -> Difference:

@@ -20,8 +20,8 @@ help: ## List the targets.
 
 install: $(VENV)/.ready ## Make .venv with everything for development, and the `connectors` command in it.
 
-run: $(VENV)/.core ## Start the embedded engine, index docs/ and search it (ENGINE=http://... uses that engine instead).
-	$(if $(ENGINE),CONNECTORS__ENGINE__HOST=$(ENGINE)) $(BIN)/python -m connectors tour
+run: $(VENV)/.core ## Run a daemon that syncs docs/, on the embedded engine (ENGINE=http://... uses that engine instead).
+	CONNECTORS__ALLOWED_PATHS=$(CURDIR)/docs $(if $(ENGINE),CONNECTORS__ENGINE__HOST=$(ENGINE)) $(BIN)/python -m connectors tour
 
 test: $(VENV)/.ready ## Run every test that needs no server, with coverage per module; too little of a source fails.
 	$(BIN)/python -m pytest --cov --cov-report=term

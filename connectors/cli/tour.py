@@ -1,107 +1,141 @@
-"""`connectors tour`: indexes a folder of Markdown in the engine of the settings, and searches it."""
+"""`connectors tour`: a daemon with a connector that is ready, which shows within a minute what all this is for."""
 
 import asyncio
-import time
-from collections.abc import Iterator
-from contextlib import AsyncExitStack
-from dataclasses import dataclass
+import os
+import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
 from connectors.cli.interruption import interruption
 from connectors.cli.invocation import Invocation
-from connectors.config import EngineSettings
-from connectors.errors import ConfigurationError, EngineBlocked, EngineFailed
+from connectors.cli.wording import counted, in_time
+from connectors.errors import ConfigurationError, Conflict, ConnectorsError
 
 if TYPE_CHECKING:
     from connectors.engine import Engine
+    from connectors.store.job import SyncJob
+    from connectors.store.jobs import JobStore
 
-INDEX = "connectors-tour"
-QUESTION = "scans that lose documents"
-MAPPINGS = {"properties": {"path": {"type": "keyword"}, "title": {"type": "text"}, "text": {"type": "text"}}}
-SETTINGS = {"number_of_replicas": 0}
-
-
-@dataclass(frozen=True)
-class Page:
-    """One file of the folder."""
-
-    path: str
-    title: str
-    text: str
+NAME: Final = "connectors-tour"
+QUESTION: Final = "scans that lose documents"
+SHOWN: Final = 3
+LOOK_EVERY_S: Final = 0.2
+_AGAIN: Final = "It reads the folder again each minute, so what you change there is found soon."
 
 
 @click.command()
-@click.option("--folder", type=click.Path(path_type=Path, exists=True, file_okay=False), default=Path("docs"))
-@click.option("--once", is_flag=True, help="End after the search, where the embedded engine would stay up otherwise.")
+@click.option(
+    "--folder",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    default=Path("docs"),
+    show_default=True,
+    help="The folder whose files are synced.",
+)
+@click.option("--once", is_flag=True, help="End after the search, where the daemon would stay up otherwise.")
 @click.pass_obj
 def tour(invocation: Invocation, folder: Path, *, once: bool) -> None:
-    """Index a folder of Markdown files and search it, to see that everything works."""
-    pages = list(read_pages(folder))
-    if not pages:
-        raise ConfigurationError(f"There is no Markdown file below {folder}.", field="", hint="Name another --folder.")
-    settings = invocation.settings.engine
-    asyncio.run(_search_in(settings, pages) if once or settings.host else _on_embedded(settings, pages))
+    """Run a daemon with a connector that syncs a folder, and search in what it has synced."""
+    asyncio.run(_tour(invocation, folder.resolve(), once=once))
 
 
-def read_pages(folder: Path) -> Iterator[Page]:
-    """Yield the Markdown files below a folder; the title is the first heading."""
-    for path in sorted(folder.rglob("*.md")):
-        text = path.read_text(encoding="utf-8")
-        title = next((line.lstrip("# ") for line in text.splitlines() if line.startswith("#")), path.stem)
-        yield Page(str(path), title, text)
+async def _tour(invocation: Invocation, folder: Path, *, once: bool) -> None:
+    from connectors.aio.tasks import Tasks  # loaded only where it is wanted  # noqa: PLC0415
+    from connectors.services.supervisor import Supervisor  # noqa: PLC0415
+
+    invocation.settings.grants.path(str(folder), "folder")  # or its connector could not be synced
+    ready: asyncio.Future[Engine] = asyncio.get_running_loop().create_future()
+
+    async def is_ready(engine: "Engine") -> None:
+        ready.set_result(engine)
+
+    async with interruption() as interrupted, Tasks("tour") as tasks:
+        supervisor = Supervisor(invocation.settings, invocation.config, ready=is_ready)
+        running = tasks.start(supervisor.run(interrupted), name="daemon")
+        showing = tasks.start(_show(invocation, ready, folder), name="show")
+        await asyncio.wait({running, showing}, return_when=asyncio.FIRST_COMPLETED)
+        if running.done():
+            showing.cancel()  # who is interrupted waits for nothing any more
+        elif once:
+            interrupted.set()
 
 
-async def _on_embedded(settings: EngineSettings, pages: list[Page]) -> None:
-    """Search in the embedded engine, and serve it for `curl` afterwards, unless another process has it already."""
-    from connectors.engine.embedded.access import owning  # noqa: PLC0415 - loaded only where it is wanted
-    from connectors.engine.embedded.server import key_of, serving  # noqa: PLC0415
+async def _show(invocation: Invocation, ready: "asyncio.Future[Engine]", folder: Path) -> None:
+    """Have the folder synced, and show what is found in it and what may be done next."""
+    from connectors.store.jobs import JobStore  # noqa: PLC0415 - as above
 
-    async with interruption() as interrupted, AsyncExitStack() as stack:
-        try:
-            desk = await stack.enter_async_context(owning(settings.data))
-        except EngineBlocked:
-            await _search_in(settings, pages)
-            return
-        key = key_of(settings.data)
-        server = await stack.enter_async_context(serving(desk, host="127.0.0.1", port=0, key=key))
-        await _search_in(settings, pages)
-        body = '{"query": {"match": {"text": "your words"}}}'
-        click.echo(f"\nAsk something else, in another terminal:\n  curl -s {server.url}/{INDEX}/_search \\")
-        click.echo(f"    -H 'Authorization: ApiKey {key.reveal()}' \\")
-        click.echo(f"    -H 'Content-Type: application/json' -d '{body}'\n\nCtrl-C ends the engine.")
-        await interrupted.wait()
-
-
-async def _search_in(settings: EngineSettings, pages: list[Page]) -> None:
-    from connectors.engine import open_engine  # noqa: PLC0415 - the client takes half a second to import
-
-    async with open_engine(settings) as engine:
-        click.echo(str(engine.info))
-        started = time.perf_counter()
-        await _index(engine, pages)
-        took_ms = (time.perf_counter() - started) * 1000
-        click.echo(f"Indexed {len(pages)} pages in {took_ms:.0f} ms.\n\nSearch: {QUESTION}")
-        query = {"multi_match": {"query": QUESTION, "fields": ["title", "text"]}}
-        body = {"query": query, "size": 3, "_source": ["title", "path"]}
-        page = await engine.data.search(INDEX, body)
-        for place, hit in enumerate(page.hits, 1):
-            source = hit.source or {}
-            click.echo(f"  {place}. {click.style(source['title'], bold=True)}  {source['path']}")
+    engine = await ready
+    click.echo(f"The daemon runs: {engine.info}.")
+    jobs = await JobStore.open(engine)
+    job = await _ended(jobs, await _wanted(invocation, engine, jobs, folder))
+    if job.error is not None:
+        raise ConnectorsError(f"The folder {folder} could not be synced: {job.error}")
+    took_s = (job.completed_at - job.created_at).total_seconds() if job.completed_at and job.created_at else 0.0
+    documents = counted(job.document["total_document_count"], "document")
+    click.echo(f"The connector {NAME} reads {folder}: {documents} in its index, after {in_time(took_s)}.")
+    await _search(engine)
+    own = _own_command()
+    click.echo(f'\nSearch for something else, in another terminal:\n  {own} search {NAME} "your words"')
+    click.echo(f"{_AGAIN}\n\nAdd the next connector, and look how all of them are:")
+    click.echo(f"  {own} sources                          # what can be read")
+    click.echo(f"  {own} create --from-file mine.yml      # docs/state.md tells what is in there")
+    click.echo(f"  {own} list\n\nCtrl-C ends the daemon; what it has synced stays.")
 
 
-async def _index(engine: "Engine", pages: list[Page]) -> None:
-    import msgspec  # noqa: PLC0415 - as above
+async def _wanted(invocation: Invocation, engine: "Engine", jobs: "JobStore", folder: Path) -> str:
+    """See to it that there is a connector for the folder, want a sync of it, and return the id of the job."""
+    from uuid import uuid4  # noqa: PLC0415 - as above
 
-    from connectors.engine.bulk import index_line  # noqa: PLC0415
+    from connectors.aio.clock import SystemClock  # noqa: PLC0415
+    from connectors.store.connectors import ConnectorStore  # noqa: PLC0415
+    from connectors.store.job import Trigger  # noqa: PLC0415
+    from connectors.store.new_connector import new_connector  # noqa: PLC0415
+    from connectors.store.snapshot import snapshot_of  # noqa: PLC0415
+    from connectors.store.sync_state import JobType  # noqa: PLC0415
 
-    await engine.indices.delete(INDEX)
-    await engine.indices.create(INDEX, mappings=MAPPINGS, settings=SETTINGS)
-    lines = [index_line(page.path) + msgspec.json.encode(page) + b"\n" for page in pages]
-    answer = await engine.data.bulk(INDEX, b"".join(lines), operations=len(lines))
-    refused = [item for row in answer.items for item in row.values() if not item.ok]
-    if refused:
-        raise EngineFailed(f"The engine refused {len(refused)} pages: {refused[0].error}.", status=refused[0].status)
-    await engine.data.refresh(INDEX)
+    description = {
+        "id": NAME,
+        "name": "The tour",
+        "service_type": "directory",
+        "index_name": NAME,
+        "configuration": {"directory": str(folder)},
+        "scheduling": {"full": {"enabled": True, "interval": "0 * * * * ?"}},
+    }
+    new = await new_connector(description, invocation.registry, invocation.settings.grants, SystemClock().now())
+    store = await ConnectorStore.open(engine)
+    try:
+        connector = await store.create(NAME, new.document)
+    except Conflict:
+        changed = {name: new.document[name] for name in ("configuration", "deleted") if name in new.document}
+        connector = await store.update(NAME, lambda _: changed)
+    snapshot = snapshot_of(connector, JobType.FULL, invocation.registry)
+    return (await jobs.create(uuid4().hex, snapshot, JobType.FULL, Trigger.ON_DEMAND)).id
+
+
+async def _ended(jobs: "JobStore", job_id: str) -> "SyncJob":
+    """Wait until another process has run a job."""
+    from connectors.store.job import ENDED  # noqa: PLC0415 - as above
+
+    while True:
+        found = await jobs.get(job_id)
+        if found is None:
+            raise ConfigurationError("The job of the tour was deleted.", field="")
+        if found.status in ENDED:
+            return found
+        await asyncio.sleep(LOOK_EVERY_S)
+
+
+async def _search(engine: "Engine") -> None:
+    await engine.data.refresh(NAME)
+    query = {"multi_match": {"query": QUESTION, "fields": ["title", "body"], "lenient": True}}
+    page = await engine.data.search(NAME, {"query": query, "size": SHOWN, "_source": ["title", "path"]})
+    click.echo(f"\nSearch: {QUESTION}")
+    for place, hit in enumerate(page.hits, 1):
+        source = hit.source or {}
+        click.echo(f"  {place}. {click.style(str(source.get('path') or hit.id), bold=True)}")
+
+
+def _own_command() -> str:
+    """Return how this program was started, for who starts it again."""
+    return f"{os.path.relpath(sys.executable)} -m connectors"

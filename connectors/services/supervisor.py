@@ -51,6 +51,16 @@ class Supervisor:
     async def run(self, stopping: asyncio.Event) -> None:
         """Work until the event is set. Raises a `ConfigurationError`; for an engine that is away it waits."""
         zone_of(self.settings.service.timezone, setting="service.timezone")
+        working = asyncio.Event()
+        async with Tasks("supervisor") as tasks:
+            serving = tasks.start(self._serve(stopping, working), name="daemon")
+            asked = tasks.start(stopping.wait(), name="end")
+            await asyncio.wait({serving, asked}, return_when=asyncio.FIRST_COMPLETED)
+            asked.cancel()
+            if not working.is_set():
+                serving.cancel()  # it waits for an engine still
+
+    async def _serve(self, stopping: asyncio.Event, working: asyncio.Event) -> None:
         async with AsyncExitStack() as stack:
             if self.settings.engine.host is None:
                 await stack.enter_async_context(engine_process(self.settings.engine.data))
@@ -59,6 +69,7 @@ class Supervisor:
             desk = await retry(lambda _: self._desk(engine))
             if self.ready is not None:
                 await self.ready(engine)
+            working.set()
             log.info("The daemon works.", engine=str(engine.info))
             await self._work(desk, stopping)
             log.info("The daemon has ended.")

@@ -18,7 +18,8 @@ from typing import (
 
 import msgspec
 
-from connectors.references import resolved
+from connectors.references import resolved, resolved_with_files
+from connectors.secret import NoSecret, secret_in
 
 T = TypeVar("T")
 
@@ -55,10 +56,12 @@ def setting(*, default: object, text: str, example: str | None = None) -> Any:  
 class Binder:
     """Builds sections, and collects in `problems` whatever is wrong with what was given.
 
-    `${NAME}` and `${NAME:-default}` in a value are replaced from `environ`.
+    `${NAME}` and `${NAME:-default}` in a value are replaced from `environ`, and `${file:/path}` by what is in that
+    file, if `files` says that whoever wrote the values may read the files of this machine.
     """
 
     environ: Mapping[str, str]
+    files: bool = False
     problems: list[Problem] = field(default_factory=list)
     nothing: ClassVar[Mapping[str, object]] = {}
 
@@ -101,9 +104,13 @@ class Binder:
             self._add(at, _explained(str(error), hint, value))
         except LookupError as error:
             self._add(at, f"The environment variable {error.args[0]} is not set.")
+        except _NoFile as error:
+            self._add(at, str(error))
 
     def _resolved(self, value: object) -> object:
         match value:
+            case str() if self.files:
+                return resolved_with_files(value, self.environ.get, _content)
             case str():
                 return resolved(value, self.environ.get)
             case list():
@@ -114,6 +121,18 @@ class Binder:
 
     def _add(self, name: str, text: str) -> None:
         self.problems.append(Problem(name, text))
+
+
+class _NoFile(Exception):
+    """A value refers to a file that can't be used."""
+
+
+def _content(path: str) -> str:
+    """Return the secret in a file that a value refers to."""
+    try:
+        return secret_in(Path(path).expanduser())
+    except NoSecret as error:
+        raise _NoFile(f"The file {path!r} can't be used: {error}.") from None
 
 
 def _parts(text: str) -> list[str]:

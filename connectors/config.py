@@ -3,7 +3,7 @@
 import os
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import Annotated, Final, Literal
 from urllib.parse import urlsplit
@@ -259,29 +259,65 @@ class Settings:
         return Grants(self.allowed_paths, self.exposed_secrets)
 
 
+@dataclass(frozen=True)
+class Origin:
+    """Where a setting was given: in words, and the value as it was written there."""
+
+    place: str
+    given: object = field(repr=False)
+
+
+@dataclass(frozen=True)
+class LoadedSettings:
+    """The settings, what is wrong with what was given, and where each that was given is from, by its dotted name.
+
+    Where something is wrong, its default stands in.
+    """
+
+    settings: Settings
+    problems: tuple[Problem, ...]
+    origins: Mapping[str, Origin]
+
+
 def load_settings(path: Path | None = None, environ: Mapping[str, str] = os.environ) -> Settings:
     """Return the settings of a file, overridden by the environment (`CONNECTORS__ENGINE__HOST`).
 
     Without a path that is `config.yml` in the working folder, if there is one. Raises one `ConfigurationError` that
     names every problem; its field is that of the first.
     """
-    binder = Binder(environ)
-    given = _read(path if path is not None else Path("config.yml"), required=path is not None)
+    loaded = read_settings(path, environ)
+    if loaded.problems:
+        text = "\n".join(map(str, loaded.problems))
+        raise ConfigurationError(text, field=loaded.problems[0].name)
+    return loaded.settings
+
+
+def read_settings(path: Path | None = None, environ: Mapping[str, str] = os.environ) -> LoadedSettings:
+    """Return the same with what is wrong. Raises a `ConfigurationError` only for a file that can't be read."""
+    place = path if path is not None else Path("config.yml")
+    text = _text_of(place, required=path is not None)
+    given = _content(place, text)
+    binder = Binder(environ, files=True)
     settings = binder.section(Settings, _overridden(given, environ))
-    if binder.problems:
-        text = "\n".join(str(problem) for problem in binder.problems)
-        raise ConfigurationError(text, field=binder.problems[0].name)
-    return settings
+    origins = dict([*_origins_in(place, text, given), *_origins_in_environment(given, environ)])
+    return LoadedSettings(settings, tuple(binder.problems), origins)
 
 
-def _read(path: Path, *, required: bool) -> dict[str, object]:
+def _text_of(path: Path, *, required: bool) -> str:
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        return path.read_text(encoding="utf-8")
     except FileNotFoundError:
         if not required:
-            return {}
+            return ""
         raise ConfigurationError(f"There is no settings file {path}.", field="") from None
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"The settings file {path} can't be read: {error}", field="") from None
+
+
+def _content(path: Path, text: str) -> dict[str, object]:
+    try:
+        content = yaml.safe_load(text)
+    except yaml.YAMLError as error:
         raise ConfigurationError(f"The settings file {path} can't be read: {error}", field="") from None
     if not isinstance(content, dict | None):
         raise ConfigurationError(f"The settings file {path} holds a {type(content).__name__}, no settings.", field="")
@@ -290,17 +326,50 @@ def _read(path: Path, *, required: bool) -> dict[str, object]:
 
 def _overridden(given: dict[str, object], environ: Mapping[str, str]) -> dict[str, object]:
     """Return what was given with what `CONNECTORS__SECTION__NAME` variables say in its place."""
-    lists = {one.name for one in fields(Settings) if isinstance(one.default, tuple)}
     merged = dict(given)
+    for variable, section, name in _variables(given, environ):
+        values = merged.get(section) or {}
+        if not name:
+            merged[section] = environ[variable]
+        elif isinstance(values, dict):
+            merged[section] = {**values, name: environ[variable]}
+    return merged
+
+
+def _variables(given: Mapping[str, object], environ: Mapping[str, str]) -> Iterator[tuple[str, str, str]]:
+    """Yield the variables that give a setting, each with its section and name; a list of no section has no name."""
+    lists = {one.name for one in fields(Settings) if isinstance(one.default, tuple)}
     for variable in sorted(environ):
         if variable.startswith(ENVIRONMENT_PREFIX):
             section, _, name = variable.removeprefix(ENVIRONMENT_PREFIX).lower().partition("__")
-            values = merged.get(section) or {}
-            if section in lists and not name:
-                merged[section] = environ[variable]
-            elif isinstance(values, dict) and name:
-                merged[section] = {**values, name: environ[variable]}
-    return merged
+            if (section in lists and not name) or (name and isinstance(given.get(section) or {}, dict)):
+                yield variable, section, name
+
+
+def _origins_in(path: Path, text: str, given: Mapping[str, object]) -> Iterator[tuple[str, Origin]]:
+    """Yield where a file gives each setting; its text is read once more for that, as values know no lines."""
+    sections = {one.name for one in fields(Settings) if is_dataclass(getattr(Settings(), one.name))}
+    for section, value in _pairs_of(yaml.compose(text, yaml.SafeLoader)):
+        found = given.get(section.value)
+        if section.value not in sections:
+            yield section.value, Origin(_line(path, section), found)
+        elif isinstance(found, dict):
+            for name, _ in _pairs_of(value):
+                yield f"{section.value}.{name.value}", Origin(_line(path, name), found.get(name.value))
+
+
+def _pairs_of(node: yaml.Node | None) -> list[tuple[yaml.Node, yaml.Node]]:
+    return node.value if isinstance(node, yaml.MappingNode) else []
+
+
+def _line(path: Path, node: yaml.Node) -> str:
+    return f"{path}, line {node.start_mark.line + 1}"
+
+
+def _origins_in_environment(given: Mapping[str, object], environ: Mapping[str, str]) -> Iterator[tuple[str, Origin]]:
+    for variable, section, name in _variables(given, environ):
+        is_one = not name or section == "sources"  # of which the whole is one setting
+        yield section if is_one else f"{section}.{name}", Origin(variable, environ[variable])
 
 
 def _url_problems(name: str, value: str) -> Iterator[Problem]:

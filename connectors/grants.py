@@ -4,14 +4,10 @@ import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
 
 from connectors.errors import ConfigurationError
 from connectors.references import resolved
-from connectors.secret import MASK
-
-LARGEST_SECRET: Final = 65_536
-"""Bytes of a file that holds a secret."""
+from connectors.secret import MASK, NoSecret, secret_in
 
 
 @dataclass(frozen=True)
@@ -82,31 +78,12 @@ def _real(text: str) -> Path | None:
 
 
 def _content(place: Path, variable: str, name: str) -> str:
-    """Return the secret in a file, without the end of its last line.
-
-    Its errors are raised outside of `except`: the one of a decoder holds what it could not decode.
-    """
-    raw, reason = b"", "it is no file"
+    """Return the secret in a file. Its error is raised outside of `except`, so that it brings no other one along."""
     try:
-        if place.is_file() or not place.exists():  # nothing that waits for somebody to write into it
-            with place.open("rb") as file:
-                raw, reason = file.read(LARGEST_SECRET + 1), ""
-    except (OSError, ValueError) as error:
-        reason = (error.strerror if isinstance(error, OSError) else None) or "that is no path"
-    if len(raw) > LARGEST_SECRET:
-        reason = f"it is larger than {LARGEST_SECRET} bytes"
-    text = _decoded(raw)
-    if reason or text is None:
-        why = reason or "it is not text in UTF-8"
-        raise ConfigurationError(f"The file of {variable}, {place}, can't be used: {why}.", field=name)
-    return text.rstrip("\r\n")
-
-
-def _decoded(raw: bytes) -> str | None:
-    try:
-        return raw.decode()
-    except UnicodeDecodeError:
-        return None
+        return secret_in(place)
+    except NoSecret as error:
+        reason = str(error)
+    raise ConfigurationError(f"The file of {variable}, {place}, can't be used: {reason}.", field=name)
 
 
 def _checked(text: str | None, variable: str, name: str) -> str | None:

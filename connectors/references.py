@@ -1,4 +1,4 @@
-"""References: `${NAME}` and `${NAME:-default}` in a text, which stand for something that is kept elsewhere."""
+"""References: `${NAME}`, `${NAME:-default}` and `${file:/path}` in a text, which stand for what is kept elsewhere."""
 
 import re
 from collections.abc import Callable
@@ -9,6 +9,30 @@ from typing import Final
 _REFERENCE: Final = re.compile(
     r"\$(?P<escaped>\$\{)|\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*+)(?::-(?P<default>(?:[^}$]|\$(?!\{))*+))?\}"
 )
+_WITH_FILES: Final = re.compile(rf"{_REFERENCE.pattern}|\$\{{file:(?!-)(?P<file>[^}}]*)\}}")
+
+
+def resolved_with_files(text: str, look_up: Callable[[str], str | None], read: Callable[[str], str]) -> str:
+    """Do what `resolved` does, and replace `${file:/path}` by what `read` returns for the path.
+
+    It is for texts of whoever may read the files of this machine. What is in a file is not looked through either.
+    """
+    pieces, at = [], 0
+    for match in _WITH_FILES.finditer(text):
+        if match["file"] is not None:
+            pieces += [resolved(text[at : match.start()], look_up), read(match["file"])]
+            at = match.end()
+    return "".join([*pieces, resolved(text[at:], look_up)])
+
+
+def refers(text: str) -> bool:
+    """Return whether a text refers to anything, be it to a name or to a file."""
+    return any(not match["escaped"] for match in _WITH_FILES.finditer(text))
+
+
+def names_file(text: str) -> bool:
+    """Return whether a text refers to a file."""
+    return any(match["file"] is not None for match in _WITH_FILES.finditer(text))
 
 
 def resolved(text: str, look_up: Callable[[str], str | None]) -> str:

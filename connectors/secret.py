@@ -1,8 +1,15 @@
-"""A secret: a string that never prints itself."""
+"""A secret: a string that never prints itself, and the file that one is kept in."""
 
+from pathlib import Path
 from typing import Final
 
 MASK: Final = "***"
+LARGEST: Final = 65_536
+"""Bytes of a file that holds a secret."""
+
+
+class NoSecret(Exception):
+    """A file that no secret can be read from; the message says why, and nothing of what is in it."""
 
 
 class Secret:
@@ -28,3 +35,30 @@ class Secret:
 
     def __hash__(self) -> int:
         return hash(self._value)
+
+
+def secret_in(place: Path) -> str:
+    """Return the secret in a file, without the end of its last line. Raises `NoSecret`.
+
+    That is raised outside of `except`: the error of a decoder holds what it could not decode.
+    """
+    raw, reason = b"", "it is no file"
+    try:
+        if place.is_file() or not place.exists():  # nothing that waits for somebody to write into it
+            with place.open("rb") as file:
+                raw, reason = file.read(LARGEST + 1), ""
+    except (OSError, ValueError) as error:
+        reason = (error.strerror if isinstance(error, OSError) else None) or "that is no path"
+    if len(raw) > LARGEST:
+        reason = f"it is larger than {LARGEST} bytes"
+    text = _decoded(raw)
+    if reason or text is None:
+        raise NoSecret(reason or "it is not text in UTF-8")
+    return text.rstrip("\r\n")
+
+
+def _decoded(raw: bytes) -> str | None:
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return None

@@ -17,15 +17,18 @@ ROOT = Path(__file__).resolve().parent.parent
 CONFIG_HEAD = """\
 # The settings of Connectors. Every setting is here with its default; what is commented out is not set.
 #
-# ${NAME} is replaced from the environment, ${NAME:-default} too, and a variable such as
-# CONNECTORS__ENGINE__HOST=http://localhost:9200 comes before what this file says.
+# ${NAME} is replaced from the environment, ${NAME:-default} too, and ${file:/run/secrets/name} by what is in that
+# file. $${ stands for ${. A variable such as CONNECTORS__ENGINE__HOST=http://localhost:9200 comes before what this file
+# says. `connectors config show` tells what counts, and where it is from; `connectors config check` what is wrong.
 #
 # Written by `make docs` from what connectors/config.py declares.
 """
 PAGE_HEAD = """\
 # Settings
 
-What `config.yml` may say. Each setting can also be given in the environment, under the name in the last column.
+What `config.yml` may say. Each setting can also be given in the environment, under the name in the last column. In
+both, `${NAME}` and `${NAME:-default}` stand for variables of the environment, and `${file:/path}` for what is in a
+file, up to 64 kB without the end of its last line. `connectors config show` tells what counts, and where it is from.
 This page is written by `make docs` from what `connectors/config.py` declares.
 """
 

@@ -4,10 +4,11 @@ from pathlib import Path
 import pytest
 
 from connectors.binding import Binder, Problem, setting
-from connectors.config import EngineSettings, LogSettings, Settings, load_settings
+from connectors.config import EngineSettings, LogSettings, Settings, load_settings, read_settings
 from connectors.errors import ConfigurationError
 from connectors.grants import Grants
 from connectors.secret import Secret
+from connectors.store.sync_settings import SyncSettings
 
 
 def load(tmp_path: Path, text: str, **environ: str) -> Settings:
@@ -43,6 +44,28 @@ def test_references_are_replaced_from_the_environment(tmp_path: Path) -> None:
     assert load(tmp_path, text, KEY="k", HOST="engine").engine == EngineSettings(
         api_key=Secret("k"), host="http://engine:9200"
     )
+
+
+def test_a_file_stands_for_what_is_in_it(tmp_path: Path) -> None:
+    (tmp_path / "key").write_text("k:${KEY}\n")
+    given = f"${{file:{tmp_path}/key}}"
+    assert load(tmp_path, f"engine: {{api_key: '{given}', host: 'http://e'}}").engine.api_key == Secret("k:${KEY}")
+    from_environment = load(tmp_path, "engine: {host: 'http://e'}", CONNECTORS__ENGINE__API_KEY=given)
+    assert from_environment.engine.api_key == Secret("k:${KEY}")
+
+
+def test_a_file_that_can_not_be_used_is_told_with_the_setting(tmp_path: Path) -> None:
+    text = "engine: {api_key: '${file:/none/key}', host: '${file:}'}"
+    assert problems(tmp_path, text) == [
+        "engine.api_key: The file '/none/key' can't be used: No such file or directory.",
+        "engine.host: The file '' can't be used: it is no file.",
+    ]
+
+
+def test_a_connector_reads_no_files(tmp_path: Path) -> None:
+    (tmp_path / "count").write_text("7")
+    with pytest.raises(ConfigurationError, match="Expected `int`, got `str`"):
+        SyncSettings.of({"delete_guard": {"count": f"${{file:{tmp_path}/count}}"}})
 
 
 def test_the_environment_comes_before_the_file(tmp_path: Path) -> None:
@@ -218,3 +241,26 @@ def test_a_section_within_a_section_is_bound_under_its_full_name() -> None:
     assert binder.section(Outer, {"inner": {"size": 2}}) == Outer(Inner(2))
     binder.section(Outer, {"inner": {"size": 10}})
     assert [str(problem) for problem in binder.problems] == ["inner.size: Too large."]
+
+
+def test_where_each_setting_is_from_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "c.yml"
+    path.write_text("# mine\nengine:\n  attempts: 2\n  data: x\nlog:\nallowed_paths:\n  - /a\nsources: {a: 'b:C'}\n")
+    environ = {"CONNECTORS__ENGINE__DATA": "y", "CONNECTORS__SOURCES__D": "e:F", "CONNECTORS__ENGINE": "nothing"}
+    found = read_settings(path, environ).origins
+    assert {name: origin.place.replace(str(path), "c.yml") for name, origin in found.items()} == {
+        "engine.attempts": "c.yml, line 3",
+        "engine.data": "CONNECTORS__ENGINE__DATA",
+        "allowed_paths": "c.yml, line 6",
+        "sources": "CONNECTORS__SOURCES__D",
+    }
+    assert (found["engine.attempts"].given, found["engine.data"].given) == (2, "y")
+
+
+def test_what_is_wrong_is_returned_beside_what_is_not(tmp_path: Path) -> None:
+    path = tmp_path / "c.yml"
+    path.write_text("engine: {attempts: many, hots: x, data: y}\nnone: 1\n")
+    loaded = read_settings(path, {})
+    assert [problem.name for problem in loaded.problems] == ["engine.attempts", "engine.hots", "none"]
+    assert (loaded.settings.engine.attempts, loaded.settings.engine.data) == (5, Path("y"))
+    assert "engine.hots" in loaded.origins

@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connectors.errors import ConfigurationError
-from connectors.grants import LARGEST_SECRET, Grants, is_below
+from connectors.grants import Grants, is_below
+from connectors.secret import LARGEST
 
 
 @pytest.fixture
@@ -198,7 +199,7 @@ def test_a_variable_that_is_not_text_is_refused() -> None:
         (b" two\r\nlines \n", " two\r\nlines "),
         (b"", ""),
         ("schlüssel".encode(), "schlüssel"),
-        (b"x" * LARGEST_SECRET, "x" * LARGEST_SECRET),
+        (b"x" * LARGEST, "x" * LARGEST),
     ],
 )
 def test_a_file_holds_a_secret(tmp_path: Path, raw: bytes, secret: str) -> None:
@@ -220,8 +221,8 @@ def test_a_file_is_read_at_each_look(tmp_path: Path) -> None:
     [
         (None, "No such file or directory"),
         (b"sec\xffret", "it is not text in UTF-8"),
-        (b"x" * (LARGEST_SECRET + 1), "it is larger than 65536 bytes"),
-        (b"\xff" * (LARGEST_SECRET + 1), "it is larger than 65536 bytes"),
+        (b"x" * (LARGEST + 1), "it is larger than 65536 bytes"),
+        (b"\xff" * (LARGEST + 1), "it is larger than 65536 bytes"),
     ],
 )
 def test_a_file_that_can_t_be_used_is_an_error_even_with_a_default(tmp_path: Path, raw: bytes | None, why: str) -> None:

@@ -35,7 +35,7 @@ ROWS_OF_SYNC: list[set[str]] = [
     {"full"},
     {"partial"},
     {"sync"},
-    {"foreground"},
+    {"foreground", "removal"},
 ]
 # Third-party packages that may be imported in one place only.
 DRIVERS: dict[str, str | tuple[str, ...]] = {

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.references import names_in, resolved
+from connectors.references import names_file, names_in, refers, resolved, resolved_with_files
 
 KNOWN = {"A": "one", "B_2": "two", "EMPTY": "", "TRICKY": "${A} $${A}"}
 TEXTS = st.lists(st.sampled_from(["$", "${", "}", ":-", "A", "B_2", "NONE", "1", " ", "${A}", "$${A}"])).map("".join)
@@ -67,6 +67,40 @@ def test_what_the_look_up_raises_is_not_caught() -> None:
 )
 def test_the_names_are_those_that_are_looked_up(text: str, names: list[str]) -> None:
     assert names_in(text) == names
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("no reference", "no reference"),
+        ("${file:/a b.txt}", "</a b.txt>"),
+        ("${A}-${file:x}-${NONE:-else}", "one-<x>-else"),
+        ("${file:${A}}", "<${A>}"),
+        ("${file:}", "<>"),
+        ("$${file:/a}", "${file:/a}"),
+        ("$${A}${file:/a}", "${A}</a>"),
+        ("${file:-else}", "else"),
+    ],
+)
+def test_a_file_is_read_where_files_may_be(text: str, expected: str) -> None:
+    assert resolved_with_files(text, look_up, lambda path: f"<{path}>") == expected
+
+
+def test_what_a_file_holds_is_not_looked_through() -> None:
+    assert resolved_with_files("${file:/a}}", look_up, lambda path: "${A") == "${A}"
+
+
+def test_a_file_is_no_reference_where_files_may_not_be() -> None:
+    assert resolved("${file:/a}", look_up) == "${file:/a}"
+    assert names_in("${file:/a}") == []
+
+
+@pytest.mark.parametrize(
+    ("text", "does", "names"),
+    [("x", False, False), ("$${A}", False, False), ("${A}", True, False), ("a ${file:/b}", True, True)],
+)
+def test_whether_a_text_refers_to_something_is_told(text: str, does: bool, names: bool) -> None:
+    assert (refers(text), names_file(text)) == (does, names)
 
 
 @given(TEXTS)

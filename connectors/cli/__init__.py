@@ -7,14 +7,24 @@ import click
 
 import connectors
 from connectors import logger
+from connectors.cli.check import check
+from connectors.cli.config import config as settings_commands
 from connectors.cli.create import create
 from connectors.cli.dead_letters import dead_letters
+from connectors.cli.delete import delete
 from connectors.cli.deletes import deletes
+from connectors.cli.enable import disable, enable
 from connectors.cli.engine import engine
 from connectors.cli.invocation import Invocation
+from connectors.cli.jobs import job, jobs
+from connectors.cli.list import list_connectors
 from connectors.cli.new import new
 from connectors.cli.rules import rules
 from connectors.cli.run import run
+from connectors.cli.search import search
+from connectors.cli.sections import Sections
+from connectors.cli.set import set_settings
+from connectors.cli.show import show as show_connector
 from connectors.cli.sources import sources
 from connectors.cli.sync import sync
 from connectors.cli.tour import tour
@@ -25,7 +35,7 @@ EXIT_WRONG_SETTINGS = 2
 EXIT_INTERRUPTED = 130
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(cls=Sections, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(connectors.__version__, message="connectors %(version)s")
 @click.option(
     "--config",
@@ -42,16 +52,15 @@ def cli(context: click.Context, config: Path | None) -> None:
     context.obj = Invocation(config)
 
 
-cli.add_command(create)
-cli.add_command(dead_letters)
-cli.add_command(deletes)
-cli.add_command(engine)
-cli.add_command(new)
-cli.add_command(rules)
-cli.add_command(run)
-cli.add_command(sources)
-cli.add_command(sync)
-cli.add_command(tour)
+cli.add_sections(
+    {
+        "Daemon": [run, tour],
+        "Connectors": [list_connectors, show_connector, check, create, set_settings, enable, disable, delete],
+        "Syncs": [sync, jobs, job, dead_letters, deletes, search],
+        "Sources and rules": [sources, rules, new],
+        "Settings and engine": [settings_commands, engine],
+    }
+)
 
 
 def main() -> None:

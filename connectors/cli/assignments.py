@@ -1,6 +1,8 @@
-"""Assignments: `--set name=value` on the command line, and the configuration of a source that they make."""
+"""Assignments: `name=value` on the command line, and the configuration of a source that they make."""
 
+import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -10,6 +12,7 @@ from connectors.grants import Grants
 
 if TYPE_CHECKING:
     from connectors.fields import Configuration
+    from connectors.fields.field import Field
 
 
 class Assignment(click.ParamType[tuple[str, str]]):
@@ -23,6 +26,29 @@ class Assignment(click.ParamType[tuple[str, str]]):
         if not sign or not name.strip():
             self.fail(f"{value!r} is not of the form name=value.", param, ctx)
         return name.strip(), text
+
+
+def with_whole_path(one: "Field", text: str) -> str:
+    """Return what was typed for a field; a path from the root on, as another process may be somewhere else."""
+    from connectors.references import names_in  # noqa: PLC0415 - loaded only where it is wanted
+
+    if one.type is not Path or not text or names_in(text):
+        return text
+    return os.path.abspath(Path(text).expanduser())  # noqa: PTH100 - links are to be followed at each sync anew
+
+
+def as_stored(one: "Field", text: str) -> Any:  # noqa: ANN401 - JSON
+    """Return what was typed for a field as the value that a connector document has; a text where it is of no use."""
+    from connectors.fields.casts import Uncastable  # noqa: PLC0415 - as above
+    from connectors.fields.field import plain  # noqa: PLC0415
+    from connectors.references import names_in  # noqa: PLC0415
+
+    if not text or (names_in(text) and one.type is not list):
+        return text
+    try:
+        return plain(one.cast(with_whole_path(one, text)))
+    except Uncastable:
+        return text
 
 
 def configured(source: type[Any], given: Mapping[str, str], exposed_secrets: tuple[str, ...]) -> "Configuration":

@@ -1,7 +1,6 @@
 """`connectors dead-letters`: the documents that could not be indexed, why, and what to do about them."""
 
 import asyncio
-import json
 import sys
 from collections.abc import Sequence
 from contextlib import aclosing, nullcontext
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from connectors.cli import table
+from connectors.cli.arguments import AS_JSON, CONNECTOR, print_json
 from connectors.cli.choice import chosen, offer
 from connectors.cli.interruption import until_interrupted
 from connectors.cli.invocation import Invocation
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 
 AGAIN: Final = "The same command goes on: it retries the letters that are left."
 _CAUSE = click.option("--cause", help="Only letters of this cause, as `list` names it.")
-_JSON = click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
-_ID = click.argument("connector_id", metavar="[ID]", required=False)
 
 
 @dataclass
@@ -60,8 +58,8 @@ def dead_letters() -> None:
 
 
 @dead_letters.command(name="list")
-@_ID
-@_JSON
+@CONNECTOR
+@AS_JSON
 @click.pass_obj
 def list_letters(invocation: Invocation, *, connector_id: str | None, as_json: bool) -> None:
     """Say how many letters of the connector ID there are, by their causes."""
@@ -71,7 +69,7 @@ def list_letters(invocation: Invocation, *, connector_id: str | None, as_json: b
     if as_json:
         described = [_described_cause(one) for one in causes]
         total = sum(one.count for one in causes)
-        _print({"connector": connector_id, "total": total, "causes": described})
+        print_json({"connector": connector_id, "total": total, "causes": described})
     elif not causes:
         click.echo(f"There are no dead letters of {connector_id}.")
     else:
@@ -80,10 +78,10 @@ def list_letters(invocation: Invocation, *, connector_id: str | None, as_json: b
 
 
 @dead_letters.command()
-@_ID
+@CONNECTOR
 @click.argument("document_id", metavar="[DOCUMENT]", required=False)
 @_CAUSE
-@_JSON
+@AS_JSON
 @click.pass_obj
 def show(
     invocation: Invocation, *, connector_id: str | None, document_id: str | None, cause: str | None, as_json: bool
@@ -93,7 +91,7 @@ def show(
         asyncio.run(offer(invocation, as_json=as_json))
     letters = asyncio.run(_letters(invocation, connector_id, document_id, cause))
     if as_json:
-        _print([_described(one) for one in letters])
+        print_json([_described(one) for one in letters])
         return
     for place, letter in enumerate(letters):
         if place:
@@ -105,10 +103,10 @@ def show(
 
 
 @dead_letters.command()
-@_ID
+@CONNECTOR
 @click.argument("document_ids", metavar="[DOCUMENT]...", nargs=-1)
 @_CAUSE
-@_JSON
+@AS_JSON
 @click.pass_obj
 def retry(
     invocation: Invocation,
@@ -139,7 +137,7 @@ def retry(
         raise
     finally:
         if as_json:
-            _print(told.wire())
+            print_json(told.wire())
     report = told.report
     if not as_json:
         there_are_none = [f"There are no dead letters of {connector_id}."]
@@ -149,10 +147,10 @@ def retry(
 
 
 @dead_letters.command()
-@_ID
+@CONNECTOR
 @_CAUSE
 @click.option("--yes", is_flag=True, help="Do not ask.")
-@_JSON
+@AS_JSON
 @click.pass_obj
 def drop(invocation: Invocation, *, connector_id: str | None, cause: str | None, yes: bool, as_json: bool) -> None:
     """Remove letters of the connector ID.
@@ -170,7 +168,7 @@ def drop(invocation: Invocation, *, connector_id: str | None, cause: str | None,
         click.confirm(question, abort=True, err=True)
     dropped = asyncio.run(_drop(invocation, connector_id, cause)) if there else 0
     if as_json:
-        _print({"connector": connector_id, "dropped": dropped})
+        print_json({"connector": connector_id, "dropped": dropped})
     else:
         click.echo(f"Removed {counted(dropped, 'letter')} of {connector_id}.")
 
@@ -260,10 +258,6 @@ async def _drop(invocation: Invocation, connector_id: str, cause: str | None) ->
 
 
 # --- telling it --------------------------------------------------------------------------------------------------
-
-
-def _print(found: object) -> None:
-    click.echo(json.dumps(found, indent=2, ensure_ascii=False))
 
 
 def _described(letter: "DeadLetter") -> dict[str, Any]:

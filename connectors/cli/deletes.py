@@ -1,13 +1,13 @@
 """`connectors deletes`: what syncs would have deleted, had it not been too much, and a person's word about it."""
 
 import asyncio
-import json
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from connectors.cli import table
+from connectors.cli.arguments import AS_JSON, CONNECTOR, print_json
 from connectors.cli.choice import chosen, offer
 from connectors.cli.impromptu import sync_command
 from connectors.cli.invocation import Invocation
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from connectors.store.held import HeldSet, HeldSets
 
 SAMPLES: Final = 5
-_JSON = click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
-_ID = click.argument("connector_id", metavar="[ID]", required=False)
 _RUN = click.argument("run", metavar="[RUN]", required=False)
 
 
@@ -34,8 +32,8 @@ def deletes() -> None:
 
 
 @deletes.command(name="list")
-@_ID
-@_JSON
+@CONNECTOR
+@AS_JSON
 @click.pass_obj
 def list_held(invocation: Invocation, *, connector_id: str | None, as_json: bool) -> None:
     """List the deletions of the connector ID that are held back, and why."""
@@ -43,7 +41,7 @@ def list_held(invocation: Invocation, *, connector_id: str | None, as_json: bool
         asyncio.run(offer(invocation, as_json=as_json))
     found = asyncio.run(_list(invocation, connector_id))
     if as_json:
-        _print({"connector": connector_id, "held": [_described(held, samples) for held, samples in found]})
+        print_json({"connector": connector_id, "held": [_described(held, samples) for held, samples in found]})
         return
     if not found:
         click.echo(f"No deletions of {connector_id} are held back.")
@@ -56,9 +54,9 @@ def list_held(invocation: Invocation, *, connector_id: str | None, as_json: bool
 
 
 @deletes.command()
-@_ID
+@CONNECTOR
 @_RUN
-@_JSON
+@AS_JSON
 @click.pass_obj
 def approve(invocation: Invocation, *, connector_id: str | None, run: str | None, as_json: bool) -> None:
     """Let the next sync delete what a RUN of the connector ID held back, as far as it is still gone from the source.
@@ -69,7 +67,7 @@ def approve(invocation: Invocation, *, connector_id: str | None, run: str | None
         asyncio.run(offer(invocation, as_json=as_json))
     held, connector = asyncio.run(_decide(invocation, connector_id, run, "approve"))
     if as_json:
-        _print({"connector": connector_id, **_described(held)})
+        print_json({"connector": connector_id, **_described(held)})
         return
     click.echo(f"Approved: {counted(held.number, 'deletion')}. The next full sync deletes what is gone by then still:")
     more = " --access-control" if held.job_type.value == "access_control" else ""
@@ -77,9 +75,9 @@ def approve(invocation: Invocation, *, connector_id: str | None, run: str | None
 
 
 @deletes.command()
-@_ID
+@CONNECTOR
 @_RUN
-@_JSON
+@AS_JSON
 @click.pass_obj
 def discard(invocation: Invocation, *, connector_id: str | None, run: str | None, as_json: bool) -> None:
     """Keep in the index what a RUN of the connector ID held back.
@@ -90,7 +88,7 @@ def discard(invocation: Invocation, *, connector_id: str | None, run: str | None
         asyncio.run(offer(invocation, as_json=as_json))
     held, _ = asyncio.run(_decide(invocation, connector_id, run, "discard"))
     if as_json:
-        _print({"connector": connector_id, **_described(held)})
+        print_json({"connector": connector_id, **_described(held)})
         return
     click.echo(f"Discarded: {counted(held.number, 'deletion')}. The documents stay in the index.")
     click.echo("A full sync that finds them gone from the source again holds them back anew.")
@@ -142,10 +140,6 @@ async def _wanted(sets: "HeldSets", connector_id: str, run: str | None) -> str:
 
 
 # --- telling it --------------------------------------------------------------------------------------------------
-
-
-def _print(found: object) -> None:
-    click.echo(json.dumps(found, indent=2, ensure_ascii=False))
 
 
 def _described(held: "HeldSet", samples: list[str] | None = None) -> dict[str, Any]:

@@ -2,12 +2,11 @@
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from connectors.cli.assignments import with_whole_path
 from connectors.errors import ConfigurationError
 from connectors.grants import Grants
 
@@ -51,20 +50,27 @@ class Impromptu:
             return await place.connectors.update(connector_id, lambda _: fresh)
         return await place.connectors.update(connector_id, lambda one: self._changes(one, values))
 
+    def unstored(self, fields: "Fields") -> "Connector":
+        """Return the connector without making it, of a source that has these fields.
+
+        Raises a `ConfigurationError` for a setting that there is not.
+        """
+        from connectors.engine.records import Revision  # noqa: PLC0415 - as above
+        from connectors.store.connector import Connector  # noqa: PLC0415
+
+        values = self._values(fields)
+        index = {"index_name": self.index_name} if self.index_name else {}
+        document = {"service_type": self.service_type, "configuration": values, "language": self.language, **index}
+        return Connector(self._id(fields, values), document, Revision(0, 0))
+
     def _values(self, fields: "Fields") -> dict[str, str]:
         """Return the settings as they are stored. Raises a `ConfigurationError` for one that there is not."""
-        from connectors.references import names_in  # noqa: PLC0415 - as above
-        from connectors.registry import nearest  # noqa: PLC0415
+        from connectors.registry import nearest  # noqa: PLC0415 - as above
 
         unknown = next((name for name in self.settings if name not in fields), None)
         if unknown is not None:
             raise ConfigurationError(f"There is no setting {unknown!r}.", field=unknown, hint=nearest(unknown, fields))
-        return {
-            name: os.path.abspath(Path(text).expanduser())  # noqa: PTH100 - links are to be followed at each sync anew
-            if fields[name].type is Path and text and not list(names_in(text))
-            else text
-            for name, text in self.settings.items()
-        }
+        return {name: with_whole_path(fields[name], text) for name, text in self.settings.items()}
 
     def _id(self, fields: "Fields", values: Mapping[str, str]) -> str:
         shown = {name: text for name, text in values.items() if not fields[name].sensitive}

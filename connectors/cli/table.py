@@ -11,8 +11,8 @@ import click
 
 WIDEST: Final = 100
 GAP: Final = "  "
-LONGEST_WORD: Final = 24
-"""What of a word is kept on one line where a table has to be made narrower."""
+LONGEST_WORDS: Final = (24, 12, 6)
+"""What of a word is kept on one line where a table has to be made narrower: less, where that is not narrow enough."""
 
 
 def width_of_terminal() -> int | None:
@@ -45,15 +45,21 @@ def _widths(rows: Sequence[Sequence[str]], width: int | None) -> list[int]:
     widths = [max(map(len, column)) for column in columns]
     if width is None:
         return widths
+    for longest in LONGEST_WORDS:
+        _narrow(widths, columns, longest, width)
+    return widths
+
+
+def _narrow(widths: list[int], columns: Sequence[Sequence[str]], longest: int, width: int) -> None:
+    """Make the widest columns narrower until they fit, or until no word could be kept."""
     words = [[word for cell in column for word in cell.split()] for column in columns]
-    least = [min(max(map(len, column), default=0), LONGEST_WORD) for column in words]
+    least = [min(max(map(len, column), default=0), longest) for column in words]
     excess = sum(widths) + len(GAP) * (len(widths) - 1) - width
     for _ in range(excess):
         wide = [number for number, size in enumerate(widths) if size > least[number]]
         if not wide:
             break
         widths[max(wide, key=lambda number: widths[number])] -= 1
-    return widths
 
 
 def wrapped(text: str, width: int, *, cut: bool = False) -> list[str]:

@@ -1,5 +1,6 @@
 """Wording: numbers, sizes and times as a person reads them."""
 
+from datetime import datetime
 from typing import Final
 
 _UNITS: Final = ("bytes", "kB", "MB", "GB", "TB")
@@ -26,3 +27,9 @@ def in_time(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def as_moment(moment: datetime | str) -> str:
+    """Return a moment to the minute; a text is one in ISO 8601."""
+    found = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
+    return f"{found:%Y-%m-%d %H:%M} UTC"

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
 
@@ -26,6 +27,14 @@ class ConnectorStatus(StrEnum):
     CONFIGURED = "configured"
     CONNECTED = "connected"
     ERROR = "error"
+
+
+@dataclass(frozen=True)
+class StoredSchedule:
+    """When syncs of one kind are due, as the document has it; the interval is a Quartz expression, or none at all."""
+
+    enabled: bool = False
+    interval: str | None = None
 
 
 @dataclass(frozen=True)
@@ -93,6 +102,19 @@ class Connector(LenientDocument):
         return self._mapping("scheduling") or {}
 
     @property
+    def schedules(self) -> Mapping[JobType, StoredSchedule]:
+        """The same for each kind of syncs; what can't be read is off."""
+        found = {kind: self.scheduling.get(kind) for kind in JobType}
+        return {
+            kind: _schedule_of(one) if isinstance(one, Mapping) else StoredSchedule() for kind, one in found.items()
+        }
+
+    @property
+    def last_synced(self) -> datetime | None:
+        """When its last sync ended, of whichever kind."""
+        return self._instant("last_synced")
+
+    @property
     def sync_cursor(self) -> Mapping[str, Any] | None:
         """Where its incremental syncs stand; None for the beginning."""
         return self._mapping("sync_cursor")
@@ -133,6 +155,11 @@ class Connector(LenientDocument):
     def sync(self) -> SyncSettings:
         """The settings of its syncs. Raises one `ConfigurationError` that names every problem."""
         return SyncSettings.of(self.document.get(FIELD))
+
+
+def _schedule_of(given: Mapping[str, Any]) -> StoredSchedule:
+    interval = given.get("interval")
+    return StoredSchedule(given.get("enabled") is True, interval if isinstance(interval, str) and interval else None)
 
 
 def _no_rules(what: str, found: object) -> ConfigurationError:

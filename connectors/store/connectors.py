@@ -1,6 +1,6 @@
 """The connectors that the engine holds: found, read, and changed without losing what others write beside us."""
 
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
 from contextlib import aclosing
 from typing import Any, Final, Self
 
@@ -117,14 +117,27 @@ class ConnectorStore:
         except _Overtaken as error:
             raise Conflict(f"The connector {connector_id!r} is changed by others all the time.") from error
 
+    async def delete(self, connector_id: str) -> None:
+        """Delete a connector, which may be gone already."""
+        await self._operations.delete(NAME, connector_id, refresh="now")
+
     async def all(self, *, service_types: Sequence[str] | None = None) -> AsyncGenerator[Connector, None]:
         """Yield every connector that is not deleted, those of these sources where they are given, in no order.
 
         Close the generator (`aclosing`) to leave early.
         """
-        query: dict[str, Any] = {"must_not": [{"term": {"deleted": True}}]}
-        if service_types is not None:
-            query["filter"] = [{"terms": {"service_type": list(service_types)}}]
+        wanted = [] if service_types is None else [{"terms": {"service_type": list(service_types)}}]
+        async with aclosing(self._matching(wanted)) as found:
+            async for connector in found:
+                yield connector
+
+    async def of_index(self, names: Collection[str]) -> list[Connector]:
+        """Return the connectors that have one of these names for their index, in the order of their ids."""
+        async with aclosing(self._matching([{"terms": {"index_name": sorted(names)}}])) as found:
+            return sorted([one async for one in found], key=lambda one: one.id)
+
+    async def _matching(self, wanted: list[dict[str, Any]]) -> AsyncGenerator[Connector, None]:
+        query: dict[str, Any] = {"filter": wanted, "must_not": [{"term": {"deleted": True}}]}
         await self._operations.refresh(NAME)
         walk = Walk(NAME, {"bool": query}, source=True, page_size=_PAGE)
         async with aclosing(self._operations.scan(walk)) as pages:

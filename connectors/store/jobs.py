@@ -213,6 +213,14 @@ class JobStore:
         for job_id in job_ids:
             await self._operations.delete(NAME, job_id)
 
+    async def delete_of(self, connector: str) -> int:
+        """Delete all jobs of a connector, and return how many there were."""
+        number = 0
+        while some := await self.of_connector(connector, most=_PAGE):
+            await self.delete([one.id for one in some])
+            number += len(some)
+        return number
+
     async def _replaced(self, job: SyncJob, changes: Mapping[str, Any], refresh: Refresh = "now") -> SyncJob:
         body = msgspec.json.encode({**job.document, **changes})
         written = await self._operations.put(NAME, job.id, body, expected=job.revision, refresh=refresh)

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import aclosing
-from typing import Final, Self, TypeVar
+from typing import Any, Final, Self, TypeVar
 from uuid import uuid4
 
 import msgspec
@@ -119,6 +119,18 @@ class StateStore:
         """Delete a record whatever it holds, which may be missing."""
         await self._operations.delete(INDEX.name, key)
 
+    async def forget(self, connector: str, *, but: type[Record]) -> int:
+        """Delete all records of a connector but those of one kind, and return how many there were.
+
+        They may be of any other kind, and of versions that this one does not know.
+        """
+        number = 0
+        async with aclosing(self._hits({"connector": connector}, source=False, but=but.KIND)) as hits:
+            async for hit in hits:
+                await self.delete(hit.id)
+                number += 1
+        return number
+
     async def _changed(self, key: str, kind: type[T], change: Callable[[T | None], T]) -> Versioned[T]:
         found = await self.read(key, kind)
         value = change(None if found is None else found.value)
@@ -150,10 +162,16 @@ class StateStore:
             error.maybe_applied = True
             raise
 
-    async def _hits(self, labels: Mapping[str, str | None], *, source: bool) -> AsyncGenerator[Hit, None]:
-        terms = [{"term": {name: value}} for name, value in labels.items() if value is not None]
+    async def _hits(
+        self, labels: Mapping[str, str | None], *, source: bool, but: str | None = None
+    ) -> AsyncGenerator[Hit, None]:
+        query: dict[str, Any] = {
+            "filter": [{"term": {name: value}} for name, value in labels.items() if value is not None]
+        }
+        if but is not None:
+            query["must_not"] = [{"term": {"kind": but}}]
         await self._operations.refresh(INDEX.name)
-        walk = Walk(INDEX.name, {"bool": {"filter": terms}}, source=source, page_size=_PAGE)
+        walk = Walk(INDEX.name, {"bool": query}, source=source, page_size=_PAGE)
         async with aclosing(self._operations.scan(walk)) as pages:
             async for page in pages:
                 for hit in page:

@@ -12,6 +12,7 @@ from connectors.fields import Configuration
 from connectors.filtering.chain import validate
 from connectors.source import fields_of
 from connectors.store.connector import Connector
+from connectors.store.index_name import check_name
 from connectors.store.sync_settings import SyncSettings
 from connectors.store.sync_state import JobType
 from connectors.store.targets import TargetRecord
@@ -20,7 +21,6 @@ from connectors.sync.document.intake import Intake
 from connectors.sync.document.prepared import Preparer
 from connectors.sync.document.shape import Recipe, Shape
 from connectors.sync.foreign import Mask, entered, of_source
-from connectors.sync.index.index_name import check_name
 from connectors.sync.index.pipeline import Pipeline, pipeline_of
 from connectors.sync.index.target import Target, TargetWatch, open_target
 from connectors.sync.letters import Letters
@@ -109,7 +109,15 @@ async def begun(
         await _check_alone(place, connector, target, settings, report.job_type)
         watch = TargetWatch(place.engine, target, place.clock)
         claim = Claim(target, connector.id, run, place.instance, place.limits.lease_timeout_s, watch)
-        lease = await stack.enter_async_context(leased(place.state, claim, place.clock, waiting=waiting))
+        waited: list[str] = []
+
+        def wait_for(owner: str) -> None:
+            waited.append(owner)
+            waiting(owner)
+
+        lease = await stack.enter_async_context(leased(place.state, claim, place.clock, waiting=wait_for))
+        if waited:
+            await _check_still_there(place, connector)
         policy = _policy(pipeline)
         job = Job(
             place=place,
@@ -158,6 +166,13 @@ async def _source(
         problems = " ".join(message for error in validation.errors for message in error.messages)
         raise ConfigurationError(f"The sync rules are not valid: {problems}", field="filtering")
     return source, configuration
+
+
+async def _check_still_there(place: Workplace, connector: Connector) -> None:
+    """Raise a `ConfigurationError` when the connector is gone: who removes one holds the lease of its index."""
+    found = await place.connectors.get(connector.id)
+    if found is None or found.deleted:
+        raise ConfigurationError(f"The connector {connector.id!r} was deleted meanwhile.", field="id")
 
 
 async def _check_alone(

@@ -263,7 +263,12 @@ def test_the_widest_columns_of_a_table_are_wrapped() -> None:
 
 def test_a_word_is_cut_only_where_it_would_take_the_place_of_all_others() -> None:
     assert lines_of([["x", "ab" * 20]], 30) == ["x  " + "ab" * 13 + "a", "   " + "ba" * 6 + "b"]
-    assert lines_of([["x", "antidisestablishment of it"]], 10) == ["x  antidisestablishment", "   of it"]
+    assert lines_of([["x", "antidisestablishment of it"]], 25) == ["x  antidisestablishment", "   of it"]
+
+
+def test_words_are_cut_shorter_where_the_table_would_not_fit_otherwise() -> None:
+    assert lines_of([["a" * 20, "b" * 20]], 30) == ["a" * 14 + "  " + "b" * 14, "a" * 6 + "          " + "b" * 6]
+    assert lines_of([["x", "antidisestablishment of it"]], 10) == ["x  antidis", "   establi", "   shment", "   of it"]
 
 
 def test_a_word_of_a_paragraph_stays_whole() -> None:

@@ -127,8 +127,8 @@ def test_without_an_id_the_connectors_are_listed(desk: Desk, command: str) -> No
     done = desk.run(*command.split())
     assert done.returncode == 2
     assert done.stdout.splitlines() == [
-        "ID     NAME    SOURCE  INDEX  STATUS      LAST SYNC",
-        "shelf  Things  things  shelf  configured",
+        "ID     NAME    SOURCE  INDEX  STATUS      LAST SYNC  SCHEDULE",
+        "shelf  Things  things  shelf  configured  never      off",
         "",
     ]
     assert "Say which of these connectors, by its ID." in done.stderr
@@ -137,19 +137,7 @@ def test_without_an_id_the_connectors_are_listed(desk: Desk, command: str) -> No
 def test_without_an_id_the_connectors_are_listed_as_json_too(desk: Desk) -> None:
     desk.create()
     done = desk.run("sync", "--json")
-    assert (done.returncode, json.loads(done.stdout)) == (
-        2,
-        [
-            {
-                "id": "shelf",
-                "name": "Things",
-                "service_type": "things",
-                "index_name": "shelf",
-                "status": "configured",
-                "last_sync_status": None,
-            }
-        ],
-    )
+    assert (done.returncode, json.loads(done.stdout)) == (2, desk.json("list"))
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,11 @@ class Terminal:
 
     def press_ctrl_c(self) -> None:
         """Press it."""
-        os.write(self._master, b"\x03")
+        self.type("\x03")
+
+    def type(self, text: str) -> None:
+        """Type something."""
+        os.write(self._master, text.encode())
 
     def send(self, number: signal.Signals) -> None:
         """Send a signal to the command."""

@@ -113,3 +113,16 @@ class ConnectorsContract:
 
     async def test_the_alias_is_what_kibana_knows(self, engine: Engine, store: ConnectorStore) -> None:
         assert await engine.indices.aliases(NAME) == {".elastic-connectors-v1": [NAME]}
+
+    async def test_a_connector_is_deleted_and_may_be_gone_already(self, store: ConnectorStore, own: str) -> None:
+        await store.create(own, KIBANA)
+        for _ in range(2):
+            await store.delete(own)
+            assert await store.get(own) is None
+        assert (await store.create(own, KIBANA)).document == KIBANA
+
+    async def test_connectors_are_found_by_the_names_of_their_index(self, store: ConnectorStore, own: str) -> None:
+        for number, index in enumerate((own, f"{own}-b", f"{own}-c", own)):
+            await store.create(f"{own}-{number}", {"index_name": index, "deleted": number == 3})
+        found = await store.of_index({own, f"{own}-c"})
+        assert [one.id for one in found] == [f"{own}-0", f"{own}-2"]

@@ -186,6 +186,15 @@ class JobsContract:
         await store.delete(old)
         assert {one.id for one in await store.of_connector(own)} == {jobs[2].id, jobs[3].id}
 
+    async def test_all_jobs_of_a_connector_are_deleted_and_no_others(self, store: JobStore, own: str) -> None:
+        for _ in range(3):
+            await self.made(store, own)
+        other = await self.made(store, f"{own}-other")
+        assert await store.delete_of(own) == 3
+        assert await store.of_connector(own) == []
+        assert await store.get(other.id) is not None
+        assert await store.delete_of(own) == 0
+
 
 def test_a_tick_makes_a_job_of_one_id_whoever_makes_it() -> None:
     ids = {

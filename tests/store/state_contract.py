@@ -167,3 +167,21 @@ class StateContract:
         read = await store.read(key, Count)
         assert read is not None
         assert read.value.of == ("a",)
+
+    async def test_all_records_of_a_connector_are_forgotten_but_those_of_a_kind(
+        self, store: StateStore, own: str
+    ) -> None:
+        for number, connector in enumerate((own, own, f"{own}-other")):
+            await store.create(Count.key_for(own, number), Count(connector=connector))
+        state = SyncState(connector=own, job_type=JobType.FULL)
+        await store.create(SyncState.key_of(own, JobType.FULL), state)
+        target = TargetRecord.key_of(own)
+        await store.create(target, TargetRecord(target=own, index="i", epoch=7, connector=own))
+        assert await store.forget(own, but=TargetRecord) == 3
+        assert [await store.read(Count.key_for(own, number), Count) is None for number in range(3)] == [
+            True,
+            True,
+            False,
+        ]
+        assert await store.read(target, TargetRecord) is not None
+        assert await store.forget(own, but=TargetRecord) == 0

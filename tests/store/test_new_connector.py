@@ -19,7 +19,8 @@ from connectors.source import fields_of
 from connectors.sources.directory import DirectoryDataSource
 from connectors.sources.sqlite import SQLiteDataSource
 from connectors.store.connector import Connector, ConnectorStatus
-from connectors.store.new_connector import KEYS, NewConnector, new_connector
+from connectors.store.description import KEYS
+from connectors.store.new_connector import NewConnector, new_connector
 
 NOW = datetime(2026, 11, 21, 20, 15, 30, tzinfo=UTC)
 RULE = {"policy": "exclude", "field": "status", "rule": "equals", "value": "paid"}

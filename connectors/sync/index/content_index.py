@@ -7,8 +7,8 @@ from typing import Any, Final
 from connectors import logger
 from connectors.engine.flavor import Flavor
 from connectors.errors import ConfigurationError
+from connectors.store.index_name import FIELD
 from connectors.sync.index.analysis import LANGUAGES, UNIVERSAL, language_of
-from connectors.sync.index.index_name import FIELD
 from connectors.sync.index.mark import FIELD as MARK_FIELD
 from connectors.sync.index.mark import Mark
 

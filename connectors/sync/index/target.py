@@ -16,6 +16,7 @@ from connectors.errors import (
     EngineRefused,
     IndexReplaced,
 )
+from connectors.store.index_name import FIELD, check_name, first_index, write_alias
 from connectors.sync.index.content_index import (
     NewIndex,
     access_control_index,
@@ -23,7 +24,6 @@ from connectors.sync.index.content_index import (
     missing_fields,
     was_made_for,
 )
-from connectors.sync.index.index_name import FIELD, check_name, first_index, write_alias
 
 log = logger.get(__name__)
 UNWATCHED_S: Final = 1.0
@@ -70,6 +70,21 @@ async def open_target(
     chosen = _written(name, found)
     _check_writable(chosen)
     await _complete(engine, chosen, access_control=access_control)
+    return Target(name, chosen.identity.name, chosen.identity.uuid, _alias_of(chosen, name))
+
+
+async def find_target(engine: Engine, name: str) -> Target | None:
+    """Return the concrete index that a name stands for now, None where there is none yet. Nothing is made or changed.
+
+    Raises what `open_target` raises for an index that documents can't be written to.
+    """
+    check_name(name)
+    found = await engine.indices.describe(name)
+    if not found:
+        return None
+    chosen = _written(name, found)
+    _check_writable(chosen)
+    missing_fields(chosen.identity.name, chosen.mappings, access_control=False)
     return Target(name, chosen.identity.name, chosen.identity.uuid, _alias_of(chosen, name))
 
 

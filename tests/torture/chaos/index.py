@@ -10,8 +10,8 @@ import msgspec
 
 from connectors.engine.embedded.engine import EmbeddedEngine
 from connectors.engine.flavor import Flavor
+from connectors.store.index_name import write_alias
 from connectors.sync.index.content_index import content_index
-from connectors.sync.index.index_name import write_alias
 from connectors.sync.index.mark import Mark
 from tests.torture.chaos.table import Value
 

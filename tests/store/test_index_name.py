@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from connectors.engine.embedded.store.names import name_problem
 from connectors.errors import ConfigurationError
-from connectors.sync.index.index_name import check_name, first_index, write_alias
+from connectors.store.index_name import check_name, first_index, write_alias
 
 HOSTILE = st.text(alphabet=st.sampled_from('aZé_-+.\\/*?"<>| ,#:1İß')) | st.text()
 

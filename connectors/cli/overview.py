@@ -1,0 +1,85 @@
+"""The overview: the connectors that there are, a row each."""
+
+from typing import TYPE_CHECKING, Any, Final
+
+from connectors.cli import table
+from connectors.cli.arguments import print_json
+from connectors.cli.wording import as_moment
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from connectors.store.connector import Connector
+    from connectors.store.connectors import ConnectorStore
+
+HEADER: Final = ("ID", "NAME", "SOURCE", "INDEX", "STATUS", "LAST SYNC", "SCHEDULE")
+BEGINNING: Final = "`connectors create` makes one, and `connectors sync --source` does so as it syncs."
+KINDS: Final = {"full": "full", "incremental": "incremental", "access_control": "access control"}
+"""The kinds of syncs that a connector may have a schedule for, as the protocol and as a person calls them."""
+
+
+async def all_of(connectors: "ConnectorStore") -> "list[Connector]":
+    """Return the connectors that there are, in the order of their ids."""
+    return sorted([one async for one in connectors.all()], key=lambda one: one.id)
+
+
+def show(connectors: "Iterable[Connector]", *, as_json: bool) -> None:
+    """Print connectors, of which there is at least one unless it is for a program."""
+    described = [described_of(one) for one in connectors]
+    if as_json:
+        print_json(described)
+    else:
+        table.show(HEADER, [_row(one) for one in described])
+
+
+def show_schedules(connector: "Connector") -> None:
+    """Print which kinds of syncs of a connector are due, and when."""
+    rows = [
+        [KINDS[kind], "on" if one.enabled else "off", one.interval or ""] for kind, one in connector.schedules.items()
+    ]
+    table.show(["SYNC", "", "WHEN"], rows)
+
+
+def described_of(connector: "Connector") -> dict[str, Any]:
+    """Return what an overview says of a connector."""
+    document = connector.document
+    moment = connector.last_synced
+    return {
+        "id": connector.id,
+        "name": connector.name,
+        "service_type": connector.service_type,
+        "index_name": connector.index_name,
+        "status": connector.status.value if connector.status else None,
+        "error": connector.error,
+        "last_synced": moment.isoformat() if moment else None,
+        "last_sync_status": document.get("last_sync_status"),
+        "last_sync_error": document.get("last_sync_error"),
+        "last_access_control_sync_status": document.get("last_access_control_sync_status"),
+        "last_access_control_sync_error": document.get("last_access_control_sync_error"),
+        "scheduling": {
+            kind: {"enabled": schedule.enabled, "interval": schedule.interval}
+            for kind, schedule in connector.schedules.items()
+        },
+    }
+
+
+def last_sync(described: dict[str, Any]) -> str:
+    """Return in words when a connector was synced last, and how that ended."""
+    ended = [described["last_sync_status"]] if described["last_sync_status"] else []
+    access = described["last_access_control_sync_status"]
+    if access and (access != "completed" or not ended):
+        ended.append(f"access control {access}")
+    if not ended:
+        return "never"
+    moment = described["last_synced"]
+    return ", ".join(map(str, ended)) + (f" {as_moment(moment)}" if moment else "")
+
+
+def _row(described: dict[str, Any]) -> list[str]:
+    plain = [str(described[name] or "") for name in ("id", "name", "service_type", "index_name", "status")]
+    due = [
+        schedule["interval"] if kind == "full" else f"{KINDS[kind]} {schedule['interval']}"
+        for kind, schedule in described["scheduling"].items()
+        if schedule["enabled"]
+    ]
+    return [*plain, last_sync(described), ", ".join(due) or "off"]

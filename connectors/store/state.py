@@ -1,6 +1,6 @@
 """The state index: records that several daemons share, read by key and written by compare-and-set."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
 from typing import Any, Final, Self, TypeVar
 from uuid import uuid4
@@ -109,11 +109,21 @@ class StateStore:
             async for hit in pages:
                 yield _found(hit, kind)
 
-    async def keys(self, kind: type[Record], **labels: str) -> AsyncIterator[str]:
-        """Yield the keys of the same without reading the records."""
+    async def keys(self, kind: type[Record], **labels: str) -> AsyncGenerator[str, None]:
+        """Yield the keys of the same without reading the records. It is closed in the same way."""
         async with aclosing(self._hits({"kind": kind.KIND, **labels}, source=False)) as pages:
             async for hit in pages:
                 yield hit.id
+
+    async def connectors_of(self, kind: type[Record]) -> set[str]:
+        """Return the connectors that there are records of a kind of, of whatever version these are."""
+        await self._operations.refresh(INDEX.name)
+        walk = Walk(INDEX.name, {"term": {"kind": kind.KIND}}, fields=("connector",))
+        found: set[str] = set()
+        async with aclosing(self._operations.scan(walk)) as pages:
+            async for page in pages:
+                found.update(str(one) for hit in page for one in (hit.fields or {}).get("connector", ()))
+        return found
 
     async def delete(self, key: str) -> None:
         """Delete a record whatever it holds, which may be missing."""

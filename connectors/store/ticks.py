@@ -110,14 +110,24 @@ class Ticks:
             async for one in found:
                 yield one
 
-    async def forget_before(self, connector: str, instant: datetime) -> int:
-        """Remove the ticks of a connector before a moment, and return how many there were."""
+    async def forget_before(self, connector: str, instant: datetime, *, most: int | None = None) -> int:
+        """Remove ticks of a connector before a moment, so many at most, and return how many there were.
+
+        The newest tick of a schedule stays, however old: with no word of the connector about it, it is made no second
+        time.
+        """
+        newest: dict[str, TickRecord] = {}
         forgotten = 0
         async with aclosing(self.of(connector)) as ticks:
-            async for one in ticks:
-                if one.value.done and one.value.instant < instant:
-                    await self._state.delete(one.value.key)
+            async for found in ticks:
+                other = newest.get(found.value.schedule, found.value)
+                older, newer = sorted((found.value, other), key=lambda one: one.instant)
+                newest[newer.schedule] = newer
+                if older is not newer and older.done and older.instant < instant:
+                    await self._state.delete(older.key)
                     forgotten += 1
+                    if forgotten == most:
+                        break
         return forgotten
 
 

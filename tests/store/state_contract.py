@@ -185,3 +185,15 @@ class StateContract:
         ]
         assert await store.read(target, TargetRecord) is not None
         assert await store.forget(own, but=TargetRecord) == 0
+
+    async def test_the_connectors_that_there_are_records_of_a_kind_of_are_told(
+        self, store: StateStore, own: str
+    ) -> None:
+        for name in ("a", "b"):
+            for number in range(2):
+                one = Count(connector=f"{own}-{name}", of=(str(number),))
+                await store.put(one.key_for(own, name, number), one)
+        state = SyncState(connector=f"{own}-c", job_type=JobType.FULL)
+        await store.put(SyncState.key_of(state.connector, JobType.FULL), state)
+        found = {one for one in await store.connectors_of(Count) if one.startswith(own)}
+        assert found == {f"{own}-a", f"{own}-b"}

@@ -75,12 +75,26 @@ async def test_nothing_is_written_while_nothing_changes(state: StateStore) -> No
     assert await state.read(SchedulesRecord.key_of("c"), SchedulesRecord) == before
 
 
+async def make(ticks: Ticks, *records: TickRecord) -> None:
+    for one in records:
+        claim = await ticks.claim(one)
+        assert claim is not None
+        await ticks.done(claim)
+
+
 async def test_old_ticks_are_forgotten_unless_their_job_is_still_to_be_made(state: StateStore) -> None:
     ticks = Ticks(state)
-    for number in range(4):
-        claim = await ticks.claim(tick(instant=NOON + number * HOUR))
-        assert claim is not None
-        if number != 1:
-            await ticks.done(claim)
+    assert await ticks.claim(tick(instant=NOON + HOUR)) is not None
+    await make(ticks, *(tick(instant=NOON + number * HOUR) for number in (3, 0, 2)))
     assert await ticks.forget_before("c", NOON + 3 * HOUR) == 2
     assert {one.value.instant async for one in ticks.of("c")} == {NOON + HOUR, NOON + 3 * HOUR}
+
+
+async def test_the_newest_tick_of_each_schedule_is_never_forgotten(state: StateStore) -> None:
+    ticks = Ticks(state)
+    await make(ticks, *(tick(instant=NOON + number * HOUR) for number in (1, 4, 0, 2)))
+    await make(ticks, tick(schedule="incremental"), tick("d"))
+    for forgotten in (2, 1, 0):
+        assert await ticks.forget_before("c", NOON + 9 * HOUR, most=2) == forgotten
+    left = {(one.value.schedule, one.value.instant) async for one in ticks.of("c")}
+    assert left == {("full", NOON + 4 * HOUR), ("incremental", NOON)}

@@ -75,9 +75,14 @@ def mask(_logger: object, _method: str, event: structlog.typing.EventDict) -> st
     return event
 
 
+def without_user_info(text: str) -> str:
+    """Return a text with `***` in place of what stands before an @ in the addresses that it holds."""
+    return _USER_INFO.sub(rf"\g<scheme>{MASK}@", text)
+
+
 def _masked(value: object) -> object:
     if isinstance(value, str):
-        return _USER_INFO.sub(rf"\g<scheme>{MASK}@", value)
+        return without_user_info(value)
     if isinstance(value, dict):
         return {k: MASK if _SECRET_NAMES.search(str(k)) else _masked(v) for k, v in value.items()}
     if isinstance(value, list | tuple):

@@ -74,6 +74,14 @@ class Configuration(Mapping[str, Any]):
             if self.counts(name):
                 yield from (Problem(name, f"{one.label!r} {fault}") for fault in self._faults(one))
 
+    def missing(self) -> Iterator[str]:
+        """Yield the names of the fields that have to be set and are not, whatever else is wrong."""
+        for name, one in self._fields.items():
+            if one.has_to_be_set and self.counts(name):
+                with suppress(Uncastable, ConfigurationError):  # which something is, though it is wrong
+                    if is_empty(one.effective(self._resolved(one))):
+                        yield name
+
     def counts(self, name: str) -> bool:
         """Return whether the fields that a field depends on have the values that make it count."""
         return all(self._is(other, wanted) for other, wanted in self._fields.conditions(name))

@@ -129,6 +129,20 @@ def test_every_problem_is_named_with_its_field_at_once() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("values", "missing"),
+    [
+        ({}, ["host"]),
+        ({"host": "", "mode": "new"}, ["host", "since"]),
+        ({"host": {"value": None}, "since": ""}, ["host"]),
+        ({"host": "h", "port": "many", "mode": "new", "since": [1]}, []),
+        ({"host": "${NOT_EXPOSED}"}, []),
+    ],
+)
+def test_what_has_to_be_set_and_is_not_is_told_apart_from_what_is_wrong(values: Any, missing: list[str]) -> None:
+    assert list(Configuration(FIELDS, values).missing()) == missing
+
+
 def test_a_configuration_without_problems_passes() -> None:
     Configuration(FIELDS, {"host": "h"}).check()
 

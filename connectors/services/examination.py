@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -62,7 +62,7 @@ async def examined(
             configuration = Configuration(fields_of(source), connector.configuration, grants)
         mask = configuration.masked
         configuration.check()
-        async with _closing(mask, patience) as stack:
+        async with _closing(connector, patience) as stack:
             async with asyncio.timeout(patience.reach_s):
                 reached = await _reached(stack, source, configuration)
             if draft is None:
@@ -87,15 +87,15 @@ async def _reached(stack: AsyncExitStack, source: type[Any], configuration: Conf
 
 
 @asynccontextmanager
-async def _closing(mask: Mask, patience: Patience) -> AsyncIterator[AsyncExitStack]:
+async def _closing(connector: Connector, patience: Patience) -> AsyncIterator[AsyncExitStack]:
     """Provide a stack that is left in the end, for however long the source takes to close, within a limit."""
     stack = AsyncExitStack()
     try:
         yield stack
     finally:
         limit = asyncio.timeout(patience.close_s)
-        try:
+        with suppress(TimeoutError):
             async with limit:
                 await stack.aclose()
-        except TimeoutError as error:
-            log.warning("The source was not closed in time.", why=mask(str(error) or "It hangs."))
+        if limit.expired():
+            log.warning("A source was not closed in time.", connector=connector.id, after_s=patience.close_s)

@@ -3,8 +3,6 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-import msgspec
-
 from connectors.fields import Configuration
 from connectors.grants import Grants
 from connectors.registry.profile import Profile
@@ -15,12 +13,12 @@ WAITING: Final = frozenset({None, ConnectorStatus.CREATED, ConnectorStatus.NEEDS
 
 
 def filled(connector: Connector, profile: Profile, grants: Grants) -> dict[str, Any]:
-    """Return the fields of a connector that have to be other than they are, as its source is this one.
+    """Return the fields of a connector that have to be other than they are, as its source has this profile.
 
     What a person gave is never changed, and what is not known stays. So whoever fills a document that was filled finds
     nothing to do.
     """
-    declared: Mapping[str, Any] = msgspec.json.decode(msgspec.json.encode(profile.configuration))
+    declared = profile.configuration
     configuration = _configuration(connector.configuration, declared)
     wanted: dict[str, Any] = {"configuration": configuration, "features": _features(connector, profile.features)}
     if connector.status in WAITING or (declared and not connector.configuration):

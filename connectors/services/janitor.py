@@ -39,7 +39,7 @@ class Janitor:
         jobs, connectors = shelf.jobs, shelf.connectors
         ends = JobEnds(jobs, connectors, clock)
         chores: list[Chore] = [
-            LostJobs(jobs, ends, clock, timeout_s),
+            LostJobs(jobs, shelf.state, ends, clock, timeout_s),
             OrphanedJobs(jobs, connectors, roster, ends, clock),
             JobHistory(jobs, connectors, roster, clock, retention),
             TickHistory(Ticks(shelf.state), roster, clock, retention),

@@ -3,7 +3,7 @@
 import hashlib
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import msgspec
@@ -123,7 +123,7 @@ class Preparation:
             if known is not None and not self._is_due(known) and known.digest == self._digest(found):
                 known.seen = connector.revision  # the roster is behind what this daemon has done itself
                 return
-            result = await self._prepared(found, is_new=known is None)
+            result = await self._prepared(found, is_new=known is None or known.digest == FAILED.digest)
         except ConnectorsError as error:
             log.warning("A connector could not be prepared.", connector=connector.id, why=str(error))
         except Exception:  # the edge: what goes wrong with one connector holds up no other
@@ -136,7 +136,7 @@ class Preparation:
         again_at = None
         if result.may_pass:
             pause_s = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2.0 ** min(tries - 1, 60))
-            again_at = self.clock.monotonic() + (0.0 if result is OVERTAKEN else pause_s)
+            again_at = self.clock.monotonic() + pause_s
         self._known[connector.id] = _Known(result.digest, connector.revision, tries, again_at)
 
     async def _prepared(self, connector: Connector, *, is_new: bool) -> "_Result":
@@ -165,7 +165,9 @@ class Preparation:
         if connector.service_type is None:
             raise ConfigurationError("The connector does not say which source it reads.", field="service_type")
         source = self.registry.source(connector.service_type)
-        return source, Profile.of(source, connector.service_type)
+        profile = Profile.of(source, connector.service_type)
+        as_read: Mapping[str, Any] = msgspec.json.decode(msgspec.json.encode(profile.configuration))
+        return source, replace(profile, configuration=as_read)
 
     async def _tell(self, connector: Connector, draft: Draft | None, verdict: Verdict, *, is_new: bool) -> "_Result":
         """Write what was found, unless somebody changed what it follows from: then it is looked at again."""
@@ -198,8 +200,12 @@ class Preparation:
     # What is compared.
 
     def _digest(self, connector: Connector) -> bytes:
-        """Return what tells whether a connector has to be looked at: by whom it was settled makes no difference."""
-        status = "" if connector.status in SETTLED else str(connector.status)
+        """Return what tells whether a connector has to be looked at: how it was settled makes no difference.
+
+        Unless rules wait for a source that could not be reached: that a sync could may be all that is heard of it.
+        """
+        is_settled = connector.status in SETTLED and Draft.of(connector) is None
+        status = "" if is_settled else str(connector.status)
         return self._matters(connector) + status.encode()
 
     def _matters(self, connector: Connector) -> bytes:

@@ -127,12 +127,22 @@ class Plain(BaseDataSource):
         """Reach nothing."""
 
 
+class Strange(Plain):
+    """A source whose settings no document can hold."""
+
+    service_type = "strange"
+
+    @classmethod
+    def get_default_configuration(cls) -> dict[str, Any]:
+        return {"host": {"value": "x", "of_theirs": object()}}
+
+
 class Sources(Registry):
-    """A registry of these two sources."""
+    """A registry of these sources."""
 
     def __init__(self, script: Script) -> None:
         super().__init__()
-        self._sources = {"shop": shop_of(script), "plain": Plain}
+        self._sources: dict[str, type[Any]] = {"shop": shop_of(script), "plain": Plain, "strange": Strange}
 
     def source(self, service_type: str) -> type[Any]:
         if service_type not in self._sources:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from connectors.errors import SourceUnreachable
+from connectors.errors import AccessDenied, SourceUnreachable
 from connectors.filtering.validation import SyncRuleValidationResult as Result
 from tests.services.kibana import rule, rules
 from tests.services.shop import FILLED, SECRET, Office, forever
@@ -111,6 +111,20 @@ async def test_a_draft_waits_until_its_source_can_be_reached(office: Office) -> 
     assert (await filtering(office))["draft"]["validation"]["state"] == "edited"
     office.script.steps.clear()
     office.watch.seconds += 60
+    await daemon.look()
+    assert (await filtering(office))["active"] == rules(rule())
+
+
+async def test_a_draft_of_a_source_that_refused_us_is_validated_when_a_sync_has_reached_it(office: Office) -> None:
+    office.script.fail(AccessDenied("No entry."))
+    await edited(office, rules(rule(), state="edited"))
+    daemon = office.daemon()
+    for _ in range(3):
+        await daemon.look()
+        office.watch.seconds += 600
+    assert len(office.script.pings) == 1
+    office.script.steps.clear()
+    await office.change(status="connected", error=None, last_sync_status="in_progress")
     await daemon.look()
     assert (await filtering(office))["active"] == rules(rule())
 

@@ -39,6 +39,13 @@ async def test_an_empty_configuration_is_filled_and_waits_for_a_person(office: O
     assert office.script.pings == []
 
 
+@pytest.mark.parametrize("status", ["created", "configured", "connected", "error"])
+async def test_an_empty_configuration_waits_for_a_person_whatever_was_said_before(office: Office, status: str) -> None:
+    await office.create(status=status, error="There is no source 'shop'.")
+    await office.daemon().look()
+    assert await office.state() == ("needs_configuration", None)
+
+
 async def test_a_source_without_settings_is_configured_and_connected_at_once(office: Office) -> None:
     await office.create(service_type="plain")
     await office.daemon().look()

@@ -2,6 +2,8 @@
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -12,6 +14,7 @@ from connectors.services.job_ends import JobEnds
 from connectors.services.lost_jobs import LostJobs
 from connectors.store.job import JobStatus, SyncJob
 from connectors.store.jobs import Change, JobStore
+from connectors.store.sync_state import Checkpoint, JobType, SyncState
 from tests.services.yard import GONE, HERE, Yard
 
 IN_PROGRESS, SUSPENDED = JobStatus.IN_PROGRESS, JobStatus.SUSPENDED
@@ -30,7 +33,7 @@ async def test_a_job_that_stands_still_is_given_back_with_all_that_is_known_of_i
     await yard.look(janitor, seconds=1)
     found = await yard.known(job)
     assert (found.status, told(found)) == (SUSPENDED, told(before))
-    lost = {"lost": 1, "lost_in_vain": 1, "done_when_lost": 0}
+    lost = {"lost": 1, "lost_in_vain": 1, "done_when_lost": None}
     assert found.metadata == {**before.metadata, **lost}
     assert [one.id for one in await yard.jobs.waiting()] == [job]
 
@@ -107,7 +110,7 @@ class Away(JobStore):
 async def test_who_could_not_read_waits_anew(yard: Yard) -> None:
     await yard.connect()
     job, jobs = await yard.job("in_progress"), Away(yard.engine.control, yard.watch)
-    lost = LostJobs(jobs, JobEnds(jobs, yard.shelf.connectors, yard.watch), yard.watch)
+    lost = LostJobs(jobs, yard.shelf.state, JobEnds(jobs, yard.shelf.connectors, yard.watch), yard.watch)
 
     async def look(seconds: int) -> None:
         for _ in range(seconds // 5):
@@ -125,6 +128,24 @@ async def test_who_could_not_read_waits_anew(yard: Yard) -> None:
     assert await yard.status(job) is SUSPENDED
 
 
+async def test_what_the_engine_did_not_take_is_tried_again_with_the_next_look(yard: Yard) -> None:
+    await yard.connect()
+    job, failures = await yard.job("in_progress"), [EngineUnreachable("The engine is away.")]
+
+    class Failing(JobStore):
+        async def change(self, job_id: str, change: Change, *, refresh: Refresh = "now") -> SyncJob:
+            if failures:
+                raise failures.pop()
+            return await super().change(job_id, change, refresh=refresh)
+
+    shelf = replace(yard.shelf, jobs=Failing(yard.engine.control, yard.watch))
+    janitor = replace(yard, shelf=shelf).janitor()
+    await yard.look(janitor, seconds=60)
+    assert (await yard.status(job), failures) == (IN_PROGRESS, [])
+    await janitor.look()
+    assert await yard.status(job) is SUSPENDED
+
+
 class Late(JobStore):
     """A store in which somebody else is always a little earlier."""
 
@@ -139,7 +160,7 @@ async def test_a_job_that_somebody_touched_in_between_is_left_alone(yard: Yard) 
     await yard.connect()
     job = await yard.job("in_progress", metadata={"instance": str(GONE)})
     jobs = Late(yard.engine.control, yard.watch)
-    await LostJobs(jobs, JobEnds(jobs, yard.shelf.connectors, yard.watch), yard.watch).look()
+    await LostJobs(jobs, yard.shelf.state, JobEnds(jobs, yard.shelf.connectors, yard.watch), yard.watch).look()
     found = await yard.known(job)
     assert (found.status, found.metadata) == (IN_PROGRESS, {"instance": str(GONE)})
 
@@ -155,7 +176,7 @@ async def test_a_job_that_is_deleted_in_between_holds_up_no_other(yard: Yard) ->
             return await super().change(job_id, change, refresh=refresh)
 
     store = Deleting(yard.engine.control, yard.watch)
-    await LostJobs(store, JobEnds(store, yard.shelf.connectors, yard.watch), yard.watch).look()
+    await LostJobs(store, yard.shelf.state, JobEnds(store, yard.shelf.connectors, yard.watch), yard.watch).look()
     assert [await yard.status(jobs[0]), await yard.status(jobs[2])] == [SUSPENDED, SUSPENDED]
     assert await yard.jobs.get(jobs[1]) is None
 
@@ -209,6 +230,29 @@ async def test_what_was_done_before_is_no_progress(yard: Yard) -> None:
     assert await lose(yard, job, 500, 0, 0, 0, 0) == [*([SUSPENDED] * 4), JobStatus.ERROR]
 
 
+@pytest.mark.parametrize("job_type", [JobType.FULL, JobType.INCREMENTAL, JobType.ACCESS_CONTROL])
+async def test_a_walk_that_changes_nothing_shows_by_its_checkpoints_that_it_goes_on(
+    yard: Yard, job_type: JobType
+) -> None:
+    await yard.connect()
+    job = await yard.job("pending", metadata={}, job_type=job_type)
+    kept_as = JobType.ACCESS_CONTROL if job_type is JobType.ACCESS_CONTROL else JobType.FULL
+    key, seen = SyncState.key_of("c", kept_as), list[JobStatus | None]()
+    for number in [*range(6), 5, 5, 5, 5]:
+        moment = yard.watch.moment + timedelta(minutes=number)
+        checkpoint = Checkpoint(cursor={"n": number}, recipe="r", target="t", started_at=moment, saved_at=moment)
+        await yard.shelf.state.put(key, SyncState(connector="c", job_type=kept_as, checkpoint=checkpoint))
+        seen += await lose(yard, job, 0)
+    assert seen == [*([SUSPENDED] * 9), JobStatus.ERROR]
+
+
+async def test_a_state_that_can_not_be_read_is_nothing_to_show(yard: Yard) -> None:
+    await yard.connect()
+    job, index = await yard.job("pending", metadata={}), ".elastic-connectors-state-v1"
+    await yard.engine.control.put(index, SyncState.key_of("c", JobType.FULL), {"kind": "sync", "format": 99})
+    assert await lose(yard, job, 0, 0, 0, 0) == [*([SUSPENDED] * 3), JobStatus.ERROR]
+
+
 async def test_numbers_that_are_none_count_as_nothing(yard: Yard) -> None:
     await yard.connect()
     strange: dict[str, Any] = {"instance": str(GONE), "lost": "many", "lost_in_vain": None, "done_when_lost": []}
@@ -218,5 +262,5 @@ async def test_numbers_that_are_none_count_as_nothing(yard: Yard) -> None:
         "instance": str(GONE),
         "lost": 1,
         "lost_in_vain": 1,
-        "done_when_lost": 0,
+        "done_when_lost": None,
     }

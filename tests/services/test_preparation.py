@@ -115,10 +115,15 @@ async def test_a_source_that_hangs_is_told_and_holds_up_no_other(office: Office)
     await office.create("hangs", configuration=configured("hangs"))
     for number in range(10):
         await office.create(f"c{number}", configuration=configured(f"host{number}"))
-    await office.daemon().look()
+    daemon = office.daemon()
+    await daemon.look()
     assert await office.state("hangs") == ("error", "The source did not answer within 0.3 s.")
     assert {await office.state(f"c{number}") for number in range(10)} == {("connected", None)}
     assert office.script.closed == 11
+    office.script.steps.clear()
+    office.watch.seconds += 5
+    await daemon.look()
+    assert await office.state("hangs") == ("connected", None)
 
 
 async def test_a_source_that_does_not_close_is_not_waited_for(office: Office) -> None:
@@ -236,6 +241,21 @@ async def test_a_look_before_the_roster_has_looked_again_reaches_no_source(offic
     assert office.script.pings == ["shop.example"]
 
 
+async def test_a_roster_that_is_behind_what_was_just_written_reaches_no_source(office: Office) -> None:
+    daemon = office.daemon()
+
+    async def look() -> None:
+        await daemon.roster.look()
+
+    office.script.steps["shop.example"] = look
+    await office.create(configuration=FILLED)
+    await daemon.look()
+    assert daemon.roster.connectors["c"].status == "configured"
+    await daemon.preparation.look(daemon.roster.connectors)
+    await daemon.look()
+    assert (office.script.pings, await office.state()) == (["shop.example"], ("connected", None))
+
+
 async def test_settings_that_somebody_saves_again_are_checked_again(office: Office) -> None:
     await office.create(configuration=FILLED)
     daemon = office.daemon()
@@ -334,6 +354,15 @@ async def test_many_daemons_write_what_one_would(office: Office) -> None:
     ]
 
 
+async def test_a_source_whose_settings_are_no_json_is_told(office: Office) -> None:
+    await office.create(service_type="strange")
+    await office.daemon().look()
+    status, error = await office.state()
+    assert status == "error"
+    assert error is not None
+    assert error.startswith("The source failed: TypeError: ")
+
+
 class Failing(ConnectorStore):
     """A store whose engine is away while a test says so."""
 
@@ -347,11 +376,14 @@ class Failing(ConnectorStore):
 
 async def test_what_the_engine_did_not_take_is_tried_again(office: Office, caplog: pytest.LogCaptureFixture) -> None:
     store = Failing(office.store._operations)
+    failed = {"status": "error", "error": "SourceError: no", "last_sync_error": "SourceError: no"}
     await office.create(configuration=FILLED, last_seen="2026-01-01T12:00:00Z")
+    await office.create("d", configuration=FILLED, last_seen="2026-01-01T12:00:00Z", **failed)
     daemon = office.daemon(store)
     await daemon.look()
-    assert caplog.text.count("The engine is away.") == 1
+    assert caplog.text.count("The engine is away.") == 2
     store.is_away = False
     office.watch.seconds += 5
     await daemon.look()
     assert await office.state() == ("connected", None)
+    assert await office.state("d") == ("error", "SourceError: no")

@@ -204,6 +204,9 @@ class ServiceSettings:
         text="Seconds for which a process may say nothing at all, because something in it holds up all else, before "
         "it is killed and its jobs are begun again.",
     )
+    keep_jobs_days: Count = setting(
+        default=30, text="Days for which jobs that have ended are kept; the last one of each kind stays longer."
+    )
     shutdown_timeout_s: Seconds = setting(
         default=30.0, text="Seconds that jobs have to be suspended when the daemon is asked to end."
     )

@@ -20,6 +20,9 @@ from connectors.registry import Registry
 from connectors.schedule import zone_of
 from connectors.services.desk import Desk
 from connectors.services.engine_process import engine_process
+from connectors.services.janitor import Janitor
+from connectors.services.preparation import Preparation
+from connectors.services.remains import Shelf
 from connectors.services.roster import Roster
 from connectors.services.scheduler import Scheduler
 from connectors.services.turns import Places
@@ -33,6 +36,7 @@ from connectors.store.ticks import Ticks
 log = logger.get(__name__)
 PATIENCE: Final = RetryPolicy(attempts=1_000_000, first_pause_s=1.0, longest_pause_s=30.0, limit_s=float("inf"))
 """A daemon waits for its engine for as long as that takes."""
+LOOK_EVERY_S: Final = 1.0
 PAUSES: Final = RetryPolicy(first_pause_s=1.0, longest_pause_s=60.0)
 """How long to wait before a part is started again that has failed."""
 
@@ -66,39 +70,64 @@ class Supervisor:
                 await stack.enter_async_context(engine_process(self.settings.engine.data))
             retry = Retry(PATIENCE, self.clock, observe=_waiting)
             engine = await retry(lambda _: stack.enter_async_context(open_engine(self.settings.engine)))
-            desk = await retry(lambda _: self._desk(engine))
+            shelf = await retry(lambda _: self._shelf(engine))
             if self.ready is not None:
                 await self.ready(engine)
             working.set()
             log.info("The daemon works.", engine=str(engine.info))
-            await self._work(desk, stopping)
+            await self._work(shelf, stopping)
             log.info("The daemon has ended.")
 
-    async def _desk(self, engine: Engine) -> Desk:
-        state = await StateStore.open(engine, self.clock)
-        await DeadLetters.open(engine, self.clock)
-        connectors, jobs = await ConnectorStore.open(engine), await JobStore.open(engine, self.clock)
-        return Desk(connectors, jobs, Ticks(state), Registry(self.settings.sources))
+    async def _shelf(self, engine: Engine) -> Shelf:
+        return Shelf(
+            state=await StateStore.open(engine, self.clock),
+            letters=await DeadLetters.open(engine, self.clock),
+            jobs=await JobStore.open(engine, self.clock),
+            connectors=await ConnectorStore.open(engine),
+        )
 
-    async def _work(self, desk: Desk, stopping: asyncio.Event) -> None:
-        """Run the parts until they are to end: first those that make work, then those that do it."""
-        worker = Worker(desk, self._command(), self._limits(), self.clock)
-        scheduler = self._scheduler(desk)
+    async def _work(self, shelf: Shelf, stopping: asyncio.Event) -> None:
+        """Run the parts until they are to end: first those that make work, then the one that has it done."""
+        worker, *others = self._parts(shelf)
         async with Tasks("daemon") as tasks:
-            working = tasks.start(self._kept("worker", worker.run), name="worker")
-            scheduling = tasks.start(self._kept("scheduler", scheduler.run), name="scheduler")
+            working = tasks.start(self._kept(*worker), name=worker[0])
+            making = [tasks.start(self._kept(name, run), name=name) for name, run in others]
             try:
                 await stopping.wait()
                 log.info("The daemon ends; what runs is suspended, and gone on with later.")
             finally:
-                for one in (scheduling, working):
-                    one.cancel()
-                    await asyncio.wait([one])
+                for some in (making, [working]):
+                    for one in some:
+                        one.cancel()
+                    await asyncio.wait(some)
 
-    def _scheduler(self, desk: Desk) -> Scheduler:
-        service = self.settings.service
-        roster = Roster(desk.connectors, self.clock)
-        return Scheduler(desk, roster, self.clock, zone_of(service.timezone), timedelta(seconds=service.jitter_s))
+    def _parts(self, shelf: Shelf) -> Sequence[tuple[str, Callable[[], Awaitable[None]]]]:
+        """Return the parts by their names: the worker, and those that make work for it or look after what there is."""
+        settings, service, clock = self.settings, self.settings.service, self.clock
+        registry, zone, connectors = Registry(settings.sources), zone_of(service.timezone), shelf.connectors
+        desk = Desk(connectors, shelf.jobs, Ticks(shelf.state), registry)
+        roster = Roster(connectors, clock)
+        worker = Worker(desk, self._command(), self._limits(), clock)
+        scheduler = Scheduler(desk, roster, clock, zone, timedelta(seconds=service.jitter_s))
+        preparation = Preparation(connectors, registry, settings.grants, clock, zone)
+        janitor = Janitor.of(
+            shelf,
+            roster,
+            clock,
+            timeout_s=settings.sync.heartbeat_timeout_s,
+            retention=timedelta(days=service.keep_jobs_days),
+        )
+        return [
+            ("worker", worker.run),
+            ("scheduler", scheduler.run),
+            ("preparation", lambda: self._again_and_again(lambda: preparation.look(roster.connectors))),
+            ("janitor", lambda: self._again_and_again(janitor.look)),
+        ]
+
+    async def _again_and_again(self, look: Callable[[], Awaitable[None]]) -> None:
+        while True:
+            await self.clock.sleep(LOOK_EVERY_S)
+            await look()
 
     def _command(self) -> Sequence[str]:
         command = [sys.executable, "-m", "connectors.services.process"]

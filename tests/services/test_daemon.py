@@ -10,6 +10,7 @@ import pytest
 
 from connectors.config import EngineSettings
 from connectors.engine import open_engine
+from connectors.store.connector import Connector, ConnectorStatus
 from connectors.store.connectors import ConnectorStore
 from connectors.store.job import ENDED, JobStatus, SyncJob, Trigger
 from connectors.store.jobs import NAME as JOBS
@@ -117,7 +118,7 @@ async def test_no_process_outlives_a_daemon_that_is_killed(here: Works) -> None:
     job = await here.want("c")
     async with daemon(here.config) as one:
         found = await here.until(job, lambda _: reached.exists())
-        pid = int(str(found.metadata["instance"]).split("|")[2])
+        pid = worker_of(found)
         assert await one.stop(signal.SIGKILL) == -signal.SIGKILL
 
         async def is_gone() -> bool:
@@ -125,6 +126,78 @@ async def test_no_process_outlives_a_daemon_that_is_killed(here: Works) -> None:
 
         await until(is_gone)
     assert (await here.job(job)).status is JobStatus.SUSPENDED
+
+
+def worker_of(job: SyncJob) -> int:
+    """Return the number of the process that has a job."""
+    return int(str(job.metadata["instance"]).split("|")[2])
+
+
+async def test_the_job_of_a_daemon_that_was_killed_with_its_workers_is_gone_on_with(here: Works) -> None:
+    reached = here.folder / "reached"
+    await here.connect("c", [many(20), reach(reached), wait(600)])
+    job = await here.want("c")
+    async with daemon(here.config) as one:
+        found = await here.until(job, lambda _: reached.exists())
+        one.process.send_signal(signal.SIGSTOP)  # so that it sees nothing of what its worker meets
+        os.kill(worker_of(found), signal.SIGKILL)
+        await one.stop(signal.SIGKILL)
+    assert (await here.job(job)).status is JobStatus.IN_PROGRESS
+    here.script("c", [many(25)])
+    async with daemon(here.config) as one:
+        again = await here.until(job, has_ended)
+        assert await one.stop() == 0
+    assert (again.status, again.metadata["lost"]) == (JobStatus.COMPLETED, 1)
+    assert not await here.differs("c", rows(25))
+
+
+async def test_a_worker_that_stands_still_past_its_lease_writes_nothing_when_it_goes_on(here: Works) -> None:
+    reached = here.folder / "reached"
+    await here.connect("c", [many(20), reach(reached), wait(4)])
+    job = await here.want("c")
+    async with daemon(here.config), daemon(here.config):
+        found = await here.until(job, lambda _: reached.exists())
+        pid = worker_of(found)
+        os.kill(pid, signal.SIGSTOP)
+        here.script("c", [many(25)])
+        try:
+            done = await here.until(job, has_ended)
+            assert (done.status, worker_of(done) != pid) == (JobStatus.COMPLETED, True)
+            assert not await here.differs("c", rows(25))
+        finally:
+            os.kill(pid, signal.SIGCONT)
+        next_one = await here.until(await here.want("c"), has_ended)
+        assert next_one.status is JobStatus.COMPLETED
+        assert await here.job(job) == done
+    assert not await here.differs("c", rows(25))
+
+
+async def test_a_connector_without_settings_gets_those_of_its_source_and_is_synced_once_they_have_values(
+    here: Works,
+) -> None:
+    document = {"service_type": "scripted", "index_name": "c", "status": "created", "scheduling": EACH_SECOND}
+    await here.desk.connectors.create("c", document)
+    here.script("c", [many(20)])
+
+    async def known() -> Connector:
+        found = await here.desk.connectors.get("c")
+        assert found is not None
+        return found
+
+    async def is_filled_in() -> bool:
+        return (await known()).status is ConnectorStatus.NEEDS_CONFIGURATION
+
+    async with daemon(here.config) as one:
+        await until(is_filled_in)
+        configuration = {**(await known()).configuration}
+        assert configuration["script"]["label"] == "Script"
+        value = {**configuration["script"], "value": str(here.folder / "c.script")}
+        configured = {"configuration": {**configuration, "script": value}, "status": "configured"}
+        await here.desk.connectors.update("c", lambda _: configured)
+        await ended_jobs(here, "c", 1)
+        assert (await known()).status is ConnectorStatus.CONNECTED
+        assert not await here.differs("c", rows(20))
+        assert await one.stop() == 0
 
 
 def _is_gone(pid: int) -> bool:

@@ -18,15 +18,15 @@ from connectors.engine import Engine, open_engine
 from connectors.errors import ConnectorsError
 from connectors.registry import Registry
 from connectors.schedule import zone_of
+from connectors.services.cleaning.janitor import Janitor
+from connectors.services.cleaning.remains import Shelf
 from connectors.services.desk import Desk
 from connectors.services.engine_process import engine_process
-from connectors.services.janitor import Janitor
-from connectors.services.preparation import Preparation
-from connectors.services.remains import Shelf
-from connectors.services.roster import Roster
-from connectors.services.scheduler import Scheduler
-from connectors.services.turns import Places
-from connectors.services.worker import Worker, WorkLimits
+from connectors.services.preparing.preparation import Preparation
+from connectors.services.scheduling.roster import Roster
+from connectors.services.scheduling.scheduler import Scheduler
+from connectors.services.working.turns import Places
+from connectors.services.working.worker import Worker, WorkLimits
 from connectors.store.connectors import ConnectorStore
 from connectors.store.dead_letters import DeadLetters
 from connectors.store.jobs import JobStore
@@ -130,7 +130,7 @@ class Supervisor:
             await look()
 
     def _command(self) -> Sequence[str]:
-        command = [sys.executable, "-m", "connectors.services.process"]
+        command = [sys.executable, "-m", "connectors.services.working.process"]
         return command if self.config is None else [*command, str(self.config)]
 
     def _limits(self) -> WorkLimits:

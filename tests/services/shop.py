@@ -16,9 +16,9 @@ from connectors.fields import Field, Fields
 from connectors.filtering.validation import SyncRuleValidationResult
 from connectors.grants import Grants
 from connectors.registry import Registry
-from connectors.services.examination import Patience
-from connectors.services.preparation import Preparation
-from connectors.services.roster import Roster
+from connectors.services.preparing.examination import Patience
+from connectors.services.preparing.preparation import Preparation
+from connectors.services.scheduling.roster import Roster
 from connectors.source import BaseDataSource
 from connectors.store.connector import Connector
 from connectors.store.connectors import ConnectorStore

@@ -29,7 +29,7 @@ from tests.torture.oracle import Content, Difference, actual, difference
 from tests.torture.scripted import Step, written
 
 ROOT = Path(__file__).parent.parent.parent
-COMMAND = [sys.executable, "-m", "connectors.services.process"]
+COMMAND = [sys.executable, "-m", "connectors.services.working.process"]
 PATIENCE_S = 40.0
 
 

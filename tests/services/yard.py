@@ -9,9 +9,9 @@ from uuid import uuid4
 
 from connectors.config import EngineSettings
 from connectors.engine import Engine, open_engine
-from connectors.services.janitor import Janitor
-from connectors.services.remains import Shelf
-from connectors.services.roster import Roster
+from connectors.services.cleaning.janitor import Janitor
+from connectors.services.cleaning.remains import Shelf
+from connectors.services.scheduling.roster import Roster
 from connectors.store.connectors import ConnectorStore
 from connectors.store.dead_letters import DeadLetters
 from connectors.store.job import JobStatus, SyncJob

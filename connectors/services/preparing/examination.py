@@ -12,7 +12,7 @@ from connectors.fields import Configuration
 from connectors.filtering.chain import validate
 from connectors.filtering.validation import FilteringValidation
 from connectors.grants import Grants
-from connectors.services.draft import Draft
+from connectors.services.preparing.draft import Draft
 from connectors.source import fields_of
 from connectors.store.connector import Connector
 from connectors.sync.foreign import Mask, entered, of_source

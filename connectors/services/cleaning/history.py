@@ -10,8 +10,8 @@ from typing import ClassVar, Final
 from connectors import logger
 from connectors.aio.clock import Clock
 from connectors.errors import RecordUnreadable
-from connectors.services.orphaned_jobs import is_there
-from connectors.services.roster import Roster
+from connectors.services.cleaning.orphaned_jobs import is_there
+from connectors.services.scheduling.roster import Roster
 from connectors.store.connectors import ConnectorStore
 from connectors.store.job import ENDED, SyncJob
 from connectors.store.jobs import JobStore

@@ -11,8 +11,8 @@ from connectors.errors import ConnectorsError
 from connectors.schedule import Timetable, delay_of, due
 from connectors.schedule.zone import Zone
 from connectors.services.desk import Desk
-from connectors.services.roster import Roster
-from connectors.services.timings import LAST_SCHEDULED, Timing, Timings, timings_of
+from connectors.services.scheduling.roster import Roster
+from connectors.services.scheduling.timings import LAST_SCHEDULED, Timing, Timings, timings_of
 from connectors.store.connector import Connector
 from connectors.store.job import WAITING, Trigger
 from connectors.store.jobs import scheduled_id

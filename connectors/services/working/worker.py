@@ -9,9 +9,9 @@ from connectors import logger
 from connectors.aio.clock import Clock
 from connectors.aio.tasks import Tasks
 from connectors.errors import Conflict, ConnectorsError
-from connectors.services.crew import Crew, Death
 from connectors.services.desk import Desk
-from connectors.services.turns import Lane, Places, next_jobs
+from connectors.services.working.crew import Crew, Death
+from connectors.services.working.turns import Lane, Places, next_jobs
 from connectors.store.job import ACTIVE, JobStatus, SyncJob
 from connectors.store.sync_state import JobType
 

@@ -17,7 +17,7 @@ from connectors.errors import (
     JobLost,
     TargetInUse,
 )
-from connectors.services.job_record import JobRecord
+from connectors.services.working.job_record import JobRecord
 from connectors.store.connector import Connector
 from connectors.store.job import JobStatus, SyncJob, Trigger
 from connectors.store.jobs import JobStore

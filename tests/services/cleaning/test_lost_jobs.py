@@ -10,8 +10,8 @@ import pytest
 
 from connectors.engine.operations import Refresh
 from connectors.errors import EngineUnreachable
-from connectors.services.job_ends import JobEnds
-from connectors.services.lost_jobs import LostJobs
+from connectors.services.cleaning.job_ends import JobEnds
+from connectors.services.cleaning.lost_jobs import LostJobs
 from connectors.store.job import JobStatus, SyncJob
 from connectors.store.jobs import Change, JobStore
 from connectors.store.sync_state import Checkpoint, JobType, SyncState

@@ -17,13 +17,13 @@ from connectors.config import load_settings
 from connectors.engine import open_engine
 from connectors.errors import ConnectorsError
 from connectors.registry import Registry
-from connectors.services.job_run import JobRun
-from connectors.services.messages import Alive, Ended, FromWorker, Ready, Run, line_of, told
+from connectors.services.working.job_run import JobRun
+from connectors.services.working.messages import Alive, Ended, FromWorker, Ready, Run, line_of, told
 from connectors.store.job import WAITING, JobStatus
 from connectors.store.jobs import JobStore
 from connectors.sync.workplace import SyncLimits, Workplace, open_workplace
 
-log = logger.get("connectors.services.process")  # not by `__name__`, which is another one in the process itself
+log = logger.get("connectors.services.working.process")  # not by `__name__`, which is another one in the process itself
 ALIVE_EVERY_S: Final = 1.0
 
 

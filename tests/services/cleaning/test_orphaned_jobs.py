@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from connectors.services.orphaned_jobs import GRACE_S, WHY
+from connectors.services.cleaning.orphaned_jobs import GRACE_S, WHY
 from connectors.store.job import JobStatus
 from tests.services.yard import Yard
 

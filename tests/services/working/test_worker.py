@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from connectors.aio.clock import SystemClock
-from connectors.services.turns import Places
-from connectors.services.worker import Worker, WorkLimits
+from connectors.services.working.turns import Places
+from connectors.services.working.worker import Worker, WorkLimits
 from connectors.store.job import ENDED, JobStatus, SyncJob
 from tests.services.works import Works, works
 from tests.torture.oracle import Content, expected

@@ -8,13 +8,13 @@ from typing import Self
 from connectors import logger
 from connectors.aio.clock import Clock
 from connectors.errors import ConnectorsError
-from connectors.services.chore import Chore
-from connectors.services.history import RETENTION, JobHistory, TickHistory
-from connectors.services.job_ends import JobEnds
-from connectors.services.lost_jobs import LostJobs
-from connectors.services.orphaned_jobs import OrphanedJobs
-from connectors.services.remains import Remains, Shelf
-from connectors.services.roster import Roster
+from connectors.services.cleaning.chore import Chore
+from connectors.services.cleaning.history import RETENTION, JobHistory, TickHistory
+from connectors.services.cleaning.job_ends import JobEnds
+from connectors.services.cleaning.lost_jobs import LostJobs
+from connectors.services.cleaning.orphaned_jobs import OrphanedJobs
+from connectors.services.cleaning.remains import Remains, Shelf
+from connectors.services.scheduling.roster import Roster
 from connectors.store.ticks import Ticks
 
 log = logger.get(__name__)

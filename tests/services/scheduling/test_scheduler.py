@@ -15,9 +15,9 @@ from connectors.config import EngineSettings
 from connectors.engine import open_engine
 from connectors.registry import Registry
 from connectors.services.desk import Desk
-from connectors.services.roster import Roster
-from connectors.services.scheduler import Scheduler
-from connectors.services.timings import LAST_SCHEDULED
+from connectors.services.scheduling.roster import Roster
+from connectors.services.scheduling.scheduler import Scheduler
+from connectors.services.scheduling.timings import LAST_SCHEDULED
 from connectors.store.connectors import ConnectorStore
 from connectors.store.job import JobStatus, SyncJob, Trigger
 from connectors.store.jobs import JobStore, scheduled_id

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from connectors.errors import EngineUnreachable
-from connectors.services.presence import AT_ONCE, EVERY, Presence
+from connectors.services.preparing.presence import AT_ONCE, EVERY, Presence
 from connectors.store.connector import Connector
 from connectors.store.connectors import ConnectorStore, Update
 from connectors.store.lenient import instant_of

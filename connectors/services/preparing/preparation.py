@@ -18,11 +18,11 @@ from connectors.grants import Grants
 from connectors.registry import Registry
 from connectors.registry.profile import Profile
 from connectors.schedule.zone import Zone
-from connectors.services.draft import Draft
-from connectors.services.examination import Patience, Verdict, examined
-from connectors.services.filling import WAITING, filled
-from connectors.services.presence import Presence
-from connectors.services.timings import READY, timings_of
+from connectors.services.preparing.draft import Draft
+from connectors.services.preparing.examination import Patience, Verdict, examined
+from connectors.services.preparing.filling import WAITING, filled
+from connectors.services.preparing.presence import Presence
+from connectors.services.scheduling.timings import READY, timings_of
 from connectors.store.connector import Connector, ConnectorStatus
 from connectors.store.connectors import ConnectorStore
 from connectors.sync.foreign import of_source

@@ -11,7 +11,7 @@ from uuid import uuid4
 import pytest
 
 from connectors.errors import SourceUnreachable
-from connectors.services.job_run import JobRun
+from connectors.services.working.job_run import JobRun
 from connectors.store.job import JobStatus, SyncJob, Trigger
 from connectors.store.jobs import JobStore
 from connectors.store.snapshot import snapshot_of

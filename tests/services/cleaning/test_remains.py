@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from connectors.services.remains import Remains
+from connectors.services.cleaning.remains import Remains
 from connectors.store.dead_letter import DeadLetter, LetterKind
 from connectors.store.held import HeldSet, HeldSets
 from connectors.store.sync_state import JobType, SyncState

@@ -9,7 +9,7 @@ from connectors import logger
 from connectors.aio.clock import Clock, SystemClock
 from connectors.aio.retry import RetryPolicy
 from connectors.aio.tasks import Tasks
-from connectors.services.hand import Hand
+from connectors.services.working.hand import Hand
 
 log = logger.get(__name__)
 WATCH_EVERY_S: Final = 1.0

@@ -6,8 +6,8 @@ from typing import ClassVar, Final
 
 from connectors import logger
 from connectors.aio.clock import Clock
-from connectors.services.job_ends import JobEnds
-from connectors.services.roster import Roster
+from connectors.services.cleaning.job_ends import JobEnds
+from connectors.services.scheduling.roster import Roster
 from connectors.store.connectors import ConnectorStore
 from connectors.store.job import JobStatus, SyncJob
 from connectors.store.jobs import JobStore

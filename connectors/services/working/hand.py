@@ -11,7 +11,7 @@ from typing import Final
 import msgspec
 
 from connectors import logger
-from connectors.services.messages import Ended, Ready, Run, Stop, ToWorker, heard, line_of
+from connectors.services.working.messages import Ended, Ready, Run, Stop, ToWorker, heard, line_of
 
 log = logger.get(__name__)
 LONGEST_LINE: Final = 2**20

@@ -8,7 +8,7 @@ from connectors import logger
 from connectors.aio.clock import Clock
 from connectors.engine.records import Revision
 from connectors.errors import RecordUnreadable
-from connectors.services.job_ends import JobEnds, counts_of
+from connectors.services.cleaning.job_ends import JobEnds, counts_of
 from connectors.store.job import JobStatus, SyncJob
 from connectors.store.jobs import JobStore
 from connectors.store.state import StateStore

@@ -10,7 +10,7 @@ import pytest
 from connectors.aio.clock import SystemClock
 from connectors.config import EngineSettings
 from connectors.engine import Engine, open_engine
-from connectors.services.roster import WHOLE_EVERY, Roster
+from connectors.services.scheduling.roster import WHOLE_EVERY, Roster
 from connectors.store.connectors import INDEX, MOST_CHANGED, NAME, ConnectorStore
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from connectors.errors import AccessDenied, ConfigurationError, EngineUnreachable, SourceUnreachable, Throttled
-from connectors.services.preparation import AT_ONCE, LONGEST_PAUSE_S
+from connectors.services.preparing.preparation import AT_ONCE, LONGEST_PAUSE_S
 from connectors.store.connector import Connector
 from connectors.store.connectors import ConnectorStore, Update
 from tests.services.kibana import setting

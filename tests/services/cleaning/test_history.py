@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from connectors.services.history import ASKED_AT_ONCE, AT_ONCE, JobHistory, TickHistory
-from connectors.services.roster import Roster
+from connectors.services.cleaning.history import ASKED_AT_ONCE, AT_ONCE, JobHistory, TickHistory
+from connectors.services.scheduling.roster import Roster
 from connectors.store.ticks import TickRecord, Ticks
 from tests.services.yard import Yard
 

@@ -8,10 +8,10 @@ from typing import ClassVar
 import pytest
 
 from connectors.errors import EngineUnreachable
-from connectors.services.janitor import Janitor
-from connectors.services.job_run import JobRun
-from connectors.services.remains import Shelf
-from connectors.services.roster import Roster
+from connectors.services.cleaning.janitor import Janitor
+from connectors.services.cleaning.remains import Shelf
+from connectors.services.scheduling.roster import Roster
+from connectors.services.working.job_run import JobRun
 from connectors.store.job import JobStatus, Trigger
 from connectors.store.jobs import JobStore
 from connectors.store.snapshot import snapshot_of

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from connectors.engine.records import Revision
-from connectors.services.turns import Lane, Places, next_jobs
+from connectors.services.working.turns import Lane, Places, next_jobs
 from connectors.store.job import SyncJob
 
 MANY = Places(content=100, access_control=100)

@@ -1,0 +1,1 @@
+"""What is due: the connectors, their schedules, and the jobs that ticks make."""

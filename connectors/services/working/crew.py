@@ -87,15 +87,18 @@ class Crew:
         return hand
 
     async def _keep(self, hand: Hand) -> None:
-        """Serve one process after the other; those that end without having been of use, after growing pauses."""
+        """Serve one process after the other; after those that end without having been of use, with growing pauses.
+
+        What is given out during a pause waits for the next process.
+        """
         in_vain = 0
         while True:
             await self._serve(hand)
             in_vain = in_vain + 1 if hand.instance is None else 0
             if self._is_stopping:
                 return
-            await self.clock.sleep(PAUSES.pause_s(in_vain, 1.0) if in_vain else 0.0)
             hand = self._hand()
+            await self.clock.sleep(PAUSES.pause_s(in_vain, 1.0) if in_vain else 0.0)
 
     async def _serve(self, hand: Hand) -> None:
         """Serve one process to its end, and tell of it if it was not told to end."""
@@ -118,7 +121,7 @@ class Crew:
         while True:
             await self.clock.sleep(WATCH_EVERY_S)
             for hand in self._hands:
-                if hand.silent_s > self.silent_after_s:
+                if hand.pid is not None and hand.silent_s > self.silent_after_s:
                     log.error("A worker process says nothing any more, and is killed.", pid=hand.pid)
                     hand.kill()
 

@@ -36,6 +36,7 @@ class Hand:
     """How others know the process; None until it is ready."""
     heard_at: float = field(default_factory=time.monotonic)
     _process: Process | None = None
+    _unsaid: list[ToWorker] = field(default_factory=list)
 
     @property
     def pid(self) -> int | None:
@@ -48,14 +49,17 @@ class Hand:
         return time.monotonic() - self.heard_at
 
     async def serve(self) -> int:
-        """Run the process to its end, and return how that was, as the system has it. Cancelled, it is killed."""
+        """Run the process to its end, and return how that was, as the system has it. Cancelled, it is killed.
+
+        What it was told before is said to it first.
+        """
         self._process = process = await asyncio.create_subprocess_exec(
             *self.command, stdin=PIPE, stdout=PIPE, limit=LONGEST_LINE, start_new_session=True
         )
         self.heard_at = time.monotonic()
         try:
-            for job in sorted(self.jobs):
-                self._send(Run(job))
+            while self._unsaid:
+                self._say(self._unsaid.pop(0))
             await self._listen(process)
             return await process.wait()
         finally:
@@ -65,23 +69,25 @@ class Hand:
             self._process = None
 
     def run(self, job: str) -> None:
-        """Have it claim a job and run it; before it has been started, as soon as it is."""
+        """Have it claim a job and run it."""
         self.jobs.add(job)
-        if self._process is not None:
-            self._send(Run(job))
+        self._say(Run(job))
 
     def stop(self) -> None:
         """Have it suspend what it runs, and end."""
-        if self._process is not None:
-            self._send(Stop())
+        self._say(Stop())
 
     def kill(self) -> None:
         """End it at once."""
         if self._process is not None and self._process.returncode is None:
             self._process.kill()
 
-    def _send(self, message: ToWorker) -> None:
-        pipe = self._process.stdin if self._process is not None else None
+    def _say(self, message: ToWorker) -> None:
+        """Say something to the process; before it is started, as soon as it is."""
+        if self._process is None:
+            self._unsaid.append(message)
+            return
+        pipe = self._process.stdin
         if pipe is not None and not pipe.is_closing():
             with contextlib.suppress(ConnectionError):  # it has just ended, which `serve` sees
                 pipe.write(line_of(message))

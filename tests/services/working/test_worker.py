@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -149,6 +150,14 @@ async def test_processes_that_can_not_even_begin_are_started_again_after_pauses(
         assert (await here.job(job)).status is JobStatus.PENDING
         here.config.write_text(config)
         assert (await here.until(job, has_ended)).status is JobStatus.COMPLETED
+
+
+async def test_a_worker_that_is_stopped_while_its_processes_begin_ends_soon(here: Works) -> None:
+    started = time.monotonic()
+    for pause_s in (0.0, 0.05, 0.3):
+        async with working(here, processes=2):
+            await asyncio.sleep(pause_s)
+    assert time.monotonic() - started < 20
 
 
 async def test_two_workers_run_each_job_once(here: Works) -> None:

@@ -16,7 +16,7 @@ from connectors.errors import EngineBlocked
 log = logger.get("connectors.services.engine_process")
 READY_WITHIN_S: Final = 60.0
 ENDS_WITHIN_S: Final = 10.0
-AGAIN_AFTER_S: Final = 2.0
+AGAIN_AFTER_S: Final = 10.0
 _READY: Final = b"ready\n"
 
 

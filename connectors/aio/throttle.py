@@ -1,6 +1,7 @@
 """An adaptive limiter: finds how many calls at once a server can take, and follows it when that changes."""
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -52,7 +53,7 @@ class AdaptiveLimiter:
         self._running = 0
         self._held_until = 0.0
         self._round = _Round(0)
-        self._freed = asyncio.Condition()
+        self._waiting: deque[asyncio.Future[None]] = deque()
 
     @property
     def limit(self) -> int:
@@ -81,19 +82,32 @@ class AdaptiveLimiter:
                 self._took(self._clock.monotonic() - started)
         finally:
             self._running -= 1
-            async with self._freed:
-                self._freed.notify_all()
+            self._wake()
 
     async def _enter(self) -> None:
-        while True:
-            async with self._freed:
-                await self._freed.wait_for(lambda: self._running < self.limit)
+        try:
+            while True:
+                while self._running >= self.limit:
+                    self._waiting.append(asyncio.get_running_loop().create_future())
+                    await self._waiting[-1]
                 hold_s = self._held_until - self._clock.monotonic()
                 if hold_s <= 0:
                     self._running += 1
                     self._round.full |= self._running >= self.limit
                     return
-            await self._clock.sleep(hold_s)
+                await self._clock.sleep(hold_s)
+        except asyncio.CancelledError:
+            self._wake()  # another one, as it may be this one that was woken
+            raise
+
+    def _wake(self) -> None:
+        """Wake as many calls as there are places: thousands may wait, and it would take long if each had to look."""
+        free = self.limit - self._running
+        while free > 0 and self._waiting:
+            place = self._waiting.popleft()
+            if not place.done():  # or else it was cancelled
+                place.set_result(None)
+                free -= 1
 
     def _refused(self, retry_after_s: float | None) -> None:
         if retry_after_s is not None:

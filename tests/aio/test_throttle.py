@@ -1,5 +1,6 @@
 import asyncio
 import random
+from contextlib import suppress
 
 import pytest
 
@@ -175,3 +176,55 @@ async def test_a_cancelled_call_and_a_cancelled_wait_free_their_places() -> None
     assert limiter.running == 1
     await tasks[2]
     assert limiter.running == 0
+
+
+class Watched(AdaptiveLimiter):
+    """Counts how often somebody looks whether there is a place."""
+
+    looks = 0
+
+    @property
+    def limit(self) -> int:
+        self.looks += 1
+        return super().limit
+
+
+@virtual_time
+async def test_calls_that_wait_do_not_look_each_time_that_another_one_ends() -> None:
+    limiter, server = Watched(most=1, clock=VirtualClock()), Server(1)
+
+    async def call() -> None:
+        async with limiter.slot():
+            await server.call()
+
+    await asyncio.gather(*(call() for _ in range(500)))
+    assert server.done == 500
+    assert limiter.looks < 10 * 500
+
+
+@virtual_time
+@pytest.mark.parametrize("held_s", [None, 5.0])
+async def test_a_place_is_passed_on_by_a_call_that_is_cancelled_when_it_was_its_turn(held_s: float | None) -> None:
+    limiter = AdaptiveLimiter(most=1, clock=VirtualClock())
+    done: list[str] = []
+
+    async def first() -> None:
+        with suppress(EngineOverloaded):
+            async with limiter.slot():
+                await asyncio.sleep(1)
+                if held_s is not None:
+                    raise EngineOverloaded("full", retry_after_s=held_s)
+        if held_s is not None:
+            await asyncio.sleep(held_s / 2)  # the second waits for the end of the hold now
+        second.cancel()
+
+    async def call(name: str) -> None:
+        async with limiter.slot():
+            done.append(name)
+
+    others = asyncio.create_task(first())
+    await asyncio.sleep(0.5)
+    second, third = asyncio.create_task(call("second")), asyncio.create_task(call("third"))
+    async with asyncio.timeout(60):
+        await asyncio.gather(others, second, third, return_exceptions=True)
+    assert done == ["third"]

@@ -3,10 +3,11 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-# The engine that `make run` talks to; empty means the embedded one, with its data in data/.
+# The engine: for `make run` its address, for `make ftest` elasticsearch or opensearch. Empty means the embedded one.
 ENGINE ?=
-# The fixture that `make ftest` runs, and how many rounds `make torture` makes.
+# The fixture that `make ftest` runs, the seed of its data, and how many rounds `make torture` makes.
 NAME ?=
+SEED ?= 1
 ROUNDS ?= 200
 FIRST_SEED ?= 0
 # Which of the torture tests, as pytest's -k takes it; empty means all.
@@ -37,14 +38,18 @@ format: $(VENV)/.ready ## Format the code and mend what can be mended.
 	$(BIN)/ruff format .
 
 typecheck: $(VENV)/.ready ## Check the types.
-	$(BIN)/mypy connectors tests benchmarks docs .ci
+	$(BIN)/mypy connectors tests benchmarks docs fixtures .ci
 
-ftest: $(VENV)/.ready ## Run the tests against a real server: NAME=elasticsearch or opensearch, started and stopped here.
-	@test -n "$(NAME)" -a -x "fixtures/$(NAME)/start.sh" || { echo "Say which: make ftest NAME=<one of: $(FIXTURES)>"; exit 2; }
-	$(BIN)/python -m pytest -m real_engine --engine=$(NAME) --maxfail=20 tests
+ftest: $(VENV)/.ready ## Test against real servers: NAME=<a source> (ENGINE=<an engine>), or NAME=<an engine>.
+	@test -n "$(NAME)" -a -n "$(filter $(NAME),$(SOURCES) $(ENGINES))" || { \
+		echo "Say which: make ftest NAME=<one of: $(SOURCES) $(ENGINES)>"; exit 2; }
+	$(if $(filter $(NAME),$(SOURCES)),\
+		$(BIN)/python -m tests.functional $(NAME) --engine $(or $(ENGINE),embedded) --seed $(SEED),\
+		$(BIN)/python -m pytest -m real_engine --engine=$(NAME) --maxfail=20 tests)
 
-FIXTURES = $(notdir $(patsubst %/start.sh,%,$(wildcard fixtures/*/start.sh)))
-ftest-all: $(addprefix ftest-,$(FIXTURES)) ## Run them all, one after the other.
+SOURCES = $(notdir $(patsubst %/fixture.py,%,$(wildcard fixtures/*/fixture.py)))
+ENGINES = $(notdir $(patsubst %/start.sh,%,$(wildcard fixtures/*/start.sh)))
+ftest-all: $(addprefix ftest-,$(SOURCES) $(ENGINES)) ## Run them all, one after the other.
 ftest-%:
 	$(MAKE) ftest NAME=$*
 

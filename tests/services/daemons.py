@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TextIO
 
 from tests.services.works import PATIENCE_S, ROOT, until
 
@@ -43,8 +44,13 @@ class Daemon:
 
 
 @asynccontextmanager
-async def daemon(config: Path, environ: Mapping[str, str] | None = None) -> AsyncIterator[Daemon]:
-    """Run a daemon with that settings file; at the end of the block it is killed if it still runs."""
+async def daemon(
+    config: Path, environ: Mapping[str, str] | None = None, *, log: TextIO | None = None
+) -> AsyncIterator[Daemon]:
+    """Run a daemon with that settings file; at the end of the block it is killed if it still runs.
+
+    What it has logged is written to `log` then, or shown.
+    """
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
@@ -65,4 +71,4 @@ async def daemon(config: Path, environ: Mapping[str, str] | None = None) -> Asyn
     finally:
         await one.stop(signal.SIGKILL)
         await asyncio.wait([one.reading], timeout=PATIENCE_S)  # its processes have its log too, and end after it
-        sys.stderr.writelines(one.log)
+        (log or sys.stderr).writelines(one.log)

@@ -35,6 +35,8 @@ async def run(name: str, engine: str, *, seed: int, documents: int, sources: dic
                 print(head(), flush=True)
                 async for stage in Stages(fixture, name, settings, folder, documents, sources or {}).run():
                     print(stage.line, flush=True)
+                if (requests := await asyncio.to_thread(fixture.requests)) is not None:
+                    print(f"The source has answered {requests:,} requests.")
         except (Wrong, TimeoutError, AssertionError) as error:
             _print_log(folder / "log")
             print(f"\n{name} on {engine} failed with the seed {seed}.\n{str(error) or type(error).__name__}")

@@ -130,7 +130,7 @@ class Stages:
         now = await compare(running.engine, INDEX, self.fixture, self._rule)
         _check_counts(job, self._before, now, reshaped=reshaped)
         self._before = now
-        return Stage(name, seconds, running.memory.peak_bytes, _report(job))
+        return Stage(name, seconds, running.memory.peak_bytes, _report(job), is_sync=True)
 
     async def _unchanged(self, running: Running) -> Stage:
         stage = await self._synced(running, "nothing changed")

@@ -28,12 +28,14 @@ class Stage:
     seconds: float
     peak_bytes: int
     report: Mapping[str, Any]
+    is_sync: bool = False
+    """Whether the time is that of one sync and nothing else, so that documents a second mean something."""
 
     @property
     def line(self) -> str:
         """The stage as a line of the table."""
         counts = [self.report.get(name, 0) for name in ("walked", "created", "updated", "deleted")]
-        rate = f"{counts[0] / self.seconds:,.0f}" if self.seconds and counts[0] else "-"
+        rate = f"{counts[0] / self.seconds:,.0f}" if self.is_sync and counts[0] else "-"
         peak = f"{self.peak_bytes / MB:,.0f}" if self.peak_bytes else "-"
         sent = [f"{self.report.get('requests', 0):,}", f"{self.report.get('sent_bytes', 0) / MB:.1f}"]
         return _line(self.name, *(f"{count:,}" for count in counts), f"{self.seconds:.1f}", rate, peak, *sent)

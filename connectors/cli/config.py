@@ -11,6 +11,7 @@ from connectors.binding import Problem
 from connectors.cli import table
 from connectors.cli.arguments import AS_JSON, print_json
 from connectors.cli.invocation import Invocation
+from connectors.cli.wording import value_text
 from connectors.config import LoadedSettings, Origin, Settings, read_settings
 from connectors.errors import ConfigurationError
 from connectors.references import names_file
@@ -31,18 +32,7 @@ class ShownValue:
     @property
     def text(self) -> str:
         """The value as a person reads it."""
-        match self.value:
-            case None:
-                return ""
-            case bool():
-                return str(self.value).lower()
-            case float():
-                return f"{self.value:g}"
-            case list():
-                return ", ".join(self.value)
-            case dict():
-                return ", ".join(f"{name}: {one}" for name, one in self.value.items())
-        return str(self.value)
+        return value_text(self.value)
 
 
 @click.group()

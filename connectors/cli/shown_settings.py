@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from connectors.cli.wording import value_text
 from connectors.secret import MASK
 
 if TYPE_CHECKING:
@@ -25,14 +26,7 @@ class ShownSetting:
     @property
     def text(self) -> str:
         """The value as a person reads it."""
-        match self.value:
-            case None:
-                return ""
-            case bool():
-                return str(self.value).lower()
-            case list():
-                return ", ".join(map(str, self.value))
-        return str(self.value)
+        return value_text(self.value)
 
     @property
     def note(self) -> str:

@@ -33,3 +33,19 @@ def as_moment(moment: datetime | str) -> str:
     """Return a moment to the minute; a text is one in ISO 8601."""
     found = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
     return f"{found:%Y-%m-%d %H:%M} UTC"
+
+
+def value_text(value: object) -> str:
+    """Return the value of a setting as a person reads it."""
+    match value:
+        case None:
+            return ""
+        case bool():
+            return str(value).lower()
+        case float():
+            return f"{value:g}"
+        case list():
+            return ", ".join(map(str, value))
+        case dict():
+            return ", ".join(f"{name}: {one}" for name, one in value.items())
+    return str(value)

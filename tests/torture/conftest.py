@@ -15,8 +15,8 @@ REPORT = Path(__file__).parent.parent.parent / "docs" / "torture-report.md"
 HEAD = """\
 # Torture report
 
-What the last long run of each test of `make torture` tried, how often and with which seeds, and what was lost. Each seed
-makes one round, and the same seed makes the same round again: `make torture ROUNDS=1 FIRST_SEED=<seed>`.
+What the last long run of each test of `make torture` tried, how often and with which seeds, and what was lost. Each
+seed makes one round, and the same seed makes the same round again: `make torture ROUNDS=1 FIRST_SEED=<seed>`.
 """
 
 

@@ -18,7 +18,7 @@ from connectors.store.jobs import JobStore
 from tests.services.daemons import daemon
 from tests.services.works import ROOT, Works, until, works
 from tests.torture.oracle import Content, expected
-from tests.torture.scripted import many, reach, wait
+from tests.torture.scripted import die, many, reach, wait
 
 pytestmark = pytest.mark.timeout(180)
 EACH_SECOND = {"full": {"enabled": True, "interval": "* * * * * ?"}}
@@ -198,6 +198,23 @@ async def test_a_connector_without_settings_gets_those_of_its_source_and_is_sync
         assert (await known()).status is ConnectorStatus.CONNECTED
         assert not await here.differs("c", rows(20))
         assert await one.stop() == 0
+
+
+async def test_a_document_that_kills_whoever_reads_it_ends_its_job_and_neither_the_daemon_nor_others(
+    here: Works,
+) -> None:
+    await here.connect("poison", [many(5), die()])
+    await here.connect("good", [many(20)], scheduling=EACH_SECOND)
+    job = await here.want("poison")
+    async with daemon(here.config) as one:
+        found = await here.until(job, has_ended)
+        assert found.status is JobStatus.ERROR
+        before = len(await ended_jobs(here, "good", 1))
+        await ended_jobs(here, "good", before + 2)
+        assert await one.stop() == 0
+    jobs = [found for found in await here.desk.jobs.of_connector("good") if has_ended(found)]
+    assert {found.status for found in jobs} == {JobStatus.COMPLETED}
+    assert not await here.differs("good", rows(20))
 
 
 def _is_gone(pid: int) -> bool:

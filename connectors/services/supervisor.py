@@ -36,7 +36,9 @@ from connectors.store.ticks import Ticks
 log = logger.get(__name__)
 PATIENCE: Final = RetryPolicy(attempts=1_000_000, first_pause_s=1.0, longest_pause_s=30.0, limit_s=float("inf"))
 """A daemon waits for its engine for as long as that takes."""
-LOOK_EVERY_S: Final = 1.0
+PREPARE_EVERY_S: Final = 1.0
+LOOKS_OF_JANITOR: Final = 12
+"""How often it looks within the time after which a job counts as lost."""
 PAUSES: Final = RetryPolicy(first_pause_s=1.0, longest_pause_s=60.0)
 """How long to wait before a part is started again that has failed."""
 
@@ -120,14 +122,14 @@ class Supervisor:
         return [
             ("worker", worker.run),
             ("scheduler", scheduler.run),
-            ("preparation", lambda: self._again_and_again(lambda: preparation.look(roster.connectors))),
-            ("janitor", lambda: self._again_and_again(janitor.look)),
+            ("preparation", lambda: self._every(PREPARE_EVERY_S, lambda: preparation.look(roster.connectors))),
+            ("janitor", lambda: self._every(settings.sync.heartbeat_timeout_s / LOOKS_OF_JANITOR, janitor.look)),
         ]
 
-    async def _again_and_again(self, look: Callable[[], Awaitable[None]]) -> None:
+    async def _every(self, seconds: float, look: Callable[[], Awaitable[None]]) -> None:
         while True:
-            await self.clock.sleep(LOOK_EVERY_S)
             await look()
+            await self.clock.sleep(seconds)
 
     def _command(self) -> Sequence[str]:
         command = [sys.executable, "-m", "connectors.services.working.process"]

@@ -2,7 +2,7 @@
 
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import ClassVar, Final
+from typing import Any, ClassVar, Final
 
 from connectors import logger
 from connectors.aio.clock import Clock
@@ -85,7 +85,9 @@ class LostJobs:
         # What was done stays told until more is: the same as at the last loss is nothing new.
         has_progressed = done is not None and done != job.metadata.get("done_when_lost")
         in_vain = 0 if has_progressed else _number(job, "lost_in_vain") + 1
-        told = {"lost": lost, "lost_in_vain": in_vain, "done_when_lost": done}
+        told: dict[str, Any] = {"lost": lost, "lost_in_vain": in_vain, "done_when_lost": done}
+        if self._is_gone(job):
+            told["alone"] = True  # it may be what its process died of
         if in_vain > MOST_IN_VAIN:
             why = f"Whoever ran the job was gone {in_vain} times in a row before anything was done."
             if await self.ends.fail(job, why, told=told):

@@ -57,11 +57,12 @@ async def test_whoever_is_not_certainly_gone_is_waited_for(yard: Yard, told_of: 
     assert await yard.status(job) is SUSPENDED
 
 
-async def test_a_job_of_a_process_that_is_gone_is_given_back_at_once(yard: Yard) -> None:
+async def test_a_job_of_a_process_that_is_gone_is_given_back_at_once_to_be_run_alone(yard: Yard) -> None:
     await yard.connect()
     job = await yard.job("in_progress", metadata={"instance": str(GONE)})
     await yard.janitor().look()
-    assert await yard.status(job) is SUSPENDED
+    found = await yard.known(job)
+    assert (found.status, found.metadata["alone"]) == (SUSPENDED, True)
 
 
 @pytest.mark.parametrize("metadata", [{"instance": str(GONE)}, {}, None])
@@ -263,4 +264,5 @@ async def test_numbers_that_are_none_count_as_nothing(yard: Yard) -> None:
         "lost": 1,
         "lost_in_vain": 1,
         "done_when_lost": None,
+        "alone": True,
     }

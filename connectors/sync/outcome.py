@@ -57,7 +57,7 @@ class Outcome:
             await self._tell(_of_sync(report, "suspended", None) | {"last_synced": self._clock.now()})
 
     async def _ended(self, report: SyncReport, status: str, error: str | None) -> None:
-        text = error if error is None or len(error) <= LONGEST else f"{error[: LONGEST - 1]}…"
+        text = fitting(error)
         has_failed = status == "error"
         how_it_ended = {
             "last_synced": self._clock.now(),
@@ -74,6 +74,11 @@ class Outcome:
                 await self._connectors.update(self._id, lambda _: changes)
         except (ConnectorsError, TimeoutError) as problem:
             log.warning("The connector was not told how its sync stands.", connector=self._id, why=str(problem))
+
+
+def fitting(error: str | None) -> str | None:
+    """Return an error as a document holds it, cut off where it would be too long for that."""
+    return error if error is None or len(error) <= LONGEST else f"{error[: LONGEST - 1]}…"
 
 
 def _of_sync(report: SyncReport, status: str, error: str | None) -> dict[str, Any]:

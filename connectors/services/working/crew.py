@@ -38,7 +38,6 @@ class Crew:
 
     command: Sequence[str]
     size: int
-    ended: Callable[[str, str | None], None]
     died: Callable[[Death], Awaitable[None]]
     silent_after_s: float = 60.0
     stop_within_s: float = 30.0
@@ -111,11 +110,10 @@ class Crew:
         log.warning("A worker process has ended.", code=code, jobs=sorted(hand.jobs))
         await self.died(Death(frozenset(hand.jobs), hand.instance, hand.alone, code))
 
-    def _job_ended(self, job: str, status: str | None) -> None:
+    def _job_ended(self) -> None:
         for hand in self._hands:
             if hand.alone and not hand.jobs:
                 hand.stop()
-        self.ended(job, status)
 
     async def _watch(self) -> None:
         while True:

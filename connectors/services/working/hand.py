@@ -27,8 +27,8 @@ class Hand:
     """
 
     command: Sequence[str]
-    ended: Callable[[str, str | None], None]
-    """Is told of each job that has ended, and how."""
+    ended: Callable[[], None]
+    """Is called whenever a job has ended."""
     alone: bool = False
     """Whether it runs one job, which may be what ended the process that ran it before."""
     jobs: set[str] = field(default_factory=set)
@@ -107,4 +107,4 @@ class Hand:
                     self.instance = message.instance
                 case Ended():
                     self.jobs.discard(message.job)
-                    self.ended(message.job, message.status)
+                    self.ended()

@@ -5,13 +5,12 @@ from typing import Any, Final
 
 from connectors.aio.clock import Clock
 from connectors.engine.operations import Refresh
-from connectors.errors import JobLost
+from connectors.errors import Conflict, JobLost
 from connectors.store.job import ACTIVE, JobStatus, SyncJob
 from connectors.store.jobs import JobStore
+from connectors.sync.outcome import fitting
 from connectors.sync.report import SyncReport
 
-LONGEST: Final = 8_000
-"""Characters of an error: it is indexed as one term, which may have 32,766 bytes."""
 MIB: Final = 2**20
 
 
@@ -45,8 +44,7 @@ class JobRecord:
     ) -> SyncJob:
         """Say how the job ended, or that it is to be gone on with; `told` is what its metadata says besides."""
         now = self._clock.now()
-        text = error if error is None or len(error) <= LONGEST else f"{error[: LONGEST - 1]}…"
-        changes: dict[str, Any] = {**_counts(report), "status": status, "error": text, "last_seen": now}
+        changes: dict[str, Any] = {**_counts(report), "status": status, "error": fitting(error), "last_seen": now}
         if status is not JobStatus.SUSPENDED:
             changes["completed_at"] = now
         if status is JobStatus.CANCELED:
@@ -62,8 +60,11 @@ class JobRecord:
             self._check(found)
             return {**changes, "metadata": {**found.metadata, **told}} if told else changes
 
-        await self.look()
-        return await self._jobs.change(self.id, changed, refresh=refresh)
+        try:
+            return await self._jobs.change(self.id, changed, refresh=refresh)
+        except Conflict:
+            await self.look()  # which tells whether it is gone, or not ours
+            raise
 
     def _check(self, found: SyncJob) -> None:
         if found.metadata.get("claim") != self._claim or found.status not in ACTIVE:

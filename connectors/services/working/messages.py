@@ -22,16 +22,13 @@ class Ready(msgspec.Struct, frozen=True, tag="ready"):
 
 
 class Alive(msgspec.Struct, frozen=True, tag="alive"):
-    """From a worker: its event loop turns. `megabytes` is the memory that it takes."""
-
-    megabytes: int
+    """From a worker: its event loop turns."""
 
 
 class Ended(msgspec.Struct, frozen=True, tag="ended"):
     """From a worker: a job has ended, or could not be claimed."""
 
     job: str
-    status: str | None = None
 
 
 ToWorker = Run | Stop

@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import resource
 import sys
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
@@ -19,7 +18,7 @@ from connectors.errors import ConnectorsError
 from connectors.registry import Registry
 from connectors.services.working.job_run import JobRun
 from connectors.services.working.messages import Alive, Ended, FromWorker, Ready, Run, line_of, told
-from connectors.store.job import WAITING, JobStatus
+from connectors.store.job import WAITING
 from connectors.store.jobs import JobStore
 from connectors.sync.workplace import SyncLimits, Workplace, open_workplace
 
@@ -53,19 +52,18 @@ class Bench:
                     one.cancel()
 
     async def _run(self, job_id: str) -> None:
-        status: JobStatus | None = None
         try:
-            status = await self._claimed_and_run(job_id)
+            await self._claimed_and_run(job_id)
         except ConnectorsError as error:
             log.warning("A job could not be claimed.", job=job_id, why=str(error))
         finally:
             self._running.pop(job_id, None)
-            self._say(Ended(job_id, str(status) if status is not None else None))
+            self._say(Ended(job_id))
 
-    async def _claimed_and_run(self, job_id: str) -> JobStatus | None:
+    async def _claimed_and_run(self, job_id: str) -> None:
         job = await self.jobs.get(job_id)
         if job is None or job.status not in WAITING:
-            return None
+            return
         connector = await self.place.connectors.get(job.connector_id) if job.connector_id is not None else None
         claimed = await self.jobs.claim(
             job,
@@ -74,15 +72,14 @@ class Bench:
             sync_cursor=connector.sync_cursor if connector is not None else None,
         )
         if claimed is None:
-            return None
+            return
         log.info("A job begins.", job=job_id, connector=job.connector_id, job_type=str(job.job_type))
         status = await JobRun(self.place, self.jobs, claimed).run()
         log.info("A job has ended.", job=job_id, connector=job.connector_id, status=str(status))
-        return status
 
     async def _stay_alive(self) -> None:
         while True:
-            self._say(Alive(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024))
+            self._say(Alive())
             await asyncio.sleep(ALIVE_EVERY_S)
 
     def _say(self, message: FromWorker) -> None:

@@ -50,7 +50,6 @@ class Worker:
         self.crew = Crew(
             command,
             limits.processes,
-            ended=lambda job, status: None,
             died=self._died,
             silent_after_s=limits.silent_after_s,
             stop_within_s=limits.stop_within_s,

@@ -91,7 +91,6 @@ async def test_a_job_whose_source_fails_ends_in_its_error_and_deletes_nothing(ya
 
 
 async def test_a_fault_that_is_none_of_the_tree_ends_the_job_without_its_words(yard: Yard) -> None:
-    yard.stage.script.on_close = None
     job = await yard.wanted()
     run = await yard.claimed(job)
     broken = replace(run.place, copies=object())  # type: ignore[arg-type] # so that there is a fault of our own

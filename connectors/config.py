@@ -176,6 +176,37 @@ class DownloadSettings:
 
 
 @dataclass(frozen=True)
+class StorageSettings:
+    """Where sources keep what they remember between jobs, such as tokens: the same in all processes."""
+
+    backend: Literal["engine", "sqlite", "redis"] = setting(
+        default="engine",
+        text="What keeps it. SQLite is for daemons of one machine. Nothing is taken along when this is changed.",
+    )
+    path: Path = setting(default=Path("data/storage.db"), text="The file of SQLite, made when it is missing.")
+    url: str | None = setting(
+        default=None,
+        text="Address of Redis, with the number of a database that nothing else uses; `rediss` is Redis over TLS.",
+        example="redis://localhost:6379/0",
+    )
+    username: str | None = setting(default=None, text="User name at Redis, where it has users.", example="connectors")
+    password: Secret | None = setting(default=None, text="Password at Redis.", example="${REDIS_PASSWORD}")
+
+    def problems(self) -> Iterator[Problem]:
+        """Yield what is wrong with the settings together."""
+        if self.backend != "redis":
+            for name in ("url", "username", "password"):
+                if getattr(self, name) is not None:
+                    yield Problem(name, f"It is for Redis, and storage.backend is {self.backend}.")
+        elif self.url is None:
+            yield Problem("url", "The address of Redis is needed, such as redis://localhost:6379/0.")
+        else:
+            yield from _redis_problems(self.url)
+            if self.username is not None and self.password is None:
+                yield Problem("password", "A user name and its password go together.")
+
+
+@dataclass(frozen=True)
 class ServiceSettings:
     """The daemon: how much it does at once, and when."""
 
@@ -228,6 +259,7 @@ class Settings:
     sync: SyncsSettings = field(default_factory=SyncsSettings)
     downloads: DownloadSettings = field(default_factory=DownloadSettings)
     service: ServiceSettings = field(default_factory=ServiceSettings)
+    storage: StorageSettings = field(default_factory=StorageSettings)
     sources: Mapping[str, str] = setting(
         default={},
         text="Sources of yours, and others in the place of ours: the service type, and the class that reads it. What "
@@ -373,6 +405,21 @@ def _origins_in_environment(given: Mapping[str, object], environ: Mapping[str, s
     for variable, section, name in _variables(given, environ):
         is_one = not name or section == "sources"  # of which the whole is one setting
         yield section if is_one else f"{section}.{name}", Origin(variable, environ[variable])
+
+
+def _redis_problems(url: str) -> Iterator[Problem]:
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError as error:
+        yield Problem("url", f"{error}.")
+        return
+    if parts.username is not None or parts.password is not None:
+        yield Problem("url", "Put the user name and password into settings of their own, where they are kept secret.")
+        return
+    is_sound = parts.scheme in {"redis", "rediss"} and parts.hostname and port != 0 and not parts.query
+    if not is_sound or not re.fullmatch(r"(/\d*)?", parts.path, re.ASCII) or parts.fragment:
+        yield Problem("url", "An address looks like redis://localhost:6379/0 or rediss://redis.example.org/1.")
 
 
 def _url_problems(name: str, value: str) -> Iterator[Problem]:

@@ -7,6 +7,9 @@
     │   ├── AccessDenied                    Permanent   the source refuses these credentials
     │   └── Throttled(retry_after_s)        Retryable   the source asks for less
     ├── DocumentSkipped(reason)             Permanent   this one document can't be read
+    ├── StorageError
+    │   ├── StorageUnreachable              Retryable   what a source remembers can't be reached
+    │   └── StorageRefused                  Permanent   it can't be kept, or we may not
     ├── EngineError
     │   ├── EngineUnreachable               Retryable   no connection, no answer, or half of one
     │   ├── EngineOverloaded(retry_after_s) Retryable   the engine asks for less
@@ -89,6 +92,18 @@ class DocumentSkipped(ConnectorsError, Permanent):
     def __init__(self, reason: str, *, hint: str | None = None) -> None:
         super().__init__(reason, hint=hint)
         self.reason = reason
+
+
+class StorageError(ConnectorsError):
+    """Something about what sources remember between jobs."""
+
+
+class StorageUnreachable(StorageError, Retryable):
+    """Where the values of sources are kept can't be reached, or can't keep them for now."""
+
+
+class StorageRefused(StorageError, Permanent):
+    """A key or a value can't be kept as it is, or where they are kept our credentials are refused."""
 
 
 class EngineError(ConnectorsError):

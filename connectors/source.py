@@ -1,7 +1,8 @@
 """The contract of a source: what the author of a connector writes, and what the framework makes of it."""
 
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from functools import cached_property
 from types import TracebackType
 from typing import Any, ClassVar, Final, Self, TypeVar
 
@@ -14,6 +15,7 @@ from connectors.filtering.basic import DEFAULT_VALIDATORS
 from connectors.filtering.validators import Validators
 from connectors.literal import instant_of
 from connectors.predicate import ALWAYS, Predicate, without
+from connectors.storage import Storage
 
 T = TypeVar("T")
 Document = dict[str, Any]
@@ -67,6 +69,15 @@ class BaseDataSource:
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.configuration})"
+
+    @cached_property
+    def storage(self) -> Storage:
+        """What the source remembers between jobs: tokens, ETags, delta links. It is there when the constructor runs.
+
+        In a job it holds the values of the connector; a source that was made by itself, as in a test, has one in
+        memory.
+        """
+        return Storage.in_memory()
 
     @classmethod
     def get_default_configuration(cls) -> dict[str, Any]:
@@ -241,6 +252,19 @@ class BaseDataSource:
     def basic_rule_validators(cls) -> list[Any]:
         """Return the validators that every source has: the name that older sources know and extend."""
         return list(DEFAULT_VALIDATORS)
+
+
+def made(source: type[Any], configuration: Configuration, storage: Storage) -> Any:  # noqa: ANN401 - of that class
+    """Return a source of that class, which has its `storage` before its constructor runs.
+
+    A class that has one of its own, or no room for one, is left as it is.
+    """
+    one: Any = source.__new__(source, configuration)
+    if not has(source, "storage"):
+        with suppress(AttributeError):  # of a class with slots
+            one.storage = storage
+    source.__init__(one, configuration)
+    return one
 
 
 def is_made_of_rows(source: object) -> bool:

@@ -15,9 +15,9 @@ ROWS: list[set[str]] = [
     {"aio"},
     {"binding", "config", "fields", "grants"},
     {"byoc", "filtering", "literal", "predicate", "schedule"},
-    {"changes", "dataset", "download", "source"},
+    {"changes", "dataset", "download", "source", "storage"},
     {"engine", "registry", "sources"},
-    {"store"},
+    {"storages", "store"},
     {"sync"},
     {"services", "testing"},
     {"cli", "__main__"},
@@ -40,7 +40,12 @@ ROWS_OF_SYNC: list[set[str]] = [
 # Third-party packages that may be imported in one place only.
 DRIVERS: dict[str, str | tuple[str, ...]] = {
     "aiohttp": "connectors/engine/",
-    "apsw": ("connectors/engine/embedded/", "connectors/sources/_sqlite", "connectors/sources/sqlite.py"),
+    "apsw": (
+        "connectors/engine/embedded/",
+        "connectors/sources/_sqlite",
+        "connectors/sources/sqlite.py",
+        "connectors/storages/sqlite.py",
+    ),
     "elastic_transport": "connectors/engine/",
     "elasticsearch": "connectors/engine/",
     "click": "connectors/cli/",
@@ -49,6 +54,7 @@ DRIVERS: dict[str, str | tuple[str, ...]] = {
     "orjson": "connectors/sync/",
     "pyarrow": "connectors/sources/",
     "re2": "connectors/pattern.py",
+    "redis": "connectors/storages/redis.py",
     "sqlglot": "connectors/sources/_sql",
     "xxhash": "connectors/sync/",
     "structlog": ("connectors/logger.py", "connectors/testing/"),

@@ -21,6 +21,7 @@ from connectors.errors import ConfigurationError, SourceUnreachable
 if TYPE_CHECKING:
     from connectors.engine import Engine
     from connectors.fields import Configuration
+    from connectors.storage import Storage
     from connectors.store.connector import Connector
     from connectors.store.connectors import ConnectorStore
 
@@ -164,14 +165,16 @@ class Examination:
 
     async def reach(self) -> str:
         """Open the source, and ping it."""
-        from connectors.sync.foreign import entered, of_source  # noqa: PLC0415 - as above
+        from connectors.source import made  # noqa: PLC0415 - as above
+        from connectors.sync.foreign import entered, of_source  # noqa: PLC0415
 
         mask = self._configuration.masked
         try:
             async with asyncio.timeout(self._limit_s):
+                storage = await self._storage()
                 with of_source(mask):
-                    made = self._class(self._configuration)
-                self._source = await self._stack.enter_async_context(entered(made, mask))
+                    one = made(self._class, self._configuration, storage)
+                self._source = await self._stack.enter_async_context(entered(one, mask))
                 with of_source(mask):
                     if hasattr(self._source, "validate_config"):
                         await self._source.validate_config()
@@ -182,6 +185,16 @@ class Examination:
                 hint="Is its address right, and may this machine reach it? --limit waits longer.",
             ) from None
         return "opened it, and it answered"
+
+    async def _storage(self) -> "Storage":
+        """Return what the source remembers: that of its connector, as a token in there may be the one that is valid."""
+        from connectors.storage import Storage  # noqa: PLC0415 - as above
+        from connectors.storages.opening import open_backend  # noqa: PLC0415
+
+        if isinstance(self._wanted, Impromptu):
+            return Storage.in_memory()
+        opening = open_backend(self._settings.storage, self._engine)
+        return Storage(await self._stack.enter_async_context(opening), self._connector.id)
 
     async def check_rules(self) -> str:
         """Ask the source whether the rules are valid."""

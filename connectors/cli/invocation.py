@@ -47,14 +47,16 @@ class Invocation:
         Raises a `ConfigurationError` or an `EngineError`.
         """
         from connectors.engine import open_engine  # the client takes most of a second to import  # noqa: PLC0415
+        from connectors.storages.opening import open_backend  # noqa: PLC0415
         from connectors.sync.workplace import SyncLimits, open_workplace  # noqa: PLC0415
 
         settings, registry = self.settings, self.registry
-        async with open_engine(settings.engine) as engine:
+        async with open_engine(settings.engine) as engine, open_backend(settings.storage, engine) as storage:
             yield await open_workplace(
                 engine,
                 registry,
                 grants=grants or settings.grants,
                 copies=settings.sync.ledgers,
                 limits=SyncLimits.of(settings),
+                storage=storage,
             )

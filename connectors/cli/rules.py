@@ -84,11 +84,14 @@ def check(
     The file holds a rule set {"rules": […], "advanced_snippet": {"value": …}}, a list of basic rules, or the filtering
     of a connector document. Exit codes: 0 valid, 1 not valid, 2 not to be read.
     """
+    from connectors.source import made  # noqa: PLC0415 - loaded only where it is wanted
+    from connectors.storage import Storage  # noqa: PLC0415
+
     source = invocation.registry.source(service_type)
     configuration = configured(source, dict(assignments), invocation.settings.exposed_secrets)
     name = "stdin" if file.name in {"-", "<stdin>"} else file.name
     sets = list(rule_sets(_content(file, name), name))
-    checked = asyncio.run(_check(source(configuration), sets))
+    checked = asyncio.run(_check(made(source, configuration, Storage.in_memory()), sets))
     if as_json:
         click.echo(json.dumps([_described(one) for one in checked], indent=2, ensure_ascii=False))
     else:

@@ -22,11 +22,14 @@ from connectors.services.cleaning.janitor import Janitor
 from connectors.services.cleaning.remains import Shelf
 from connectors.services.desk import Desk
 from connectors.services.engine_process import engine_process
+from connectors.services.preparing.examination import Means
 from connectors.services.preparing.preparation import Preparation
 from connectors.services.scheduling.roster import Roster
 from connectors.services.scheduling.scheduler import Scheduler
 from connectors.services.working.turns import Places
 from connectors.services.working.worker import Worker, WorkLimits
+from connectors.storage import Backend
+from connectors.storages.opening import open_backend
 from connectors.store.connectors import ConnectorStore
 from connectors.store.dead_letters import DeadLetters
 from connectors.store.jobs import JobStore
@@ -72,7 +75,10 @@ class Supervisor:
                 await stack.enter_async_context(engine_process(self.settings.engine.data))
             retry = Retry(PATIENCE, self.clock, observe=_waiting)
             engine = await retry(lambda _: stack.enter_async_context(open_engine(self.settings.engine)))
-            shelf = await retry(lambda _: self._shelf(engine))
+            storage = await retry(
+                lambda _: stack.enter_async_context(open_backend(self.settings.storage, engine, self.clock))
+            )
+            shelf = await retry(lambda _: self._shelf(engine, storage))
             if self.ready is not None:
                 await self.ready(engine)
             working.set()
@@ -80,12 +86,13 @@ class Supervisor:
             await self._work(shelf, stopping)
             log.info("The daemon has ended.")
 
-    async def _shelf(self, engine: Engine) -> Shelf:
+    async def _shelf(self, engine: Engine, storage: Backend) -> Shelf:
         return Shelf(
             state=await StateStore.open(engine, self.clock),
             letters=await DeadLetters.open(engine, self.clock),
             jobs=await JobStore.open(engine, self.clock),
             connectors=await ConnectorStore.open(engine),
+            storage=storage,
         )
 
     async def _work(self, shelf: Shelf, stopping: asyncio.Event) -> None:
@@ -111,7 +118,7 @@ class Supervisor:
         roster = Roster(connectors, clock)
         worker = Worker(desk, self._command(), self._limits(), clock)
         scheduler = Scheduler(desk, roster, clock, zone, timedelta(seconds=service.jitter_s))
-        preparation = Preparation(connectors, registry, settings.grants, clock, zone)
+        preparation = Preparation(connectors, registry, Means(settings.grants, shelf.storage), clock, zone)
         janitor = Janitor.of(
             shelf,
             roster,

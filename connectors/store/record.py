@@ -11,7 +11,7 @@ from connectors.dataset import document_id
 from connectors.engine.records import Revision
 from connectors.errors import RecordUnreadable
 
-LABELS: Final = ("connector", "target", "run")
+LABELS: Final = ("connector", "target", "run", "expires_at")
 """The fields by which records are found, where they have them."""
 
 

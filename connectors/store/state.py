@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
+from datetime import datetime
 from typing import Any, Final, Self, TypeVar
 from uuid import uuid4
 
@@ -17,6 +18,7 @@ from connectors.store.index import StoreIndex
 from connectors.store.record import Record, Versioned, document_of, record_of
 
 T = TypeVar("T", bound=Record)
+Term = dict[str, dict[str, Any]]
 INDEX: Final = StoreIndex(
     ".elastic-connectors-state-v1",
     {
@@ -25,6 +27,7 @@ INDEX: Final = StoreIndex(
         "target": {"type": "keyword"},
         "run": {"type": "keyword"},
         "updated_at": {"type": "date"},
+        "expires_at": {"type": "date"},
         # What sources and others make up is in here: nothing of it is looked at, so that nothing of it can be refused.
         "record": {"type": "object", "enabled": False},
     },
@@ -115,6 +118,13 @@ class StateStore:
             async for hit in pages:
                 yield hit.id
 
+    async def expired(self, kind: type[T], now: datetime) -> AsyncGenerator[Versioned[T], None]:
+        """Yield the records of a kind whose `expires_at` is over, to the millisecond. It is closed in the same way."""
+        term: Term = {"range": {"expires_at": {"lte": now.isoformat()}}}
+        async with aclosing(self._hits({"kind": kind.KIND}, term, source=True)) as hits:
+            async for hit in hits:
+                yield _found(hit, kind)
+
     async def connectors_of(self, kind: type[Record]) -> set[str]:
         """Return the connectors that there are records of a kind of, of whatever version these are."""
         await self._operations.refresh(INDEX.name)
@@ -173,11 +183,10 @@ class StateStore:
             raise
 
     async def _hits(
-        self, labels: Mapping[str, str | None], *, source: bool, but: str | None = None
+        self, labels: Mapping[str, str | None], *more: Term, source: bool, but: str | None = None
     ) -> AsyncGenerator[Hit, None]:
-        query: dict[str, Any] = {
-            "filter": [{"term": {name: value}} for name, value in labels.items() if value is not None]
-        }
+        terms: list[Term] = [{"term": {name: value}} for name, value in labels.items() if value is not None]
+        query: dict[str, Any] = {"filter": [*terms, *more]}
         if but is not None:
             query["must_not"] = [{"term": {"kind": but}}]
         await self._operations.refresh(INDEX.name)

@@ -10,7 +10,7 @@ from connectors.byoc import Filter
 from connectors.errors import ConfigurationError, IndexMissing, IndexReplaced
 from connectors.fields import Configuration
 from connectors.filtering.chain import validate
-from connectors.source import fields_of
+from connectors.source import fields_of, made
 from connectors.store.connector import Connector
 from connectors.store.index_name import check_name
 from connectors.store.sync_settings import SyncSettings
@@ -153,8 +153,8 @@ async def _source(
     configuration = Configuration(fields_of(found), connector.configuration, place.grants)
     configuration.check()
     with of_source(configuration.masked):
-        made = found(configuration)
-    source = await stack.enter_async_context(entered(made, configuration.masked))
+        one = made(found, configuration, place.storage_of(connector.id))
+    source = await stack.enter_async_context(entered(one, configuration.masked))
     with of_source(configuration.masked):
         if hasattr(source, "validate_config"):
             await source.validate_config()

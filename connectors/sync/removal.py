@@ -45,7 +45,8 @@ async def remove(
     async with _held(place, connector, targets, waiting):
         await place.connectors.update(connector.id, lambda _: {"deleted": True})
         letters = await place.letters.drop(connector.id)
-        records = await place.state.forget(connector.id, but=TargetRecord)
+        values = await place.storage.forget(connector.id)
+        records = values + await place.state.forget(connector.id, but=TargetRecord)
         jobs = await (await JobStore.open(place.engine, place.clock)).delete_of(connector.id)
         for target in targets:
             if place.copies is not None:

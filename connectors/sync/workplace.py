@@ -11,6 +11,8 @@ from connectors.config import Settings
 from connectors.engine import Engine
 from connectors.grants import Grants
 from connectors.registry import Registry
+from connectors.storage import Backend, Storage
+from connectors.storages.engine import EngineBackend
 from connectors.store.connectors import ConnectorStore
 from connectors.store.dead_letters import DeadLetters
 from connectors.store.held import HeldSets
@@ -66,11 +68,17 @@ class Workplace:
     letters: DeadLetters
     registry: Registry
     limiter: AdaptiveLimiter
+    storage: Backend
+    """What keeps the values of all sources."""
     grants: Grants = field(default_factory=Grants)
     copies: LedgerCopy | None = None
     limits: SyncLimits = SyncLimits()
     clock: Clock = field(default_factory=SystemClock)
     instance: Instance = field(default_factory=Instance.current)
+
+    def storage_of(self, connector_id: str) -> Storage:
+        """Return what the source of a connector remembers; it waits for what is away as long as a sync does."""
+        return Storage(self.storage, connector_id, self.clock, self.patience)
 
     @property
     def patience(self) -> Retry:
@@ -83,16 +91,19 @@ class Workplace:
         )
 
 
-async def open_workplace(
+async def open_workplace(  # noqa: PLR0913 - one for each thing that syncs share
     engine: Engine,
     registry: Registry,
     *,
     grants: Grants,
     copies: Path | None = None,
     limits: SyncLimits | None = None,
+    storage: Backend | None = None,
     clock: Clock | None = None,
 ) -> Workplace:
     """Return the workplace at an engine, with indices of its own made where they are missing.
+
+    Unless something else does, the engine keeps what sources remember.
 
     Raises an `EngineError`.
     """
@@ -106,6 +117,7 @@ async def open_workplace(
         letters=await DeadLetters.open(engine, clock),
         registry=registry,
         limiter=AdaptiveLimiter(most=limits.most_bulks, clock=clock),
+        storage=storage or EngineBackend(state),
         grants=grants,
         copies=LedgerCopy(copies) if copies is not None else None,
         limits=limits,

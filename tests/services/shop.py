@@ -16,10 +16,11 @@ from connectors.fields import Field, Fields
 from connectors.filtering.validation import SyncRuleValidationResult
 from connectors.grants import Grants
 from connectors.registry import Registry
-from connectors.services.preparing.examination import Patience
+from connectors.services.preparing.examination import Means, Patience
 from connectors.services.preparing.preparation import Preparation
 from connectors.services.scheduling.roster import Roster
 from connectors.source import BaseDataSource
+from connectors.storage import Backend, MemoryBackend
 from connectors.store.connector import Connector
 from connectors.store.connectors import ConnectorStore
 from tests.services.kibana import connector, setting
@@ -171,12 +172,12 @@ class Office:
     watch: Watch
     script: Script
     patience: Patience = Patience(reach_s=0.3, validator_s=0.3, close_s=0.2)
+    storage: Backend = field(default_factory=MemoryBackend)
 
     def daemon(self, store: ConnectorStore | None = None) -> Daemon:
         """Return a daemon that has just started."""
-        preparation = Preparation(
-            store or self.store, Sources(self.script), Grants(), self.watch, UTC, patience=self.patience
-        )
+        means = Means(Grants(), self.storage, self.patience)
+        preparation = Preparation(store or self.store, Sources(self.script), means, self.watch, UTC)
         return Daemon(Roster(self.store, self.watch), preparation)
 
     async def create(self, name: str = "c", /, **fields: Any) -> None:

@@ -12,6 +12,7 @@ from connectors.engine import Engine, open_engine
 from connectors.services.cleaning.janitor import Janitor
 from connectors.services.cleaning.remains import Shelf
 from connectors.services.scheduling.roster import Roster
+from connectors.storages.engine import EngineBackend
 from connectors.store.connectors import ConnectorStore
 from connectors.store.dead_letters import DeadLetters
 from connectors.store.job import JobStatus, SyncJob
@@ -122,5 +123,6 @@ async def open_yard(stack: AsyncExitStack, folder: Path) -> Yard:
     engine = await stack.enter_async_context(open_engine(EngineSettings(data=folder / "data")))
     watch = Watch()
     state, jobs = await StateStore.open(engine, watch), await JobStore.open(engine, watch)
-    shelf = Shelf(state, await DeadLetters.open(engine, watch), jobs, await ConnectorStore.open(engine))
+    letters, connectors = await DeadLetters.open(engine, watch), await ConnectorStore.open(engine)
+    shelf = Shelf(state, letters, jobs, connectors, EngineBackend(state))
     return Yard(engine, shelf, watch)

@@ -9,6 +9,7 @@ from connectors import logger
 from connectors.aio.clock import Clock
 from connectors.errors import ConnectorsError
 from connectors.services.cleaning.chore import Chore
+from connectors.services.cleaning.expired_values import ExpiredValues
 from connectors.services.cleaning.history import RETENTION, JobHistory, TickHistory
 from connectors.services.cleaning.job_ends import JobEnds
 from connectors.services.cleaning.lost_jobs import LostJobs
@@ -43,6 +44,7 @@ class Janitor:
             OrphanedJobs(jobs, connectors, roster, ends, clock),
             JobHistory(jobs, connectors, roster, clock, retention),
             TickHistory(Ticks(shelf.state), roster, clock, retention),
+            ExpiredValues(shelf.storage, clock),
             Remains(shelf, roster, clock),
         ]
         return cls(chores, clock)

@@ -9,6 +9,8 @@ from connectors import logger
 from connectors.aio.clock import Clock
 from connectors.services.cleaning.orphaned_jobs import is_there
 from connectors.services.scheduling.roster import Roster
+from connectors.storage import Backend
+from connectors.storages.engine import StoredValue
 from connectors.store.connectors import ConnectorStore
 from connectors.store.dead_letters import DeadLetters
 from connectors.store.held import HeldChunk, HeldSet
@@ -24,7 +26,7 @@ AFTER_S: Final = 86_400.0
 """How long a connector has to be gone: it may come back, from a backup for one."""
 AT_ONCE: Final = 500
 """Records that are removed in one look."""
-KINDS: Final[tuple[type[Record], ...]] = (HeldChunk, HeldSet, TickRecord, SchedulesRecord, SyncState)
+KINDS: Final[tuple[type[Record], ...]] = (HeldChunk, StoredValue, HeldSet, TickRecord, SchedulesRecord, SyncState)
 """In this order: a connector is found by the kinds at the end, so that whoever is interrupted finds it again."""
 FOUND_BY: Final[tuple[type[Record], ...]] = (HeldSet, SchedulesRecord, SyncState)
 
@@ -37,6 +39,8 @@ class Shelf:
     letters: DeadLetters
     jobs: JobStore
     connectors: ConnectorStore
+    storage: Backend
+    """What keeps the values of sources."""
 
 
 @dataclass
@@ -59,6 +63,7 @@ class Remains:
         """Remove some of it, and return whether there is nothing left to be removed now."""
         now = self.clock.monotonic()
         found = {one for kind in FOUND_BY for one in await self.shelf.state.connectors_of(kind)}
+        found |= await self.shelf.storage.connectors()
         gone = [one for one in sorted(found) if not await is_there(one, self.roster, self.shelf.connectors)]
         self._gone_since = {one: self._gone_since.get(one, now) for one in gone}
         budget = self.at_once
@@ -78,6 +83,7 @@ class Remains:
         """Remove what there is of a connector, so many records at most, and return how many."""
         removed = 0
         await self.shelf.letters.drop(connector_id)
+        removed += await self.shelf.storage.forget(connector_id)
         async with aclosing(self._keys(connector_id)) as keys:
             async for key in keys:
                 await self.shelf.state.delete(key)

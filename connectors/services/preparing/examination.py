@@ -13,7 +13,8 @@ from connectors.filtering.chain import validate
 from connectors.filtering.validation import FilteringValidation
 from connectors.grants import Grants
 from connectors.services.preparing.draft import Draft
-from connectors.source import fields_of
+from connectors.source import fields_of, made
+from connectors.storage import Backend, Storage
 from connectors.store.connector import Connector
 from connectors.sync.foreign import Mask, entered, of_source
 
@@ -49,22 +50,30 @@ class Verdict:
         return cls(logger.without_user_info(mask(str(error))), may_pass=not isinstance(error, Permanent))
 
 
-async def examined(
-    source: type[Any], connector: Connector, draft: Draft | None, grants: Grants, patience: Patience
-) -> Verdict:
+@dataclass(frozen=True)
+class Means:
+    """What sources are given, and how long they are waited for."""
+
+    grants: Grants
+    storage: Backend
+    patience: Patience = Patience()
+
+
+async def examined(source: type[Any], connector: Connector, draft: Draft | None, means: Means) -> Verdict:
     """Check the settings of a connector, reach its source, and ask the validators about its draft where there is one.
 
     Raises when it is cancelled only.
     """
     mask: Mask = str
+    patience, storage = means.patience, Storage(means.storage, connector.id)
     try:
         with of_source(mask):  # nothing of it knows a value yet
-            configuration = Configuration(fields_of(source), connector.configuration, grants)
+            configuration = Configuration(fields_of(source), connector.configuration, means.grants)
         mask = configuration.masked
         configuration.check()
         async with _closing(connector, patience) as stack:
             async with asyncio.timeout(patience.reach_s):
-                reached = await _reached(stack, source, configuration)
+                reached = await _reached(stack, source, configuration, storage)
             if draft is None:
                 return Verdict()
             return Verdict(draft=await validate(reached, draft.rules, limit_s=patience.validator_s))
@@ -74,11 +83,11 @@ async def examined(
         return Verdict(f"The source did not answer within {patience.reach_s:g} s.", may_pass=True)
 
 
-async def _reached(stack: AsyncExitStack, source: type[Any], configuration: Configuration) -> Any:  # noqa: ANN401 - of that class
+async def _reached(stack: AsyncExitStack, source: type[Any], configuration: Configuration, storage: Storage) -> Any:  # noqa: ANN401 - of that class
     mask = configuration.masked
     with of_source(mask):
-        made = source(configuration)
-    reached = await stack.enter_async_context(entered(made, mask))
+        one = made(source, configuration, storage)
+    reached = await stack.enter_async_context(entered(one, mask))
     with of_source(mask):
         if hasattr(reached, "validate_config"):
             await reached.validate_config()

@@ -14,12 +14,11 @@ from connectors.aio.tasks import Tasks
 from connectors.engine.records import Revision
 from connectors.errors import ConfigurationError, ConnectorsError
 from connectors.filtering.wording import shortened
-from connectors.grants import Grants
 from connectors.registry import Registry
 from connectors.registry.profile import Profile
 from connectors.schedule.zone import Zone
 from connectors.services.preparing.draft import Draft
-from connectors.services.preparing.examination import Patience, Verdict, examined
+from connectors.services.preparing.examination import Means, Verdict, examined
 from connectors.services.preparing.filling import WAITING, filled
 from connectors.services.preparing.presence import Presence
 from connectors.services.scheduling.timings import READY, timings_of
@@ -64,10 +63,9 @@ class Preparation:
 
     store: ConnectorStore
     registry: Registry
-    grants: Grants
+    means: Means
     clock: Clock
     zone: Zone
-    patience: Patience = Patience()
     _known: dict[str, _Known] = field(default_factory=dict)
     _presence: Presence = field(init=False)
 
@@ -151,14 +149,14 @@ class Preparation:
         service_type = connector.service_type
         connector = await self.store.update(
             connector.id,
-            lambda found: filled(found, profile, self.grants) if found.service_type == service_type else {},
+            lambda found: filled(found, profile, self.means.grants) if found.service_type == service_type else {},
         )
         if connector.service_type != service_type:
             return OVERTAKEN
         if connector.status not in READY:
             return _Result(self._digest(connector))
         draft = Draft.of(connector)
-        verdict = await examined(source, connector, draft, self.grants, self.patience)
+        verdict = await examined(source, connector, draft, self.means)
         return await self._tell(connector, draft, verdict, is_new=is_new)
 
     def _source_of(self, connector: Connector) -> tuple[type[Any], Profile]:

@@ -18,6 +18,7 @@ from connectors.errors import ConnectorsError
 from connectors.registry import Registry
 from connectors.services.working.job_run import JobRun
 from connectors.services.working.messages import Alive, Ended, FromWorker, Ready, Run, line_of, told
+from connectors.storages.opening import open_backend
 from connectors.store.job import WAITING
 from connectors.store.jobs import JobStore
 from connectors.sync.workplace import SyncLimits, Workplace, open_workplace
@@ -97,12 +98,14 @@ async def work(config: Path | None) -> None:
     async with AsyncExitStack() as stack:
         stack.callback(out.close)
         engine = await stack.enter_async_context(open_engine(settings.engine))
+        storage = await stack.enter_async_context(open_backend(settings.storage, engine))
         place = await open_workplace(
             engine,
             Registry(settings.sources),
             grants=settings.grants,
             copies=settings.sync.ledgers,
             limits=SyncLimits.of(settings),
+            storage=storage,
         )
         lines = asyncio.StreamReader()
         await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(lines), sys.stdin)

@@ -10,7 +10,8 @@ from typing import Any
 from connectors.errors import ConfigurationError, ConnectorsError, SourceError
 from connectors.fields import Configuration, Fields
 from connectors.grants import Grants
-from connectors.source import Document, fields_of, opened
+from connectors.source import Document, fields_of, made, opened
+from connectors.storage import Storage
 from connectors.testing.source.promise import promise
 from connectors.testing.source.walked import documents_of
 
@@ -67,7 +68,7 @@ class Subject:
 
     def made(self, settings: Settings) -> Any:  # noqa: ANN401 - of any class
         """Return a new source."""
-        return self.source(self.configuration(settings))
+        return made(self.source, self.configuration(settings), Storage.in_memory())
 
     @asynccontextmanager
     async def checked(self, settings: Settings) -> AsyncIterator[Any]:

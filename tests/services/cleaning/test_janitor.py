@@ -91,7 +91,7 @@ async def test_a_sync_whose_process_was_killed_is_gone_on_with_to_its_end(tmp_pa
         made = await jobs.create("j", snapshot, JobType.FULL, Trigger.ON_DEMAND)
         dead = await jobs.claim(made, instance=str(GONE), hostname="here")
         assert dead is not None
-        shelf = Shelf(place.state, place.letters, jobs, place.connectors)
+        shelf = Shelf(place.state, place.letters, jobs, place.connectors, place.storage)
         janitor = Janitor.of(shelf, Roster(place.connectors, stage.clock), stage.clock)
         await janitor.look()
         assert await JobRun(place, jobs, dead).run() is None

@@ -19,6 +19,7 @@ from connectors.engine.operations import Operations
 from connectors.engine.pressure import Pressure
 from connectors.errors import ConnectorsError
 from connectors.registry import Registry
+from connectors.storages.engine import EngineBackend
 from connectors.store.connector import Connector
 from connectors.store.connectors import ConnectorStore
 from connectors.store.dead_letters import DeadLetters
@@ -166,6 +167,7 @@ def workplace(engine: Engine, host: Host, source: type[Any], copies: LedgerCopy,
         letters=DeadLetters(engine.control, host.clock),
         registry=OneSource(source),
         limiter=AdaptiveLimiter(most=host.limits.most_bulks, clock=host.clock, first=host.limits.most_bulks),
+        storage=EngineBackend(state),
         copies=copies,
         limits=host.limits,
         clock=host.clock,

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from connectors.binding import Binder, Problem, setting
-from connectors.config import EngineSettings, LogSettings, Settings, load_settings, read_settings
+from connectors.config import EngineSettings, LogSettings, Settings, StorageSettings, load_settings, read_settings
 from connectors.errors import ConfigurationError
 from connectors.grants import Grants
 from connectors.secret import Secret
@@ -264,3 +264,50 @@ def test_what_is_wrong_is_returned_beside_what_is_not(tmp_path: Path) -> None:
     assert [problem.name for problem in loaded.problems] == ["engine.attempts", "engine.hots", "none"]
     assert (loaded.settings.engine.attempts, loaded.settings.engine.data) == (5, Path("y"))
     assert "engine.hots" in loaded.origins
+
+
+def test_the_storage_of_sources_is_the_engine_unless_it_is_named(tmp_path: Path) -> None:
+    assert load(tmp_path, "storage: {backend: sqlite, path: /srv/s.db}").storage == StorageSettings(
+        backend="sqlite", path=Path("/srv/s.db")
+    )
+    text = "storage: {backend: redis, url: 'rediss://cache.example.org:6380/3', password: pw}"
+    assert load(tmp_path, text).storage == StorageSettings(
+        backend="redis", url="rediss://cache.example.org:6380/3", password=Secret("pw")
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("{backend: postgres}", "storage.backend: There is no 'postgres' here. Known: engine, sqlite, redis."),
+        ("{backend: redis}", "storage.url: The address of Redis is needed, such as redis://localhost:6379/0."),
+        ("{url: 'redis://a/0'}", "storage.url: It is for Redis, and storage.backend is engine."),
+        ("{backend: sqlite, password: pw}", "storage.password: It is for Redis, and storage.backend is sqlite."),
+        (
+            "{backend: redis, url: 'redis://a', username: u}",
+            "storage.password: A user name and its password go together.",
+        ),
+        *(
+            (
+                f"{{backend: redis, url: '{url}'}}",
+                "storage.url: An address looks like redis://localhost:6379/0 or rediss://redis.example.org/1.",
+            )
+            for url in (
+                "http://a",
+                "redis://",
+                "redis://a/b",
+                "redis://a/0?db=1",
+                "redis://a:0/0",
+                "a",
+                "redis://a/0#b",
+            )
+        ),
+        (
+            "{backend: redis, url: 'redis://u:secret@a/0'}",
+            "storage.url: Put the user name and password into settings of their own, where they are kept secret.",
+        ),
+        ("{backend: redis, url: 'redis://a:b/0'}", "storage.url: Port could not be cast to integer value as 'b'."),
+    ],
+)
+def test_what_is_wrong_with_the_storage_is_told(tmp_path: Path, text: str, problem: str) -> None:
+    assert problems(tmp_path, f"storage: {text}") == [problem]

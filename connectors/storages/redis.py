@@ -19,7 +19,7 @@ PREFIX: Final = b"connectors:storage:"
 TIMEOUT_S: Final = 5.0
 MOST_CONNECTIONS: Final = 4
 _PAGE: Final = 500
-_REMOVE_THIS: Final = """
+REMOVE_THIS: Final = """
     if redis.call('HGET', KEYS[1], ARGV[1]) == ARGV[2] then return redis.call('HDEL', KEYS[1], ARGV[1]) end
     return 0
 """
@@ -42,16 +42,18 @@ _DENIED: Final = (
 
 
 @asynccontextmanager
-async def open_redis(url: str, username: str | None, password: Secret | None) -> "AsyncIterator[RedisBackend]":
+async def open_redis(
+    url: str, username: str | None, password: Secret | None, *, timeout_s: float = TIMEOUT_S
+) -> "AsyncIterator[RedisBackend]":
     """Provide a backend at a server, to which it connects when something is asked of it."""
     pool = BlockingConnectionPool.from_url(
         url,
         username=username,
         password=password.reveal() if password is not None else None,
         max_connections=MOST_CONNECTIONS,
-        timeout=TIMEOUT_S,
-        socket_timeout=TIMEOUT_S,
-        socket_connect_timeout=TIMEOUT_S,
+        timeout=timeout_s,
+        socket_timeout=timeout_s,
+        socket_connect_timeout=timeout_s,
         protocol=2,  # which every version speaks
         retry=Retry(NoBackoff(), 0),
     )
@@ -102,7 +104,7 @@ class RedisBackend:
             async for key, found in self._fields(_name(connector)):
                 if self._kept(key.decode(), found).has_expired(now):
                     name = _name(connector)
-                    number += await self._asked(self._client.eval(_REMOVE_THIS, 1, name, key, found))
+                    number += await self._asked(self._client.eval(REMOVE_THIS, 1, name, key, found))
                 if number == most:
                     return number
         return number

@@ -42,12 +42,12 @@ _MAY_PASS: Final = (apsw.BusyError, apsw.LockedError, apsw.FullError, apsw.IOErr
 
 
 @asynccontextmanager
-async def open_sqlite(path: Path) -> "AsyncIterator[SqliteBackend]":
+async def open_sqlite(path: Path, *, busy_ms: int = BUSY_MS) -> "AsyncIterator[SqliteBackend]":
     """Provide a backend in a file, which is made when it is missing.
 
     Raises a `ConfigurationError` for a file that can't be used, and a `StorageUnreachable` for one that can't now.
     """
-    backend = SqliteBackend(path)
+    backend = SqliteBackend(path, busy_ms)
     try:
         await backend.open()
         yield backend
@@ -58,10 +58,12 @@ async def open_sqlite(path: Path) -> "AsyncIterator[SqliteBackend]":
 class SqliteBackend:
     """Keeps values in one table. A write is on the disk before the call returns, and one that was torn is none."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, busy_ms: int) -> None:
         self._path = path
+        self._busy_ms = busy_ms
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="storage")  # in which calls keep their order
         self._connection: apsw.Connection | None = None
+        self._is_closed = False
 
     async def open(self) -> None:
         """Open the file: `open_sqlite` does it."""
@@ -69,6 +71,7 @@ class SqliteBackend:
 
     async def close(self) -> None:
         """Close the file, and end the thread."""
+        self._is_closed = True
         await self._in_thread(self._close)
         self._thread.shutdown()
 
@@ -104,9 +107,11 @@ class SqliteBackend:
         return {str(connector) for (connector,) in rows}
 
     async def _do(self, work: Callable[[apsw.Connection], T]) -> T:
+        if self._is_closed:
+            raise StorageRefused(f"The storage of sources, {self._path}, is closed.")
+
         def done() -> T:
-            if self._connection is None:
-                raise StorageUnreachable(f"The storage of sources, {self._path}, is closed.")
+            assert self._connection is not None  # noqa: S101 - as it is open
             with _of_sqlite(self._path):
                 return work(self._connection)
 
@@ -126,7 +131,7 @@ class SqliteBackend:
             raise ConfigurationError(text, field="storage.path") from None
         with _of_sqlite(self._path):
             self._connection = apsw.Connection(str(self._path))
-            self._connection.set_busy_timeout(BUSY_MS)
+            self._connection.set_busy_timeout(self._busy_ms)
             self._connection.execute("PRAGMA secure_delete = ON")
             with _of_strange_file(self._path):
                 self._check()

@@ -62,6 +62,10 @@ class Things(BaseDataSource):
                         await asyncio.Event().wait()
                     finally:
                         await asyncio.Event().wait()
+                case ["remember"]:
+                    times = (await self.storage.get("times") or 0) + 1
+                    await self.storage.set("times", times)
+                    yield {"_id": "a", f"times_{times}": True}
                 case ["deny"]:
                     raise AccessDenied("No more things.", hint="Ask for more.")
                 case _:

@@ -169,3 +169,12 @@ def test_an_index_of_another_connector_is_told(desk: Desk) -> None:
 def test_arguments_that_do_not_go_together_are_refused(desk: Desk, arguments: list[str], message: str) -> None:
     done = desk.run("check", *arguments)
     assert (done.returncode, done.stderr.splitlines()[-1]) == (2, message)
+
+
+def test_the_source_of_a_connector_has_what_it_remembers_and_another_one_remembers_nothing(desk: Desk) -> None:
+    desk.put("remember")
+    desk.create()
+    found = [desk.json("check", "shelf")[-1]["found"] for _ in range(2)]
+    assert found == ["'a' with times_1", "'a' with times_2"]
+    impromptu = ["check", "--source", "things", "--set", f"file={desk.folder / 'things.txt'}"]
+    assert [desk.json(*impromptu)[-1]["found"] for _ in range(2)] == ["'a' with times_1"] * 2

@@ -64,6 +64,7 @@ class Script:
     most_at_once: int = 0
     checks: Step = nothing
     closing: Step = nothing
+    pinging: Callable[[Any], Awaitable[None]] | None = None
     validating: Callable[[Any], Awaitable[list[SyncRuleValidationResult]]] | None = None
 
     def fail(self, error: Exception, host: str = "shop.example") -> None:
@@ -102,6 +103,8 @@ def shop_of(script: Script) -> type[Any]:
             script.most_at_once = max(script.most_at_once, script.at_once)
             try:
                 await script.steps.get(host, nothing)()
+                if script.pinging is not None:
+                    await script.pinging(self)
             finally:
                 script.at_once -= 1
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from connectors.errors import ConfigurationError
+from connectors.storage import MemoryBackend
 from connectors.store.targets import TargetRecord
 from connectors.sync.foreground import run_foreground
 from connectors.sync.index.target import Target, find_target
@@ -69,3 +70,16 @@ async def test_a_sync_of_another_connector_into_the_same_index_is_not_waited_for
             await lease.confirm()
             assert (await record_of(place, target)).connector == "d"
         assert await place.connectors.get("c") is None
+
+
+async def test_what_its_source_remembered_goes_with_a_connector_wherever_it_is_kept(tmp_path: Path) -> None:
+    async with synced(tmp_path) as (place, _):
+        elsewhere = replace(place, storage=MemoryBackend())
+        for one in (place, elsewhere):
+            for name in ("c", "d"):
+                await one.storage_of(name).set("token", "secret")
+        connector = await place.connectors.get("c")
+        assert connector is not None
+        await remove(elsewhere, connector)
+        found = [await one.storage_of(name).get("token") for one in (place, elsewhere) for name in ("c", "d")]
+        assert found == [None, "secret", None, "secret"]

@@ -88,7 +88,7 @@ class Remains:
             async for key in keys:
                 await self.shelf.state.delete(key)
                 removed += 1
-                if removed == most:
+                if removed >= most:
                     return removed
         log.info("What was left of a connector that is gone was removed.", connector=connector_id, records=removed)
         return removed

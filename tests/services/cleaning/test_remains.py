@@ -1,11 +1,13 @@
 """Remains: what is stored about a connector that is gone goes a day later, and of no other connector anything."""
 
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from connectors.services.cleaning.remains import Remains
+from connectors.storage import MemoryBackend, Storage
 from connectors.store.dead_letter import DeadLetter, LetterKind
 from connectors.store.held import HeldSet, HeldSets
 from connectors.store.sync_state import JobType, SyncState
@@ -32,6 +34,7 @@ async def leave(yard: Yard, name: str, held: int = 2_500) -> None:
 
     one = HeldSet(connector=name, run="r", target="t", job_type=JobType.FULL, reason="many", created_at=now)
     await HeldSets(state, yard.watch).hold(one, ids())
+    await Storage(yard.shelf.storage, name).set("token", "secret")
     target = TargetRecord(target=f"t-{name}", index="i", epoch=5, connector=name)
     await state.put(TargetRecord.key_of(target.target), target)
     letter = DeadLetter(connector=name, id="x", kind=LetterKind.WRITE, cause="c", reason="r", at=now, run="r")
@@ -47,7 +50,7 @@ async def left(yard: Yard, name: str) -> dict[str, int]:
     return {kind: kinds.count(kind) for kind in sorted(set(kinds))} | ({"letters": letters} if letters else {})
 
 
-ALL = {"held": 1, "held-chunk": 3, "letters": 1, "schedules": 1, "sync": 3, "target": 1, "tick": 1}
+ALL = {"held": 1, "held-chunk": 3, "letters": 1, "schedules": 1, "sync": 3, "target": 1, "tick": 1, "value": 1}
 
 
 async def test_what_a_connector_left_goes_a_day_after_it_and_what_others_have_stays(yard: Yard) -> None:
@@ -110,7 +113,7 @@ async def test_much_of_it_goes_in_several_looks_that_any_daemon_may_go_on_with(y
     looks = 0
     while not await (one, other)[looks % 2].look():
         looks += 1
-    assert looks == 4
+    assert looks == 5
     assert await left(yard, "c") == {"target": 1}
 
 
@@ -125,3 +128,18 @@ async def test_what_a_newer_version_left_goes_too(yard: Yard) -> None:
     yard.pass_(DAY)
     await janitor.look()
     assert await left(yard, "c") == {"target": 1}
+
+
+async def test_values_that_are_kept_elsewhere_go_too_and_tell_of_a_connector_that_left_nothing_else(yard: Yard) -> None:
+    await yard.connect("stays")
+    elsewhere = MemoryBackend()
+    for name in ("c", "stays"):
+        await Storage(elsewhere, name).set("token", "secret")
+    await leave(yard, "before")  # it was in the engine when that still kept values
+    remains = Remains(replace(yard.shelf, storage=elsewhere), yard.roster(), yard.watch)
+    await remains.look()
+    assert await elsewhere.connectors() == {"c", "stays"}
+    yard.pass_(DAY)
+    await remains.look()
+    assert await elsewhere.connectors() == {"stays"}
+    assert await left(yard, "before") == {"target": 1}

@@ -8,6 +8,7 @@ import pytest
 
 from connectors.errors import AccessDenied, ConfigurationError, EngineUnreachable, SourceUnreachable, Throttled
 from connectors.services.preparing.preparation import AT_ONCE, LONGEST_PAUSE_S
+from connectors.storage import Storage
 from connectors.store.connector import Connector
 from connectors.store.connectors import ConnectorStore, Update
 from tests.services.kibana import setting
@@ -387,3 +388,18 @@ async def test_what_the_engine_did_not_take_is_tried_again(office: Office, caplo
     await daemon.look()
     assert await office.state() == ("connected", None)
     assert await office.state("d") == ("error", "SourceError: no")
+
+
+async def test_a_source_that_is_reached_has_what_its_connector_remembers(office: Office) -> None:
+    await Storage(office.storage, "c").set("token", "of c")
+    await Storage(office.storage, "d").set("token", "of d")
+    found = []
+
+    async def look(source: Any) -> None:
+        found.append(await source.storage.get("token"))
+        await source.storage.set("token", "a newer one")
+
+    office.script.pinging = look
+    await office.create(configuration=FILLED, status="configured")
+    await office.daemon().look()
+    assert (found, await Storage(office.storage, "c").get("token")) == (["of c"], "a newer one")

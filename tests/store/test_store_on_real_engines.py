@@ -6,6 +6,10 @@ import pytest
 
 from connectors.config import EngineSettings
 from connectors.engine import Engine, open_engine
+from connectors.storage import Backend
+from connectors.storages.engine import EngineBackend
+from connectors.store.state import StateStore
+from tests.contracts.storage_contract import StorageContract
 from tests.engine.real import Node, node
 from tests.store.connectors_contract import ConnectorsContract
 from tests.store.jobs_contract import JobsContract
@@ -42,3 +46,9 @@ class TestLetters(LettersContract):
 
 class TestJobs(JobsContract):
     pass
+
+
+class TestStorage(StorageContract):
+    @pytest.fixture
+    async def backend(self, engine: Engine) -> Backend:
+        return EngineBackend(await StateStore.open(engine))

@@ -2,16 +2,18 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Final, Protocol, Self
 
 import msgspec
 
+from connectors import logger
 from connectors.aio.clock import Clock, SystemClock
 from connectors.aio.retry import Retry, RetryPolicy
 from connectors.errors import StorageRefused
 
+log = logger.get(__name__)
 LONGEST_KEY_BYTES: Final = 256
 LARGEST_VALUE_BYTES: Final = 65_536
 LONGEST_EXPIRY_S: Final = 100 * 366 * 86_400.0
@@ -76,7 +78,7 @@ class Storage:
         self._backend = backend
         self._connector = connector
         self._clock = clock or SystemClock()
-        self._retry = retry or Retry(RetryPolicy(limit_s=20.0), self._clock)
+        self._retry = replace(retry or Retry(RetryPolicy(limit_s=20.0), self._clock), observe=self._tell)
 
     @classmethod
     def in_memory(cls, clock: Clock | None = None) -> Self:
@@ -104,6 +106,16 @@ class Storage:
 
     def __repr__(self) -> str:
         return f"Storage({self._connector!r})"
+
+    def _tell(self, error: Exception, attempt: int, pause_s: float) -> None:
+        if attempt in {1, 5} or attempt % 20 == 0:
+            log.warning(
+                "What a source remembers can't be reached; trying again.",
+                connector=self._connector,
+                attempt=attempt,
+                pause_s=round(pause_s, 2),
+                why=str(error),
+            )
 
     def _expiry(self, key: str, expires_in_s: float | None) -> datetime | None:
         if expires_in_s is None:

@@ -105,10 +105,12 @@ class Failing(MemoryBackend):
         await super().write(connector, key, kept)
 
 
-async def test_a_call_is_made_again_while_what_keeps_values_is_away() -> None:
+async def test_a_call_is_made_again_while_what_keeps_values_is_away(caplog: pytest.LogCaptureFixture) -> None:
     backend, watch = Failing(3), Watch()
-    await Storage(backend, "c", watch).set("k", 1)
-    assert await Storage(backend, "c", watch).get("k") == 1
+    await Storage(backend, "c", watch).set("k", "the token")
+    assert await Storage(backend, "c", watch).get("k") == "the token"
+    assert caplog.text.count("What a source remembers can't be reached; trying again.") == 1
+    assert "the token" not in caplog.text
 
 
 async def test_in_the_end_the_error_is_raised() -> None:

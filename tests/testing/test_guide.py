@@ -3,9 +3,17 @@
 import re
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from connectors.fields import Configuration
+from connectors.grants import Grants
+from connectors.source import made
+from connectors.storage import MemoryBackend, Storage
+from tests.contracts.storage_contract import Watch
 
 pytest_plugins = ["pytester"]
 
@@ -23,6 +31,21 @@ def test_the_code_of_the_guide_keeps_the_contract_in_a_package_of_its_own(pytest
     run = pytester.inline_run("-p", "no:cacheprovider", "-q")
     passed, skipped, failed = run.countoutcomes()
     assert (passed, skipped, failed) == (25, 19, 0)
+
+
+async def test_the_source_that_remembers_uses_each_token_once_and_begins_anew_with_other_settings() -> None:
+    names: dict[str, Any] = {}
+    exec("\n".join(blocks()), names)
+    source, clock = names["FeedDataSource"], Watch()
+    storage = Storage(MemoryBackend(), "c", clock)
+
+    def job(token: str) -> Any:
+        return made(source, Configuration(source.fields, {"refresh_token": token}, Grants()), storage)
+
+    assert [await job("a").access_token() for _ in range(2)] == ["for a", "for a"]
+    clock.moment += timedelta(seconds=3_540)
+    assert await job("a").access_token() == "for a+"
+    assert await job("b").access_token() == "for b"
 
 
 def test_the_guide_names_every_limit() -> None:

@@ -25,6 +25,7 @@ from connectors.errors import (
 
 LONGEST_RETRY_AFTER_S: Final = 300.0
 """A server that asks for a longer pause is asked again after this all the same."""
+PRIVILEGE: Final = "Give these credentials the privilege that the engine names. docs/engines.md has the list."
 _EXCERPT: Final = 200
 
 
@@ -56,7 +57,7 @@ def from_status(status: int, retry_after: str | None, body: object, what: str, w
         case 403 | 429 if kind == "cluster_block_exception":
             return EngineBlocked(text, hint="Free disk space, or lift the block from the index.")
         case 403:
-            return EngineDenied(text, hint="Give these credentials the privilege that the engine names.")
+            return EngineDenied(text, hint=PRIVILEGE)
         case 404 if kind == "index_not_found_exception":
             return IndexMissing(text, index=failure.index or "")
         case 409:

@@ -9,6 +9,9 @@ from connectors.engine.indices import AliasChange
 from connectors.errors import Conflict, EngineRefused
 
 SETTINGS: Final = {"number_of_shards": 1, "auto_expand_replicas": "0-1", "hidden": True}
+WITHHELD: Final = (
+    "Connectors and Kibana share this index. An engine that keeps it to itself can't be used: see docs/engines.md."
+)
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,14 @@ class StoreIndex:
 
     async def prepare(self, engine: Engine) -> None:
         """Make the index usable. Called by any number of processes at once. Raises an `EngineError`."""
+        try:
+            await self._prepare(engine)
+        except EngineRefused as error:
+            if error.hint is None and self.shared:
+                error.hint = WITHHELD
+            raise
+
+    async def _prepare(self, engine: Engine) -> None:
         if self.alias is not None and await engine.indices.exists(self.alias):
             return
         if not await engine.indices.exists(self.name):

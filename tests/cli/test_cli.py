@@ -101,7 +101,7 @@ async def test_check_says_when_its_index_is_left_behind() -> None:
     result, _ = await check(greeting(), refusal(403, "security_exception"), refusal(500, "x"), arguments=("--write",))
     assert result.returncode == 1
     assert "An index of the check is left behind." in result.stderr
-    assert "Give these credentials the privilege that the engine names." in result.stderr
+    assert "Give these credentials the privilege that the engine names. docs/engines.md has the list." in result.stderr
 
 
 async def test_an_engine_that_is_down_is_one_message_and_no_traceback() -> None:

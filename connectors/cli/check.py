@@ -188,13 +188,15 @@ class Examination:
 
     async def _storage(self) -> "Storage":
         """Return what the source remembers: that of its connector, as a token in there may be the one that is valid."""
-        from connectors.storage import Storage  # noqa: PLC0415 - as above
+        from connectors.aio.retry import NEVER, Retry  # noqa: PLC0415 - as above
+        from connectors.storage import Storage  # noqa: PLC0415
         from connectors.storages.opening import open_backend  # noqa: PLC0415
 
         if isinstance(self._wanted, Impromptu):
             return Storage.in_memory()
         opening = open_backend(self._settings.storage, self._engine)
-        return Storage(await self._stack.enter_async_context(opening), self._connector.id)
+        backend = await self._stack.enter_async_context(opening)
+        return Storage(backend, self._connector.id, retry=Retry(NEVER))  # who asks wants to know now
 
     async def check_rules(self) -> str:
         """Ask the source whether the rules are valid."""

@@ -47,33 +47,25 @@ async def open_sqlite(path: Path, *, busy_ms: int = BUSY_MS) -> "AsyncIterator[S
 
     Raises a `ConfigurationError` for a file that can't be used, and a `StorageUnreachable` for one that can't now.
     """
-    backend = SqliteBackend(path, busy_ms)
+    thread = ThreadPoolExecutor(1, thread_name_prefix="storage")  # in which calls keep their order
+    loop = asyncio.get_running_loop()
     try:
-        await backend.open()
-        yield backend
+        connection = await loop.run_in_executor(thread, _opened, path, busy_ms)
+        try:
+            yield SqliteBackend(path, connection, thread)
+        finally:
+            await loop.run_in_executor(thread, connection.close)
     finally:
-        await backend.close()
+        thread.shutdown(wait=False)
 
 
 class SqliteBackend:
     """Keeps values in one table. A write is on the disk before the call returns, and one that was torn is none."""
 
-    def __init__(self, path: Path, busy_ms: int) -> None:
+    def __init__(self, path: Path, connection: apsw.Connection, thread: ThreadPoolExecutor) -> None:
         self._path = path
-        self._busy_ms = busy_ms
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="storage")  # in which calls keep their order
-        self._connection: apsw.Connection | None = None
-        self._is_closed = False
-
-    async def open(self) -> None:
-        """Open the file: `open_sqlite` does it."""
-        await self._in_thread(self._open)
-
-    async def close(self) -> None:
-        """Close the file, and end the thread."""
-        self._is_closed = True
-        await self._in_thread(self._close)
-        self._thread.shutdown()
+        self._connection = connection
+        self._thread = thread
 
     async def read(self, connector: str, key: str) -> Kept | None:
         """Return what is kept."""
@@ -107,64 +99,56 @@ class SqliteBackend:
         return {str(connector) for (connector,) in rows}
 
     async def _do(self, work: Callable[[apsw.Connection], T]) -> T:
-        if self._is_closed:
-            raise StorageRefused(f"The storage of sources, {self._path}, is closed.")
-
         def done() -> T:
-            assert self._connection is not None  # noqa: S101 - as it is open
             with _of_sqlite(self._path):
                 return work(self._connection)
 
-        return await self._in_thread(done)
+        return await asyncio.get_running_loop().run_in_executor(self._thread, done)
 
-    async def _in_thread(self, work: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
 
-    # In the thread.
-
-    def _open(self) -> None:
+def _opened(path: Path, busy_ms: int) -> apsw.Connection:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))  # there may be secrets in it
+    except OSError as error:
+        text = f"The file {path} can't be used: {error.strerror}."
+        raise ConfigurationError(text, field="storage.path") from None
+    with _of_sqlite(path):
+        connection = apsw.Connection(str(path))
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            os.close(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600))  # there may be secrets in it
-        except OSError as error:
-            text = f"The file {self._path} can't be used: {error.strerror}."
-            raise ConfigurationError(text, field="storage.path") from None
-        with _of_sqlite(self._path):
-            self._connection = apsw.Connection(str(self._path))
-            self._connection.set_busy_timeout(self._busy_ms)
-            self._connection.execute("PRAGMA secure_delete = ON")
-            with _of_strange_file(self._path):
-                self._check()
-            self._connection.execute("PRAGMA journal_mode = WAL")
-            self._connection.execute("PRAGMA synchronous = FULL")
-
-    def _check(self) -> None:
-        """Make the table where there is none, and refuse a file that holds something else."""
-        assert self._connection is not None  # noqa: S101 - for the type checker
-        with self._immediately(self._connection):
-            if not self._connection.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchall():
-                self._connection.execute(_SCHEMA)
-            is_ours = self._connection.pragma("application_id") == _OURS
-            if not is_ours or self._connection.pragma("user_version") != _VERSION:
-                what = "was written by another version of this program" if is_ours else "holds something else"
-                text = f"The SQLite file {self._path} {what}."
-                raise ConfigurationError(text, field="storage.path", hint="Name a file of its own.")
-
-    @contextmanager
-    def _immediately(self, connection: apsw.Connection) -> Iterator[None]:
-        """Run the block as one transaction that waits for others at its beginning, where it may."""
-        connection.execute("BEGIN IMMEDIATE")
-        try:
-            yield
+            connection.set_busy_timeout(busy_ms)
+            with _of_strange_file(path):
+                _check(path, connection)
+            for one in ("secure_delete = ON", "journal_mode = WAL", "synchronous = FULL"):
+                connection.execute(f"PRAGMA {one}")
         except BaseException:
-            connection.execute("ROLLBACK")
+            connection.close()
             raise
-        connection.execute("COMMIT")
+        return connection
 
-    def _close(self) -> None:
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
+
+def _check(path: Path, connection: apsw.Connection) -> None:
+    """Make the table where there is none, and refuse a file that holds something else."""
+    with _immediately(connection):
+        if not connection.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchall():
+            connection.execute(_SCHEMA)
+        is_ours = connection.pragma("application_id") == _OURS
+        if not is_ours or connection.pragma("user_version") != _VERSION:
+            what = "was written by another version of this program" if is_ours else "holds something else"
+            text = f"The SQLite file {path} {what}."
+            raise ConfigurationError(text, field="storage.path", hint="Name a file of its own.")
+
+
+@contextmanager
+def _immediately(connection: apsw.Connection) -> Iterator[None]:
+    """Run the block as one transaction that waits for others at its beginning, where it may."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+    connection.execute("COMMIT")
 
 
 def _changed(connection: apsw.Connection, sql: str, *values: str | int) -> int:

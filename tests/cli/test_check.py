@@ -178,3 +178,12 @@ def test_the_source_of_a_connector_has_what_it_remembers_and_another_one_remembe
     assert found == ["'a' with times_1", "'a' with times_2"]
     impromptu = ["check", "--source", "things", "--set", f"file={desk.folder / 'things.txt'}"]
     assert [desk.json(*impromptu)[-1]["found"] for _ in range(2)] == ["'a' with times_1"] * 2
+
+
+def test_what_keeps_the_values_of_a_source_is_told_of_when_it_is_away(desk: Desk) -> None:
+    desk.put("remember")
+    desk.create()
+    url = "redis://127.0.0.1:1/0"
+    done = desk.run("check", "shelf", CONNECTORS__STORAGE__BACKEND="redis", CONNECTORS__STORAGE__URL=url)
+    assert done.returncode == 1
+    assert f"The storage of sources, Redis at {url}, can't be used now: ConnectionError." in done.stdout

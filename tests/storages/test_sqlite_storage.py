@@ -182,10 +182,3 @@ async def test_a_file_that_was_damaged_since_is_told_with_what_to_do(tmp_path: P
     async with open_sqlite(path) as backend:
         with pytest.raises(StorageRefused, match=r"storage\.db, can't be used: .*Restore it from a backup"):
             await Storage(backend, "c").get("k1")
-
-
-async def test_a_backend_that_was_closed_says_so(tmp_path: Path) -> None:
-    async with open_sqlite(tmp_path / "storage.db") as backend:
-        pass
-    with pytest.raises(StorageRefused, match=r"storage\.db, is closed"):
-        await backend.read("c", "k")

@@ -3,11 +3,13 @@
 from typing import Final
 
 from connectors.engine.bulk import BulkItem
-from connectors.errors import EngineBlocked, EngineError, EngineFailed, EngineOverloaded
+from connectors.engine.faults import PRIVILEGE
+from connectors.errors import EngineBlocked, EngineDenied, EngineError, EngineFailed, EngineOverloaded
 from connectors.sync.index.target import Target
 
 BLOCKED: Final = "cluster_block_exception"
 MISSING: Final = "index_not_found_exception"
+DENIED: Final = "security_exception"
 
 
 def is_elsewhere(item: BulkItem, index: str) -> bool:
@@ -26,6 +28,17 @@ def passing(item: BulkItem, target: Target) -> EngineError | None:
     if item.error.type == BLOCKED:
         return EngineBlocked(text, hint="Free disk space, or lift the block from the index.")
     return EngineOverloaded(text) if item.status == 429 else EngineFailed(text, status=item.status)
+
+
+def denied(item: BulkItem, target: Target) -> EngineDenied | None:
+    """Return the error for an operation that our credentials may not do; they may do it to no other document either.
+
+    Where a pipeline sends a document is another matter: that is about this one alone.
+    """
+    if item.error is None or item.error.type != DENIED or item.index not in {target.index, target.alias}:
+        return None
+    reason = item.error.reason or "No reason given"
+    return EngineDenied(f"Could not write to {item.index}: {reason} ({DENIED}, status {item.status}).", hint=PRIVILEGE)
 
 
 def why(item: BulkItem, index: str) -> tuple[str, str]:

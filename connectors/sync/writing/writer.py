@@ -28,7 +28,7 @@ from connectors.sync.writing.batch import Batch, Operation, Removal, Write
 from connectors.sync.writing.conflict import Conflicting, out_of_reach
 from connectors.sync.writing.neighbours import Neighbours, taken
 from connectors.sync.writing.outage import Outage
-from connectors.sync.writing.verdict import is_elsewhere, passing, why
+from connectors.sync.writing.verdict import denied, is_elsewhere, passing, why
 
 T = TypeVar("T")
 MOST_CONFLICTS: Final = 5
@@ -304,6 +304,8 @@ class Writer:
             elif item.status == 409:
                 body = batch.document(place) if isinstance(operation, Write) else b""
                 outcome.conflicts.append(Conflicting(operation, body, item.met_version))
+            elif (refused := denied(item, self.lease.claim.target)) is not None:
+                raise refused
             elif (error := passing(item, self.lease.claim.target)) is not None:
                 left.append(place)
                 again = error

@@ -138,6 +138,16 @@ async def test_credentials_that_are_refused_end_the_sync_at_once() -> None:
     assert len(world.engine.bodies) == 1
 
 
+@virtual_time
+async def test_credentials_that_may_not_write_to_the_index_end_the_sync_and_make_no_letters() -> None:
+    world = World()
+    item = item_error(403, "security_exception", "not yours")
+    world.engine.bulks.append(answering(a=item, b=item))
+    with pytest.raises(EngineDenied, match=r"not yours \(security_exception, status 403\). Give these credentials"):
+        await world.write("a", "b")
+    assert (len(world.engine.bodies), world.noted.told) == (1, [])
+
+
 # --- what the engine does not take -------------------------------------------------------------------------------
 
 MAPPING = item_error(

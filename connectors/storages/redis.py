@@ -33,6 +33,8 @@ _MAY_PASS: Final = (
     exceptions.ClusterDownError,
     exceptions.MasterDownError,
 )
+_CODES_THAT_MAY_PASS: Final = ("MISCONF", "NOREPLICAS", "BUSY", "UNKILLABLE")
+"""What the driver has no class for: a disk that is full, replicas that are away, a script that runs."""
 _DENIED: Final = (
     exceptions.AuthenticationError,
     exceptions.AuthorizationError,
@@ -150,6 +152,9 @@ class RedisBackend:
         except _MAY_PASS as error:
             raise StorageUnreachable(f"{where} can't be used now: {type(error).__name__}.") from None
         except exceptions.RedisError as error:
+            code = str(error).partition(" ")[0]
+            if code in _CODES_THAT_MAY_PASS:
+                raise StorageUnreachable(f"{where} can't be used now: {code}.") from None
             text = f"{where} does not do what is needed: {type(error).__name__}."
             hint = "It has to know HGET, HSET, HDEL, HLEN, HSCAN, SCAN, UNLINK, MULTI and EVAL."
             raise StorageRefused(text, hint=hint) from None

@@ -112,6 +112,13 @@ async def test_a_server_that_is_full_is_one_that_may_pass(running: Server) -> No
                 await backend.write("c", "k", KEPT)
 
 
+async def test_a_server_whose_replicas_are_away_is_one_that_may_pass() -> None:
+    with server("--min-replicas-to-write", "1") as one:
+        async with open_redis(one.url, None, None) as backend:
+            with pytest.raises(StorageUnreachable, match="can't be used now: NOREPLICAS"):
+                await backend.write("c", "k", KEPT)
+
+
 async def test_what_is_something_else_under_our_name_is_refused_without_a_word_of_the_value(running: Server) -> None:
     async with open_redis(running.url, None, None) as backend, Redis.from_url(running.url) as client:
         await client.set("connectors:storage:c", "a text")

@@ -1,9 +1,10 @@
 """The jobs that the engine holds: made, found, claimed by compare-and-set, and told what became of them."""
 
 import hashlib
-from collections.abc import AsyncGenerator, Callable, Collection, Mapping
+from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
 from contextlib import aclosing
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Final, Self
 from uuid import uuid4
 
@@ -16,6 +17,7 @@ from connectors.engine.scan import Walk
 from connectors.errors import Conflict
 from connectors.store.index import StoreIndex
 from connectors.store.job import ACTIVE, ENDED, WAITING, JobStatus, SyncJob, Trigger
+from connectors.store.lanes import Lane, of_other_lanes
 from connectors.store.sync_state import JobType
 
 _KEYWORD: Final = {"type": "keyword"}
@@ -46,8 +48,11 @@ NAME: Final = ".elastic-connectors-sync-jobs"
 MOST_ATTEMPTS: Final = 25
 """How often a change is tried while others change the same job: each time one of them gets through."""
 MOST_OPEN: Final = 1_000
-"""Of the jobs that have not ended, so many are looked at, the oldest first."""
+"""Of the jobs that have not ended, so many are found at once, the oldest first."""
+MOST_SEARCHES: Final = 50
+"""How often it is asked for jobs of other lanes, while each time those of few lanes are all that is found."""
 _PAGE: Final = 500
+_LONG_AGO: Final = datetime(1, 1, 1, tzinfo=UTC)
 Change = Callable[[SyncJob], Mapping[str, Any] | None]
 """Returns the fields that are to be other than they are in a job, each whole; None to leave it as it is."""
 
@@ -114,16 +119,37 @@ class JobStore:
         return SyncJob(job_id, msgspec.json.decode(body), written.revision)
 
     async def open_jobs(self, *, most: int = MOST_OPEN) -> list[SyncJob]:
-        """Return the jobs that have not ended, the oldest first."""
-        return await self._oldest({"terms": {"status": sorted(WAITING | ACTIVE)}}, most)
+        """Return the jobs that have not ended, the oldest first; where they are more than `most`, not all that wait.
+
+        Of these it returns what `waiting` does.
+        """
+        found = await self._oldest(WAITING | ACTIVE, most)
+        if found.is_all:
+            return found.jobs
+        waiting = {job.id: job for job in await self.waiting(most=most)}  # first, so that none begins unseen
+        return sorted((waiting | {job.id: job for job in await self.active(most=most)}).values(), key=_age)
 
     async def waiting(self, *, most: int = MOST_OPEN) -> list[SyncJob]:
-        """Return the jobs that somebody should begin or go on with, the oldest first."""
-        return await self._oldest({"terms": {"status": sorted(WAITING)}}, most)
+        """Return jobs that somebody should begin or go on with, the oldest first.
+
+        Where there are more than `most`, these are so many of the oldest; and while that leaves any out, so many of the
+        oldest that are in lanes of which there was none before. So whoever wants much keeps nobody from being seen.
+        """
+        jobs: list[SyncJob] = []
+        for _ in range(MOST_SEARCHES):
+            found = await self._oldest(WAITING, most, but=of_other_lanes(jobs) if jobs else ())
+            lanes = {Lane.of(job) for job in jobs}
+            jobs += found.jobs
+            if found.is_all or lanes.issuperset(map(Lane.of, found.jobs)):
+                break
+        return jobs
 
     async def active(self, *, most: int = MOST_OPEN) -> list[SyncJob]:
-        """Return the jobs that somebody has begun and not ended, the oldest first."""
-        return await self._oldest({"terms": {"status": sorted(ACTIVE)}}, most)
+        """Return all jobs that somebody has begun and not ended, the oldest first: a search for `most`, else a scan."""
+        found = await self._oldest(ACTIVE, most)
+        if found.is_all:
+            return found.jobs
+        return sorted([job async for job in self._scanned({"terms": {"status": sorted(ACTIVE)}})], key=_age)
 
     async def of_connector(self, connector: str, *, most: int = 100) -> list[SyncJob]:
         """Return the jobs of a connector, the newest first."""
@@ -145,10 +171,9 @@ class JobStore:
             }
         }
         await self._operations.refresh(NAME)
-        async with aclosing(self._operations.scan(Walk(NAME, query, source=True, page_size=_PAGE))) as pages:
-            async for page in pages:
-                for hit in page:
-                    yield SyncJob.of_hit(hit)
+        async with aclosing(self._scanned(query)) as found:
+            async for job in found:
+                yield job
 
     async def change(self, job_id: str, change: Change, *, refresh: Refresh = "now") -> SyncJob:
         """Write the fields that a function returns for the job as it is; of the newer one on a conflict.
@@ -226,13 +251,38 @@ class JobStore:
         written = await self._operations.put(NAME, job.id, body, expected=job.revision, refresh=refresh)
         return SyncJob(job.id, msgspec.json.decode(body), written.revision)
 
-    async def _oldest(self, query: Mapping[str, Any], most: int) -> list[SyncJob]:
-        return await self._found({"query": query, "size": most, "sort": [_by_creation("asc")]})
+    async def _oldest(
+        self, statuses: Collection[JobStatus], most: int, *, but: Sequence[Mapping[str, Any]] = ()
+    ) -> "_Oldest":
+        query = {"bool": {"filter": [{"terms": {"status": sorted(statuses)}}], "must_not": list(but)}}
+        await self._operations.refresh(NAME)
+        body = {"query": query, "size": most, "sort": [_by_creation("asc")], "seq_no_primary_term": True}
+        page = await self._operations.search(NAME, body)
+        return _Oldest([SyncJob.of_hit(hit) for hit in page.hits], page.total <= most)
+
+    async def _scanned(self, query: Mapping[str, Any]) -> AsyncGenerator[SyncJob, None]:
+        async with aclosing(self._operations.scan(Walk(NAME, dict(query), source=True, page_size=_PAGE))) as pages:
+            async for page in pages:
+                for hit in page:
+                    yield SyncJob.of_hit(hit)
 
     async def _found(self, body: Mapping[str, Any]) -> list[SyncJob]:
         await self._operations.refresh(NAME)
         page = await self._operations.search(NAME, {**body, "seq_no_primary_term": True})
         return [SyncJob.of_hit(hit) for hit in page.hits]
+
+
+@dataclass(frozen=True)
+class _Oldest:
+    """The oldest of some jobs, and whether these are all of them."""
+
+    jobs: list[SyncJob]
+    is_all: bool
+
+
+def _age(job: SyncJob) -> datetime:
+    """Return a key by which the oldest job comes first, in the order that `_by_creation` has."""
+    return job.created_at or _LONG_AGO
 
 
 def _by_creation(order: str) -> Mapping[str, Mapping[str, str]]:

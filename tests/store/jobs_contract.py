@@ -1,7 +1,7 @@
 """What the store of jobs promises on every engine: inherited by one test class an engine."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -14,6 +14,7 @@ from connectors.engine import Engine
 from connectors.errors import Conflict
 from connectors.store.job import JobStatus, SyncJob, Trigger
 from connectors.store.jobs import NAME, JobStore, scheduled_id
+from connectors.store.lanes import Lane
 from connectors.store.sync_state import JobType
 
 MOMENT = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -34,6 +35,11 @@ class Watch(SystemClock):
 
     def now(self) -> datetime:
         return self.moment
+
+
+def oldest_of(lanes: Iterable[Lane], jobs: Sequence[SyncJob]) -> dict[Lane, SyncJob]:
+    """Return the first of the jobs in each lane."""
+    return {lane: next(job for job in jobs if Lane.of(job) == lane) for lane in lanes}
 
 
 class JobsContract:
@@ -134,6 +140,38 @@ class JobsContract:
         waiting = [one.id for one in await store.waiting() if one.connector_id == own]
         assert waiting == [f"{own} undated", *(one.id for one in jobs)]
         assert [one.id for one in await store.of_connector(own, most=2)] == [jobs[2].id, jobs[1].id]
+
+    async def test_many_jobs_of_one_connector_hide_none_of_another_one(
+        self, engine: Engine, store: JobStore, own: str, watch: Watch
+    ) -> None:
+        watch.moment -= timedelta(days=365)  # so that these are older than those of other tests
+        for number in range(9):
+            await engine.control.put(NAME, f"{own} {number}", {"status": "pending", "created_at": "2025-01-01"})
+        jobs: dict[Lane, list[SyncJob]] = {}
+        for name, job_type, count in (
+            ("greedy", JobType.FULL, 9),
+            ("greedy", JobType.ACCESS_CONTROL, 4),
+            ("modest", JobType.INCREMENTAL, 5),
+            ("late", JobType.FULL, 2),
+        ):
+            for _ in range(count):
+                watch.moment += timedelta(milliseconds=1)
+                made = await store.create(uuid4().hex, {"id": f"{own}-{name}"}, job_type, Trigger.ON_DEMAND)
+                jobs.setdefault(Lane.of(made), []).append(made)
+        late = jobs[Lane(f"{own}-late", False)]
+        claimed = await store.claim(late[0], instance="me", hostname="here")
+        assert claimed is not None
+        waiting, opened = await store.waiting(most=3), await store.open_jobs(most=3)
+        assert oldest_of(jobs, waiting) == {lane: several[0] for lane, several in jobs.items()} | {
+            Lane.of(claimed): late[1]
+        }
+        assert oldest_of(jobs, opened) == {lane: several[0] for lane, several in jobs.items()} | {
+            Lane.of(claimed): claimed
+        }
+        assert len(waiting) < len(opened) < 9 + sum(map(len, jobs.values()))
+        assert claimed in await store.active(most=1)
+        await store.delete([job.id for several in jobs.values() for job in several])
+        await store.delete([f"{own} {number}" for number in range(9)])
 
     @pytest.mark.parametrize("status", ["pending", "suspended"])
     async def test_a_job_that_nobody_runs_is_canceled_at_once(self, store: JobStore, own: str, status: str) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from connectors.store.job import ACTIVE, WAITING, SyncJob
-from connectors.store.sync_state import JobType
+from connectors.store.lanes import Lane
 
 
 @dataclass(frozen=True)
@@ -17,19 +17,6 @@ class Places:
     access_control: int = 1
     of_source: int | None = None
     """Of one service type, since what reads from one system is often limited by that system."""
-
-
-@dataclass(frozen=True)
-class Lane:
-    """What one connector does one job after the other in: its content, or who may read it."""
-
-    connector: str
-    is_access_control: bool
-
-    @classmethod
-    def of(cls, job: SyncJob) -> "Lane":
-        """Return the lane of a job."""
-        return cls(job.connector_id or job.id, job.job_type is JobType.ACCESS_CONTROL)
 
 
 def next_jobs(

@@ -11,8 +11,9 @@ from connectors.aio.tasks import Tasks
 from connectors.errors import Conflict, ConnectorsError
 from connectors.services.desk import Desk
 from connectors.services.working.crew import Crew, Death
-from connectors.services.working.turns import Lane, Places, next_jobs
+from connectors.services.working.turns import Places, next_jobs
 from connectors.store.job import ACTIVE, JobStatus, SyncJob
+from connectors.store.lanes import Lane
 from connectors.store.sync_state import JobType
 
 log = logger.get(__name__)

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from connectors.engine.records import Revision
-from connectors.services.working.turns import Lane, Places, next_jobs
+from connectors.services.working.turns import Places, next_jobs
 from connectors.store.job import SyncJob
+from connectors.store.lanes import Lane
 
 MANY = Places(content=100, access_control=100)
 

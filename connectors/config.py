@@ -232,8 +232,8 @@ class ServiceSettings:
     )
     source_timeout_s: Seconds = setting(
         default=600.0,
-        text="Seconds for which a process may say nothing at all, because something in it holds up all else, before "
-        "it is killed and its jobs are begun again.",
+        text="Seconds for which a source that was asked may say nothing before its sync is ended in an error. A "
+        "process in which it holds up all else, or that it does not let go, is killed, and its jobs are begun again.",
     )
     keep_jobs_days: Count = setting(
         default=30, text="Days for which jobs that have ended are kept; the last one of each kind stays longer."

@@ -242,7 +242,7 @@ class Examination:
             async with asyncio.timeout(self._limit_s):
                 return await self._first()
         except TimeoutError:
-            raise Skipped(f"none came within {self._limit_s:g} s; a sync waits for as long as it takes") from None
+            raise Skipped(f"none came within {self._limit_s:g} s; a sync waits longer") from None
 
     async def _first(self) -> str:
         from connectors.byoc import Filter  # noqa: PLC0415 - as above

@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from connectors.aio.retry import Retry
 from connectors.byoc import Filter
 from connectors.errors import ConfigurationError, IndexMissing, IndexReplaced
 from connectors.fields import Configuration
@@ -16,6 +17,7 @@ from connectors.store.index_name import check_name
 from connectors.store.sync_settings import SyncSettings
 from connectors.store.sync_state import JobType
 from connectors.store.targets import TargetRecord
+from connectors.sync.content.downloads import Downloads
 from connectors.sync.content.policy import ContentPolicy
 from connectors.sync.document.intake import Intake
 from connectors.sync.document.prepared import Preparer
@@ -27,6 +29,7 @@ from connectors.sync.letters import Letters
 from connectors.sync.owner.fenced_state import FencedState
 from connectors.sync.owner.lease import Claim, Lease, leased
 from connectors.sync.report import SyncReport
+from connectors.sync.silence import Silence, listening
 from connectors.sync.workplace import Workplace
 from connectors.sync.writing.neighbours import Neighbours
 from connectors.sync.writing.writer import Channel
@@ -51,6 +54,7 @@ class Job:
     shape: Shape
     policy: ContentPolicy
     pipeline: Pipeline | None
+    silence: Silence
 
     @property
     def intake(self) -> Intake:
@@ -66,6 +70,14 @@ class Job:
         name = self.pipeline.name if self.pipeline is not None else None
         neighbours = Neighbours(place.connectors, self.connector.id, shared=self.settings.shared_index)
         return Channel(place.engine.data, place.limiter, place.clock, place.limits.writer, name, neighbours)
+
+    def downloads(self) -> Downloads:
+        """Return what fetches the contents of this job's documents, to be entered."""
+        place = self.place
+        retry = Retry(clock=place.clock)
+        return Downloads(
+            place.limits.downloads, clock=place.clock, retry=retry, mask=self.mask, fetching=self.silence.excused
+        )
 
     @property
     def recipe(self) -> str:
@@ -102,7 +114,8 @@ async def begun(
     settings = connector.sync
     filtering = Filter(connector.filtering if is_content else None)
     async with AsyncExitStack() as stack:
-        source, configuration = await _source(stack, place, connector, has_rules=is_content)
+        silence = await stack.enter_async_context(listening(report, place.hearing, place.clock))
+        source, configuration = await _source(stack, place, connector, silence, has_rules=is_content)
         pipeline = await pipeline_of(place.engine, connector.pipeline) if is_content else None
         target = await open_target(place.engine, index_name, language=connector.language, access_control=not is_content)
         report.index = target.index
@@ -134,6 +147,7 @@ async def begun(
             shape=_shape(place, connector, configuration, filtering, pipeline, policy),
             policy=policy,
             pipeline=pipeline,
+            silence=silence,
         )
         await _forget_former(job)
         try:
@@ -146,7 +160,7 @@ async def begun(
 
 
 async def _source(
-    stack: AsyncExitStack, place: Workplace, connector: Connector, *, has_rules: bool
+    stack: AsyncExitStack, place: Workplace, connector: Connector, silence: Silence, *, has_rules: bool
 ) -> tuple[Any, Configuration]:
     """Return the source of a connector, checked and reached, which is closed with the stack."""
     found = place.registry.source(connector.service_type or "")
@@ -154,14 +168,15 @@ async def _source(
     configuration.check()
     with of_source(configuration.masked):
         one = made(found, configuration, place.storage_of(connector.id))
-    source = await stack.enter_async_context(entered(one, configuration.masked))
-    with of_source(configuration.masked):
+    source = await stack.enter_async_context(entered(one, configuration.masked, silence))
+    with of_source(configuration.masked, silence):
         if hasattr(source, "validate_config"):
             await source.validate_config()
         await source.ping()
     if not has_rules:  # who may read what is never kept from the index by a mistake in a rule
         return source, configuration
-    validation = await validate(source, connector.filtering)
+    with silence.asked():
+        validation = await validate(source, connector.filtering)
     if not validation.is_valid:
         problems = " ".join(message for error in validation.errors for message in error.messages)
         raise ConfigurationError(f"The sync rules are not valid: {problems}", field="filtering")

@@ -1,5 +1,6 @@
 """The workplace: what all syncs of a process work with."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
@@ -20,6 +21,7 @@ from connectors.store.state import StateStore
 from connectors.sync.content.downloads import DownloadLimits
 from connectors.sync.ledger.copy import LedgerCopy
 from connectors.sync.owner.instance import Instance
+from connectors.sync.silence import Hearing
 from connectors.sync.writing.writer import LONGEST_PAUSE_S, MANY_ATTEMPTS, WriterLimits
 
 
@@ -32,6 +34,8 @@ class SyncLimits:
     most_bulks: int = 16
     """Bulk requests at once, at most: the limiter finds how many are best."""
     lease_timeout_s: float = 60.0
+    source_timeout_s: float = 600.0
+    """How long a source may say nothing that was asked."""
     checkpoint_every_s: float = 10.0
     """A sync that is interrupted goes on where it was so long before, where its source can."""
 
@@ -54,6 +58,7 @@ class SyncLimits:
             ),
             most_bulks=sync.concurrency,
             lease_timeout_s=sync.heartbeat_timeout_s,
+            source_timeout_s=settings.service.source_timeout_s,
         )
 
 
@@ -75,6 +80,13 @@ class Workplace:
     limits: SyncLimits = SyncLimits()
     clock: Clock = field(default_factory=SystemClock)
     instance: Instance = field(default_factory=Instance.current)
+    hung: Callable[[str], None] = lambda _why: None
+    """Is told of a source that neither answers nor lets itself be cancelled: only the end of the process helps then."""
+
+    @property
+    def hearing(self) -> Hearing:
+        """How long sources are listened to."""
+        return Hearing(self.limits.source_timeout_s, self.hung)
 
     def storage_of(self, connector_id: str) -> Storage:
         """Return what the source of a connector remembers; it waits for what is away as long as a sync does."""

@@ -9,6 +9,7 @@ import os
 import signal
 import time
 from collections.abc import AsyncGenerator, Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +57,11 @@ def block(seconds: float) -> Step:
     return {"!block": seconds}
 
 
+def cling(seconds: float) -> Step:
+    """Let the source wait that long, and make nothing of it when it is cancelled."""
+    return {"!cling": seconds}
+
+
 def reach(path: Path) -> Step:
     """Let the source make a file, so that others see that it has come so far."""
     return {"!reach": str(path)}
@@ -85,6 +91,8 @@ class ScriptedDataSource(BaseDataSource):
             match step:
                 case {"!wait": seconds}:
                     await asyncio.sleep(seconds)
+                case {"!cling": seconds}:
+                    await _clung(seconds)
                 case {"!fail": [error, text]}:
                     raise _error(error, text)
                 case {"!unreadable": doc_id}:
@@ -98,6 +106,13 @@ class ScriptedDataSource(BaseDataSource):
                     _happen(step)
                 case _:
                     yield step
+
+
+async def _clung(seconds: float) -> None:
+    end = time.monotonic() + seconds
+    while (left := end - time.monotonic()) > 0:
+        with suppress(asyncio.CancelledError):
+            await asyncio.sleep(left)
 
 
 def _happen(step: Step) -> None:

@@ -26,6 +26,8 @@ class Death:
     instance: str | None
     alone: bool
     code: int
+    why: str | None = None
+    """What it died of, where that is known."""
 
 
 @dataclass(eq=False)
@@ -107,8 +109,8 @@ class Crew:
             self._hands.remove(hand)
         if self._is_stopping or (hand.alone and not hand.jobs):
             return
-        log.warning("A worker process has ended.", code=code, jobs=sorted(hand.jobs))
-        await self.died(Death(frozenset(hand.jobs), hand.instance, hand.alone, code))
+        log.warning("A worker process has ended.", code=code, why=hand.why, jobs=sorted(hand.jobs))
+        await self.died(Death(frozenset(hand.jobs), hand.instance, hand.alone, code, hand.why))
 
     def _job_ended(self) -> None:
         for hand in self._hands:
@@ -121,7 +123,7 @@ class Crew:
             for hand in self._hands:
                 if hand.pid is not None and hand.silent_s > self.silent_after_s:
                     log.error("A worker process says nothing any more, and is killed.", pid=hand.pid)
-                    hand.kill()
+                    hand.kill(f"it had said nothing for {self.silent_after_s:g} s")
 
     async def _stop(self) -> None:
         for hand in self._hands:

@@ -11,7 +11,7 @@ from typing import Final
 import msgspec
 
 from connectors import logger
-from connectors.services.working.messages import Ended, Ready, Run, Stop, ToWorker, heard, line_of
+from connectors.services.working.messages import Ended, Hung, Ready, Run, Stop, ToWorker, heard, line_of
 
 log = logger.get(__name__)
 LONGEST_LINE: Final = 2**20
@@ -35,6 +35,8 @@ class Hand:
     instance: str | None = None
     """How others know the process; None until it is ready."""
     heard_at: float = field(default_factory=time.monotonic)
+    why: str | None = None
+    """Why it has ended, or is about to, where that is known."""
     _process: Process | None = None
     _unsaid: list[ToWorker] = field(default_factory=list)
 
@@ -77,9 +79,10 @@ class Hand:
         """Have it suspend what it runs, and end."""
         self._say(Stop())
 
-    def kill(self) -> None:
+    def kill(self, why: str | None = None) -> None:
         """End it at once."""
         if self._process is not None and self._process.returncode is None:
+            self.why = self.why or why
             self._process.kill()
 
     def _say(self, message: ToWorker) -> None:
@@ -105,6 +108,8 @@ class Hand:
             match message:
                 case Ready():
                     self.instance = message.instance
+                case Hung():
+                    self.why = message.why
                 case Ended():
                     self.jobs.discard(message.job)
                     self.ended()

@@ -31,8 +31,14 @@ class Ended(msgspec.Struct, frozen=True, tag="ended"):
     job: str
 
 
+class Hung(msgspec.Struct, frozen=True, tag="hung"):
+    """From a worker: something in it can't be ended but with the process, which ends now; and why."""
+
+    why: str
+
+
 ToWorker = Run | Stop
-FromWorker = Ready | Alive | Ended
+FromWorker = Ready | Alive | Ended | Hung
 _encode: Final = msgspec.json.Encoder().encode
 _to_worker: Final = msgspec.json.Decoder(ToWorker)
 _from_worker: Final = msgspec.json.Decoder(FromWorker)

@@ -2,9 +2,10 @@
 
 import asyncio
 import os
+import signal
 import sys
 from contextlib import AsyncExitStack, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -17,7 +18,7 @@ from connectors.engine import open_engine
 from connectors.errors import ConnectorsError
 from connectors.registry import Registry
 from connectors.services.working.job_run import JobRun
-from connectors.services.working.messages import Alive, Ended, FromWorker, Ready, Run, line_of, told
+from connectors.services.working.messages import Alive, Ended, FromWorker, Hung, Ready, Run, line_of, told
 from connectors.storages.opening import open_backend
 from connectors.store.job import WAITING
 from connectors.store.jobs import JobStore
@@ -29,12 +30,18 @@ ALIVE_EVERY_S: Final = 1.0
 
 @dataclass
 class Bench:
-    """Runs jobs in this process, several at once, and says so."""
+    """Runs jobs in this process, several at once, and says so.
+
+    A source that neither answers nor lets itself be cancelled takes the process with it, as a crash would.
+    """
 
     place: Workplace
     jobs: JobStore
     out: BinaryIO
     _running: dict[str, asyncio.Task[None]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.place = replace(self.place, hung=self._end)
 
     async def serve(self, lines: asyncio.StreamReader) -> None:
         """Do what the lines say until one says to stop, or there are no more; what runs then is suspended."""
@@ -77,6 +84,11 @@ class Bench:
         log.info("A job begins.", job=job_id, connector=job.connector_id, job_type=str(job.job_type))
         status = await JobRun(self.place, self.jobs, claimed).run()
         log.info("A job has ended.", job=job_id, connector=job.connector_id, status=str(status))
+
+    def _end(self, why: str) -> None:
+        """End the process at once, and say why."""
+        self._say(Hung(why))
+        os.kill(os.getpid(), signal.SIGKILL)
 
     async def _stay_alive(self) -> None:
         while True:

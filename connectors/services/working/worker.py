@@ -1,26 +1,23 @@
-"""The worker: looks for jobs that wait, gives them to its crew, and finds out which of them kill processes."""
+"""The worker: looks for jobs that wait, and gives them to its crew."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 from connectors import logger
 from connectors.aio.clock import Clock
 from connectors.aio.tasks import Tasks
-from connectors.errors import Conflict, ConnectorsError
+from connectors.errors import ConnectorsError
+from connectors.services.cleaning.job_ends import JobEnds
 from connectors.services.desk import Desk
-from connectors.services.working.crew import Crew, Death
+from connectors.services.working.aftermath import Aftermath
+from connectors.services.working.crew import Crew
 from connectors.services.working.turns import Places, next_jobs
-from connectors.store.job import ACTIVE, JobStatus, SyncJob
 from connectors.store.lanes import Lane
-from connectors.store.sync_state import JobType
 
 log = logger.get(__name__)
 LOOK_EVERY_S: Final = 0.5
 """How soon a job that somebody wants is begun."""
-MOST_DEATHS: Final = 3
-"""So often may the process of a job die while it runs nothing else."""
 
 
 @dataclass(frozen=True)
@@ -37,9 +34,7 @@ class Worker:
     """Runs the jobs of all connectors, in worker processes, as many at once as there are places.
 
     - Of the jobs that wait, every connector's gets its turn. A process claims a job itself: of all daemons one gets it.
-    - A process that dies takes down the jobs in it, and nothing else. Each of them is begun again, alone in a process,
-      as any of them may have been the reason; and only deaths while alone are held against a job. After three of them
-      it ends in error.
+    - A process that dies takes down the jobs in it, and nothing else. `Aftermath` says what becomes of these.
     """
 
     def __init__(self, desk: Desk, command: Sequence[str], limits: WorkLimits, clock: Clock) -> None:
@@ -51,7 +46,7 @@ class Worker:
         self.crew = Crew(
             command,
             limits.processes,
-            died=self._died,
+            died=Aftermath(JobEnds(desk.jobs, desk.connectors, clock)).of,
             silent_after_s=limits.silent_after_s,
             stop_within_s=limits.stop_within_s,
             clock=clock,
@@ -78,38 +73,3 @@ class Worker:
             self._turn += 1
             self._last_turns[Lane.of(job)] = self._turn
             self.crew.give(job.id, alone=job.metadata.get("alone") is True)
-
-    async def _died(self, death: Death) -> None:
-        for job_id in sorted(death.jobs):
-            try:
-                job = await self._desk.jobs.change(job_id, lambda job: _after(death, job, self._clock.now()))
-                if job.status is JobStatus.ERROR and job.connector_id is not None:
-                    await self._desk.connectors.update(job.connector_id, lambda _, job=job: _told(job))  # type: ignore[misc]
-            except Conflict:
-                continue  # it was deleted
-            except ConnectorsError as error:
-                log.warning("It could not be told that the process of a job died.", job=job_id, why=str(error))
-
-
-def _after(death: Death, job: SyncJob, now: datetime) -> Mapping[str, Any] | None:
-    """Return what becomes of a job whose process died; nothing if the process had not claimed it."""
-    if job.status not in ACTIVE or death.instance is None or job.metadata.get("instance") != death.instance:
-        return None
-    if job.status is JobStatus.CANCELING:
-        return {"status": JobStatus.CANCELED, "completed_at": now, "canceled_at": now}
-    before = job.metadata.get("deaths")
-    deaths = (before if isinstance(before, int) else 0) + death.alone
-    metadata = {**job.metadata, "alone": True, "deaths": deaths}
-    if deaths < MOST_DEATHS:
-        return {"status": JobStatus.SUSPENDED, "metadata": metadata}
-    error = (
-        f"The process that ran it died {deaths} times while it ran nothing else, the last time with the code "
-        f"{death.code}. Something that it reads kills it."
-    )
-    return {"status": JobStatus.ERROR, "metadata": metadata, "error": error, "completed_at": now}
-
-
-def _told(job: SyncJob) -> Mapping[str, Any]:
-    """Return what a connector says of a job that ended in error without having said so itself."""
-    prefix = "last_access_control_sync" if job.job_type is JobType.ACCESS_CONTROL else "last_sync"
-    return {"status": "error", "error": job.error, f"{prefix}_status": "error", f"{prefix}_error": job.error}

@@ -3,6 +3,7 @@
 import asyncio
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
@@ -93,16 +94,26 @@ class Downloads:
       is held never exceeds the budget; only what a fetch itself holds before it returns is not ours to bound.
     - Errors that are `Retryable` are tried again as `retry` says. One `Throttled` makes every download wait.
     - Whatever a fetch raises is the failure of that one document, with secrets masked in the reason.
+    - While anything is fetched, `fetching` is entered, once for each.
     - A fetch runs in a task of its own, which no group owns, as a group waits for ever: cancelled, or over its time, it
       has `farewell_s` to end, and is then left behind. When as many were left behind as may run at once, the source
       is broken, and `SourceUnreachable` is raised.
     """
 
-    def __init__(self, limits: DownloadLimits, *, clock: Clock, retry: Retry, mask: Callable[[str], str]) -> None:
+    def __init__(
+        self,
+        limits: DownloadLimits,
+        *,
+        clock: Clock,
+        retry: Retry,
+        mask: Callable[[str], str],
+        fetching: Callable[[], AbstractContextManager[None]] = nullcontext,
+    ) -> None:
         self.limits = limits
         self._clock = clock
         self._retry = retry
         self._mask = mask
+        self._fetching = fetching
         self._slots = asyncio.Semaphore(limits.concurrent)
         self._budget = ByteBudget(limits.at_once_bytes)
         self._held_until = 0.0
@@ -131,7 +142,8 @@ class Downloads:
             return self._too_large(f"has {size:,} bytes")
         async with self._slots:
             self._check()
-            return await self._fetch(doc_id, download, largest if size is None or size < 0 else size)
+            with self._fetching():
+                return await self._fetch(doc_id, download, largest if size is None or size < 0 else size)
 
     async def _fetch(self, doc_id: str, download: Download, expected: int) -> Fetched | Failure:
         room = await self._budget.reserve(expected)

@@ -8,7 +8,6 @@ from typing import Any, Final
 import msgspec
 
 from connectors import logger
-from connectors.aio.retry import Retry
 from connectors.changes import Checkpoint
 from connectors.dataset import Dataset
 from connectors.engine.stamp import Stamp
@@ -16,7 +15,6 @@ from connectors.source import Yielded, can_resume, documents_behind, has, is_mad
 from connectors.store.sync_state import Completed, JobType
 from connectors.sync import reach
 from connectors.sync.content.contents import Contents
-from connectors.sync.content.downloads import Downloads
 from connectors.sync.deleting.held_back import HeldBack
 from connectors.sync.foreign import of_source, read
 from connectors.sync.full.checkpoints import Checkpoints, usable
@@ -73,7 +71,7 @@ class FullSync:
         if job.report.job_type is JobType.ACCESS_CONTROL or not has(job.source, "changed"):
             return True, None
         done = job.state.value.completed
-        with of_source(job.mask):
+        with of_source(job.mask, job.silence):
             changed, token = await job.source.changed(done.token if done is not None else None, self._filter)
             kept: Mapping[str, Any] | None = msgspec.json.decode(msgspec.json.encode(token))
         return bool(changed), kept
@@ -116,7 +114,7 @@ class FullSync:
         report.phase = "reading"
         place = job.place
         contents = Contents(job.policy, job.shape, place.engine.data, writer, job.letters, report)
-        downloads = Downloads(place.limits.downloads, clock=place.clock, retry=Retry(clock=place.clock), mask=job.mask)
+        downloads = job.downloads()
         walk = Walk(job.intake, ledger, writer, contents, job.letters, report)
         datasets = await self._datasets_to_walk()
         since = self._from.started_at if self._from is not None else report.started_at
@@ -124,8 +122,8 @@ class FullSync:
             report.resumed_since = since
         checkpoints = Checkpoints(job, writer, contents, since)
         found = self._documents(datasets)
-        async with contents.running(downloads), checkpoints.running(), read(found, job.mask) as documents:
-            await walk.read(documents, job.mask, checkpoints)
+        async with contents.running(downloads), checkpoints.running(), read(found, job.mask, job.silence) as documents:
+            await walk.read(documents, job.mask, job.silence, checkpoints)
         return walk
 
     async def _datasets_to_walk(self) -> Sequence[Dataset] | None:
@@ -136,7 +134,7 @@ class FullSync:
         job, report = self._job, self._report
         if not self._resumable or not is_made_of_rows(job.source):
             return None
-        with of_source(job.mask):
+        with of_source(job.mask, job.silence):
             datasets: Sequence[Dataset] = list(await job.source.datasets())
         known = [one.rows for one in datasets if one.rows is not None]
         report.expected = report.walked + sum(known) if len(known) == len(datasets) else None
@@ -145,7 +143,7 @@ class FullSync:
     def _documents(self, datasets: Sequence[Dataset] | None) -> AsyncIterator[Yielded | Checkpoint]:
         source: Any = self._job.source
         cursor = self._from.cursor if self._from is not None else None
-        with of_source(self._job.mask):
+        with of_source(self._job.mask, self._job.silence):
             if self._report.job_type is JobType.ACCESS_CONTROL:
                 found: AsyncIterator[Yielded | Checkpoint] = source.get_access_control()
             elif datasets is not None:

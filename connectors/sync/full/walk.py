@@ -15,12 +15,13 @@ from connectors.store.dead_letter import LetterKind
 from connectors.sync.content.contents import Contents, Wanted
 from connectors.sync.document.intake import Intake
 from connectors.sync.document.prepared import Prepared, fingerprint, id_in, key_of, version_digest
-from connectors.sync.foreign import Mask, raise_for
+from connectors.sync.foreign import Mask, raise_for, stay_cancelled
 from connectors.sync.full.checkpoints import Checkpoints
 from connectors.sync.ledger.ledger import Keys, Ledger, Visit, keys_of
 from connectors.sync.ledger.run import Fingerprints, Places
 from connectors.sync.letters import Letters
 from connectors.sync.report import SyncReport
+from connectors.sync.silence import Silence
 from connectors.sync.writing.batch import Write
 from connectors.sync.writing.writer import Writer
 
@@ -83,26 +84,34 @@ class Walk:
         self.datasets: Counter[str] = Counter()
 
     async def read(
-        self, documents: AsyncIterator[Yielded | Checkpoint], mask: Mask, checkpoints: Checkpoints | None = None
+        self,
+        documents: AsyncIterator[Yielded | Checkpoint],
+        mask: Mask,
+        silence: Silence,
+        checkpoints: Checkpoints | None = None,
     ) -> None:
         """Read a source to its end. What it raises is raised, and nothing is known to be complete then."""
         is_reading = True
         try:
-            async for yielded in documents:
-                if isinstance(yielded, _SIGNS):
-                    is_reading = False
-                    await self._note(yielded, checkpoints)
-                else:
-                    document, given = yielded if isinstance(yielded, tuple) else (yielded, None)
-                    is_reading = False
-                    try:
-                        is_full = self._take(document, given)
-                    except DocumentSkipped as error:
-                        await self._skipped(document, error)
+            with silence.asked():
+                async for yielded in documents:
+                    if isinstance(yielded, _SIGNS):
+                        is_reading = False
+                        with silence.answered():
+                            await self._note(yielded, checkpoints)
                     else:
-                        if is_full:
-                            await self.flush()
-                is_reading = True
+                        document, given = yielded if isinstance(yielded, tuple) else (yielded, None)
+                        is_reading = False
+                        try:
+                            is_full = self._take(document, given)
+                        except DocumentSkipped as error:
+                            with silence.answered():
+                                await self._skipped(document, error)
+                        else:
+                            if is_full:
+                                with silence.answered():
+                                    await self.flush()
+                    is_reading = True
         except Exception as error:
             if is_reading:
                 raise_for(error, mask)
@@ -139,7 +148,8 @@ class Walk:
         return len(chunk.prepared) >= CHUNK or chunk.size >= CHUNK_BYTES
 
     async def flush(self) -> None:
-        """Compare what was taken, and hand on what differs."""
+        """Compare what was taken, and hand on what differs. Nothing a source yields counts that was to be cancelled."""
+        stay_cancelled()
         if not len(self._chunk):
             return
         chunk, self._chunk = self._chunk, _Chunk()

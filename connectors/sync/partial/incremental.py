@@ -10,11 +10,11 @@ import msgspec
 from connectors import logger
 from connectors.changes import Checkpoint, Cursor, Delete, Failed, Upsert
 from connectors.errors import ConfigurationError, Conflict, SourceError
-from connectors.source import closing_walk, has
+from connectors.source import has
 from connectors.store.connector import Connector
 from connectors.store.connectors import Update
 from connectors.sync import reach
-from connectors.sync.foreign import of_source, told
+from connectors.sync.foreign import of_source, read, told
 from connectors.sync.job import Job
 from connectors.sync.partial.feed import Feed
 from connectors.sync.partial.partial import PartialSync
@@ -61,9 +61,9 @@ class IncrementalSync:
         """Feed what changed, from where the sync began."""
         job = self._job
         self._last = None
-        with of_source(job.mask):
+        with of_source(job.mask, job.silence):
             changes = job.source.get_docs_incrementally(self._start, job.filtering)
-        async with closing_walk(changes) as walk, aclosing(told(walk, job.mask)) as items:
+        async with read(changes, job.mask, job.silence) as walk, aclosing(told(walk, job.mask, job.silence)) as items:
             async for change in items:
                 match change:
                     case Upsert():

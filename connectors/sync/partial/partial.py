@@ -7,10 +7,8 @@ from typing import Final
 import msgspec
 
 from connectors import logger
-from connectors.aio.retry import Retry
 from connectors.engine.stamp import Stamp
 from connectors.sync.content.contents import Contents
-from connectors.sync.content.downloads import Downloads
 from connectors.sync.deleting.allowance import Allowance
 from connectors.sync.full.settlement import stamp_of
 from connectors.sync.job import Job
@@ -80,7 +78,7 @@ class PartialSync:
         job, place, report = self._job, self._job.place, self._report
         report.phase = "reading"
         contents = Contents(job.policy, job.shape, place.engine.data, writer, job.letters, report)
-        downloads = Downloads(place.limits.downloads, clock=place.clock, retry=Retry(clock=place.clock), mask=job.mask)
+        downloads = job.downloads()
         async with contents.running(downloads):
             feed = Feed(job, shelf, Outlet(writer, contents, books, self.allowance), anew=anew)
             await read(feed)

@@ -7,12 +7,12 @@ from uuid import uuid4
 from connectors.aio.retry import Retry
 from connectors.changes import Failed
 from connectors.errors import DocumentSkipped
-from connectors.source import Yielded, closing_walk, has
+from connectors.source import Yielded, has
 from connectors.store.connector import Connector
 from connectors.store.dead_letter import OF_CONTENT_SYNCS, LetterKind
 from connectors.store.sync_state import JobType
 from connectors.sync import reach
-from connectors.sync.foreign import of_source, told
+from connectors.sync.foreign import of_source, read, told
 from connectors.sync.full.walk import NO_ID
 from connectors.sync.job import Job, begun
 from connectors.sync.partial.feed import Feed, name_of
@@ -101,7 +101,8 @@ class _Retrying:
         job = self._job
 
         async def read(_attempt: int) -> Yielded | None:
-            found: Yielded | None = await job.source.get_doc(doc_id)
+            with job.silence.asked():
+                found: Yielded | None = await job.source.get_doc(doc_id)
             return found
 
         try:
@@ -113,9 +114,12 @@ class _Retrying:
     async def _of_a_walk(self, feed: Feed) -> None:
         """Feed the documents of the letters as they come in a walk; those that do not come are gone."""
         job, missing, any_came = self._job, set(self._wanted), False
-        with of_source(job.mask):
+        with of_source(job.mask, job.silence):
             walk: AsyncIterator[Yielded] = job.source.get_docs(job.filtering)
-        async with closing_walk(walk) as documents, aclosing(told(documents, job.mask)) as items:
+        async with (
+            read(walk, job.mask, job.silence) as documents,
+            aclosing(told(documents, job.mask, job.silence)) as items,
+        ):
             async for yielded in items:
                 any_came = True
                 if (doc_id := _id_of(yielded)) in self._wanted:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from connectors.aio.clock import SystemClock
 from connectors.services.working.turns import Places
@@ -17,7 +18,7 @@ from connectors.services.working.worker import Worker, WorkLimits
 from connectors.store.job import ENDED, JobStatus, SyncJob
 from tests.services.works import Works, works
 from tests.torture.oracle import Content, expected
-from tests.torture.scripted import block, die, many, reach, wait
+from tests.torture.scripted import block, cling, die, many, reach, wait
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -113,7 +114,7 @@ async def test_a_job_that_kills_its_process_each_time_ends_in_error_and_takes_no
         found = await here.until(poison, has_ended)
         assert found.status is JobStatus.ERROR
         assert found.error is not None
-        assert found.error.startswith("The process that ran it died 3 times while it ran nothing else")
+        assert found.error.startswith("JobError: The process that ran it died 3 times while it ran nothing else")
         assert found.completed_at is not None
         assert (await here.until(good, has_ended)).status is JobStatus.COMPLETED
         await here.connect("next", [many(5)])
@@ -138,6 +139,43 @@ async def test_a_process_that_is_held_up_is_killed_and_its_job_begun_again(here:
             False,
         )
     assert not await here.differs("c", rows(5))
+
+
+async def test_a_source_that_can_not_even_be_cancelled_takes_its_process_with_it_and_no_other_job(
+    here: Works,
+) -> None:
+    settings = yaml.safe_load(here.config.read_text())
+    here.config.write_text(yaml.safe_dump({**settings, "service": {"source_timeout_s": 1.5}}))
+    await here.connect("stuck", [many(5), cling(600)])
+    await here.connect("good", [many(5), wait(0.5)] * 6)
+    stuck, good = await here.want("stuck"), await here.want("good")
+    async with working(here, processes=1):
+        found = await here.until(stuck, has_ended)
+        assert found.error == (
+            "JobError: The process that ran it died 3 times while it ran nothing else, the last time because its "
+            "source did not end within 1.5 s after it was cancelled."
+        )
+        assert (await here.until(good, has_ended)).status is JobStatus.COMPLETED
+    assert not await here.differs("good", rows(5))
+
+
+async def test_a_source_that_says_nothing_any_more_ends_its_job_and_nothing_else(here: Works) -> None:
+    settings = yaml.safe_load(here.config.read_text())
+    here.config.write_text(yaml.safe_dump({**settings, "service": {"source_timeout_s": 1.5}}))
+    await here.connect("silent", [many(5), wait(600)])
+    await here.connect("good", [many(5), wait(1.0)] * 5)
+    silent, good = await here.want("silent"), await here.want("good")
+    async with working(here, processes=1) as worker:
+        found = await here.until(silent, has_ended)
+        assert found.status is JobStatus.ERROR
+        assert found.error is not None
+        assert found.error.startswith("SourceError: The source has said nothing for 1.5 s, after 5 documents.")
+        assert good in worker.crew.jobs
+        ended = await here.until(good, has_ended)
+        assert (ended.status, ended.metadata.get("deaths")) == (JobStatus.COMPLETED, 0)
+    connector = await here.desk.connectors.get("silent")
+    assert connector is not None
+    assert (connector.status, connector.error) == ("error", found.error)
 
 
 async def test_processes_that_can_not_even_begin_are_started_again_after_pauses(here: Works) -> None:

@@ -222,6 +222,11 @@ class ServiceSettings:
     max_concurrent_syncs_of_source: Count | None = setting(
         default=None, text="Syncs at once of one service type; without it there is no such limit.", example="2"
     )
+    max_ledger_bytes: Count = setting(
+        default=512 * 2**20,
+        text="Bytes that all syncs at once may take for what their indices hold, 26 a document. One that takes more by "
+        "itself runs without others.",
+    )
     timezone: str = setting(
         default="UTC", text="The zone that the schedules of connectors are in, as the IANA database names it."
     )

@@ -149,7 +149,13 @@ class Supervisor:
             service.max_concurrent_access_control_syncs,
             service.max_concurrent_syncs_of_source,
         )
-        return WorkLimits(service.workers, places, service.source_timeout_s, service.shutdown_timeout_s)
+        return WorkLimits(
+            processes=service.workers,
+            places=places,
+            silent_after_s=service.source_timeout_s,
+            stop_within_s=service.shutdown_timeout_s,
+            ledger_bytes=service.max_ledger_bytes,
+        )
 
     async def _kept(self, name: str, run: Callable[[], Awaitable[None]]) -> None:
         """Run a part, and start it again when it fails: a fault in one ends neither the others nor the daemon."""

@@ -52,6 +52,7 @@ MOST_OPEN: Final = 1_000
 MOST_SEARCHES: Final = 50
 """How often it is asked for jobs of other lanes, while each time those of few lanes are all that is found."""
 _PAGE: Final = 500
+_LAST: Final = 10
 _LONG_AGO: Final = datetime(1, 1, 1, tzinfo=UTC)
 Change = Callable[[SyncJob], Mapping[str, Any] | None]
 """Returns the fields that are to be other than they are in a job, each whole; None to leave it as it is."""
@@ -155,6 +156,20 @@ class JobStore:
         """Return the jobs of a connector, the newest first."""
         body = {"query": {"term": {"connector.id": connector}}, "size": most, "sort": [_by_creation("desc")]}
         return await self._found(body)
+
+    async def documents_of(self, lane: Lane) -> int | None:
+        """Return how many documents the last jobs of a lane left in the index, at most; None if it had none yet."""
+        kind = {"term": {"job_type": JobType.ACCESS_CONTROL}}
+        ended = [{"term": {"connector.id": lane.connector}}, {"terms": {"status": sorted(ENDED)}}]
+        query = {"filter": [*ended, kind]} if lane.is_access_control else {"filter": ended, "must_not": [kind]}
+        body = {"query": {"bool": query}, "size": _LAST, "sort": [_by_creation("desc")]}
+        counts = [
+            count
+            for job in await self._found(body)
+            for count in map(job.document.get, ("total_document_count", "indexed_document_count"))
+            if isinstance(count, int)
+        ]
+        return max(counts, default=None)
 
     async def newest(self, *, most: int = 100) -> list[SyncJob]:
         """Return jobs, the newest first."""

@@ -173,6 +173,20 @@ class JobsContract:
         await store.delete([job.id for several in jobs.values() for job in several])
         await store.delete([f"{own} {number}" for number in range(9)])
 
+    async def test_how_many_documents_there_are_is_told_by_the_last_jobs_that_ended(
+        self, store: JobStore, own: str
+    ) -> None:
+        content, access = Lane(own, False), Lane(own, True)
+        job = await self.made(store, own)
+        assert (await store.documents_of(content), await store.documents_of(access)) == (None, None)
+        counts = {"total_document_count": 70, "indexed_document_count": 5}
+        await store.change(job.id, lambda _: {"status": JobStatus.COMPLETED, **counts})
+        broken = await self.made(store, own)
+        await store.change(broken.id, lambda _: {"status": JobStatus.ERROR, "indexed_document_count": 90})
+        identities = await store.create(uuid4().hex, {"id": own}, JobType.ACCESS_CONTROL, Trigger.ON_DEMAND)
+        await store.change(identities.id, lambda _: {"status": JobStatus.CANCELED, "indexed_document_count": "3"})
+        assert (await store.documents_of(content), await store.documents_of(access)) == (90, 0)
+
     @pytest.mark.parametrize("status", ["pending", "suspended"])
     async def test_a_job_that_nobody_runs_is_canceled_at_once(self, store: JobStore, own: str, status: str) -> None:
         job = await self.made(store, own)

@@ -12,6 +12,7 @@ from connectors.services.cleaning.job_ends import JobEnds
 from connectors.services.desk import Desk
 from connectors.services.working.aftermath import Aftermath
 from connectors.services.working.crew import Crew
+from connectors.services.working.ledgers import Ledgers
 from connectors.services.working.turns import Places, next_jobs
 from connectors.store.lanes import Lane
 
@@ -28,12 +29,15 @@ class WorkLimits:
     places: Places = Places()
     silent_after_s: float = 60.0
     stop_within_s: float = 30.0
+    ledger_bytes: int = 512 * 2**20
+    """That all jobs may take for what their indices hold."""
 
 
 class Worker:
     """Runs the jobs of all connectors, in worker processes, as many at once as there are places.
 
-    - Of the jobs that wait, every connector's gets its turn. A process claims a job itself: of all daemons one gets it.
+    - Of the jobs that wait, every connector's gets its turn, within what places and memory there are. A process claims
+      a job itself: of all daemons one gets it.
     - A process that dies takes down the jobs in it, and nothing else. `Aftermath` says what becomes of these.
     """
 
@@ -43,6 +47,7 @@ class Worker:
         self._clock = clock
         self._last_turns: dict[Lane, int] = {}
         self._turn = 0
+        self._ledgers = Ledgers(desk.jobs, limits.ledger_bytes)
         self.crew = Crew(
             command,
             limits.processes,
@@ -68,8 +73,9 @@ class Worker:
 
     async def look(self) -> None:
         """Give out the jobs that may be begun now. Raises an `EngineError`."""
-        known = await self._desk.jobs.open_jobs()
-        for job in next_jobs(known, self.crew.jobs, self._limits.places, self._last_turns):
+        known, own = await self._desk.jobs.open_jobs(), self.crew.jobs
+        chosen = next_jobs(known, own, self._limits.places, self._last_turns)
+        for job in await self._ledgers.admitted(chosen, known, own):
             self._turn += 1
             self._last_turns[Lane.of(job)] = self._turn
             self.crew.give(job.id, alone=job.metadata.get("alone") is True)

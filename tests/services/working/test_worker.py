@@ -198,6 +198,29 @@ async def test_a_worker_that_is_stopped_while_its_processes_begin_ends_soon(here
     assert time.monotonic() - started < 20
 
 
+async def test_jobs_whose_ledgers_have_no_room_beside_each_other_are_run_one_after_the_other(here: Works) -> None:
+    for name in ("a", "b"):
+        await here.connect(name, [many(100)])
+        await here.connect(f"{name}-small", [many(5)])
+    names = ["a", "b", "a-small", "b-small"]
+    async with working(here, places=Places(content=4), ledger_bytes=26 * 150):
+        for job in [await here.want(name) for name in names]:
+            assert (await here.until(job, has_ended)).status is JobStatus.COMPLETED
+        reached = {name: here.folder / f"{name} reached" for name in names}
+        for name in names:
+            here.script(name, [many(100 if name in {"a", "b"} else 5), reach(reached[name]), wait(1.0)])
+        jobs = {name: await here.want(name) for name in names}
+        await here.until(jobs["a"], lambda _: reached["a"].exists() or reached["b"].exists())
+        first, second = ("a", "b") if reached["a"].exists() else ("b", "a")
+        ended = await here.until(jobs[first], has_ended)
+        began = (await here.until(jobs[second], has_ended)).started_at
+        assert ended.completed_at is not None
+        assert began is not None
+        assert began >= ended.completed_at
+    for name in names:
+        assert not await here.differs(name, rows(100 if name in {"a", "b"} else 5))
+
+
 async def test_two_workers_run_each_job_once(here: Works) -> None:
     jobs = []
     for number in range(6):

@@ -227,6 +227,12 @@ class ServiceSettings:
         text="Bytes that all syncs at once may take for what their indices hold, 26 a document. One that takes more by "
         "itself runs without others.",
     )
+    worker_memory_bytes: Annotated[int, msgspec.Meta(ge=2**28)] | None = setting(
+        default=None,
+        text="Bytes of memory that one of the processes may have before it is killed, and its jobs begun again each in "
+        "one of its own; without it there is no such limit. On Linux alone.",
+        example="2147483648",
+    )
     timezone: str = setting(
         default="UTC", text="The zone that the schedules of connectors are in, as the IANA database names it."
     )
@@ -253,6 +259,8 @@ class ServiceSettings:
             ZoneInfo(self.timezone)
         except (ValueError, OSError, LookupError):
             yield Problem("timezone", "There is no such time zone. They are named as UTC, or Europe/Berlin.")
+        if self.worker_memory_bytes is not None and not Path("/proc/self/statm").exists():
+            yield Problem("worker_memory_bytes", "This system does not tell how much memory a process has.")
 
 
 @dataclass(frozen=True)

@@ -155,6 +155,7 @@ class Supervisor:
             silent_after_s=service.source_timeout_s,
             stop_within_s=service.shutdown_timeout_s,
             ledger_bytes=service.max_ledger_bytes,
+            memory_bytes=service.worker_memory_bytes,
         )
 
     async def _kept(self, name: str, run: Callable[[], Awaitable[None]]) -> None:

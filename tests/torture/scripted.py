@@ -20,6 +20,7 @@ from connectors.fields import Field, Fields
 from connectors.source import BaseDataSource, Yielded
 
 Step = dict[str, Any]
+_eaten: list[bytearray] = []
 
 
 def wait(seconds: float) -> Step:
@@ -62,6 +63,11 @@ def cling(seconds: float) -> Step:
     return {"!cling": seconds}
 
 
+def eat(size_bytes: int) -> Step:
+    """Let the source take that much memory, and keep it."""
+    return {"!eat": size_bytes}
+
+
 def reach(path: Path) -> Step:
     """Let the source make a file, so that others see that it has come so far."""
     return {"!reach": str(path)}
@@ -102,7 +108,7 @@ class ScriptedDataSource(BaseDataSource):
                 case {"!many": [count, characters]}:
                     for number in range(count):
                         yield {"_id": f"row_{number}", "number": number, "text": "x" * characters}
-                case {"!reach": _} | {"!die": _} | {"!block": _}:
+                case {"!reach": _} | {"!die": _} | {"!block": _} | {"!eat": _}:
                     _happen(step)
                 case _:
                     yield step
@@ -124,6 +130,8 @@ def _happen(step: Step) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
         case {"!block": seconds}:
             time.sleep(seconds)
+        case {"!eat": size_bytes}:
+            _eaten.append(bytearray(b"x") * size_bytes)
 
 
 def _steps(script: Path) -> Iterator[Any]:

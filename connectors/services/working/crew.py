@@ -10,6 +10,7 @@ from connectors.aio.clock import Clock, SystemClock
 from connectors.aio.retry import RetryPolicy
 from connectors.aio.tasks import Tasks
 from connectors.services.working.hand import Hand
+from connectors.services.working.resident import resident_bytes
 
 log = logger.get(__name__)
 WATCH_EVERY_S: Final = 1.0
@@ -35,7 +36,8 @@ class Crew:
     """Keeps `size` processes running while `run` does, and gives each job to the one that has the fewest.
 
     A job that is to be alone gets a process of its own, which ends with it. A process that says nothing for
-    `silent_after_s`, not even that it is alive, is killed: something in it holds up everything else.
+    `silent_after_s`, not even that it is alive, is killed: something in it holds up everything else. So is one that has
+    more memory than `memory_bytes`, before the system ends any for want of it.
     """
 
     command: Sequence[str]
@@ -43,6 +45,7 @@ class Crew:
     died: Callable[[Death], Awaitable[None]]
     silent_after_s: float = 60.0
     stop_within_s: float = 30.0
+    memory_bytes: int | None = None
     clock: Clock = field(default_factory=SystemClock)
     _hands: list[Hand] = field(default_factory=list)
     _tasks: Tasks | None = None
@@ -121,9 +124,18 @@ class Crew:
         while True:
             await self.clock.sleep(WATCH_EVERY_S)
             for hand in self._hands:
-                if hand.pid is not None and hand.silent_s > self.silent_after_s:
-                    log.error("A worker process says nothing any more, and is killed.", pid=hand.pid)
-                    hand.kill(f"it had said nothing for {self.silent_after_s:g} s")
+                if hand.pid is not None and (why := self._fault(hand, hand.pid)) is not None:
+                    log.error("A worker process is killed.", pid=hand.pid, why=why)
+                    hand.kill(why)
+
+    def _fault(self, hand: Hand, pid: int) -> str | None:
+        """Return why a process has to be killed, if it has to be."""
+        if hand.silent_s > self.silent_after_s:
+            return f"it had said nothing for {self.silent_after_s:g} s"
+        found = resident_bytes(pid) if self.memory_bytes is not None else None
+        if found is None or self.memory_bytes is None or found <= self.memory_bytes:
+            return None
+        return f"it had {found:,} bytes of memory, and service.worker_memory_bytes allows {self.memory_bytes:,}"
 
     async def _stop(self) -> None:
         for hand in self._hands:

@@ -31,6 +31,8 @@ class WorkLimits:
     stop_within_s: float = 30.0
     ledger_bytes: int = 512 * 2**20
     """That all jobs may take for what their indices hold."""
+    memory_bytes: int | None = None
+    """Of each process, which is killed when it has more."""
 
 
 class Worker:
@@ -54,6 +56,7 @@ class Worker:
             died=Aftermath(JobEnds(desk.jobs, desk.connectors, clock)).of,
             silent_after_s=limits.silent_after_s,
             stop_within_s=limits.stop_within_s,
+            memory_bytes=limits.memory_bytes,
             clock=clock,
         )
 

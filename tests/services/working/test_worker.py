@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import signal
 import time
 from collections.abc import AsyncIterator
@@ -18,9 +19,10 @@ from connectors.services.working.worker import Worker, WorkLimits
 from connectors.store.job import ENDED, JobStatus, SyncJob
 from tests.services.works import Works, works
 from tests.torture.oracle import Content, expected
-from tests.torture.scripted import block, cling, die, many, reach, wait
+from tests.torture.scripted import block, cling, die, eat, many, reach, wait
 
 pytestmark = pytest.mark.timeout(120)
+NUMBER = re.compile(r"[\d,]+\d")
 
 
 @pytest.fixture
@@ -176,6 +178,20 @@ async def test_a_source_that_says_nothing_any_more_ends_its_job_and_nothing_else
     connector = await here.desk.connectors.get("silent")
     assert connector is not None
     assert (connector.status, connector.error) == ("error", found.error)
+
+
+async def test_a_job_that_eats_memory_takes_its_process_with_it_and_ends_in_an_error_that_says_so(here: Works) -> None:
+    await here.connect("greedy", [many(5), eat(2**29), wait(600)])
+    await here.connect("good", [many(5), wait(3.0)])
+    greedy, good = await here.want("greedy"), await here.want("good")
+    async with working(here, processes=1, memory_bytes=2**29):
+        found = await here.until(greedy, has_ended)
+        assert found.error is not None
+        died, took, allows = found.error.partition("because it had ")[0], *NUMBER.findall(found.error)[-2:]
+        assert died == "JobError: The process that ran it died 3 times while it ran nothing else, the last time "
+        assert int(took.replace(",", "")) > int(allows.replace(",", "")) == 2**29
+        assert (await here.until(good, has_ended)).status is JobStatus.COMPLETED
+    assert not await here.differs("good", rows(5))
 
 
 async def test_processes_that_can_not_even_begin_are_started_again_after_pauses(here: Works) -> None:

@@ -222,6 +222,12 @@ class ServiceSettings:
     max_concurrent_syncs_of_source: Count | None = setting(
         default=None, text="Syncs at once of one service type; without it there is no such limit.", example="2"
     )
+    max_concurrent_syncs_of_host: Count | None = setting(
+        default=None,
+        text="Syncs at once that read from one remote host, as the settings of connectors name it; without it there is "
+        "no such limit.",
+        example="2",
+    )
     max_ledger_bytes: Count = setting(
         default=512 * 2**20,
         text="Bytes that all syncs at once may take for what their indices hold, 26 a document. One that takes more by "

@@ -148,6 +148,7 @@ class Supervisor:
             service.max_concurrent_content_syncs,
             service.max_concurrent_access_control_syncs,
             service.max_concurrent_syncs_of_source,
+            service.max_concurrent_syncs_of_host,
         )
         return WorkLimits(
             processes=service.workers,

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
+from connectors.services.working.remote_host import host_of
 from connectors.store.job import ACTIVE, WAITING, SyncJob
 from connectors.store.lanes import Lane
 
@@ -17,6 +18,8 @@ class Places:
     access_control: int = 1
     of_source: int | None = None
     """Of one service type, since what reads from one system is often limited by that system."""
+    of_host: int | None = None
+    """That read from one remote host, of whichever connectors."""
 
 
 def next_jobs(
@@ -35,27 +38,30 @@ def next_jobs(
         lane = Lane.of(job)
         if job.status in WAITING and job.id not in own and lane not in busy:
             heads.setdefault(lane, job)
-    running = [job for job in known if job.id in own]
-    free = Counter(
-        {
-            False: places.content - sum(not Lane.of(job).is_access_control for job in running),
-            True: places.access_control - sum(Lane.of(job).is_access_control for job in running),
-        }
-    )
-    of_source = Counter(_source_of(job) for job in running)
+    taken = Counter(group for job in known if job.id in own for group in _limits(job, places))
     chosen = []
-    for lane, job in sorted(heads.items(), key=lambda one: last_turns.get(one[0], -1)):
-        source = _source_of(job)
-        if free[lane.is_access_control] <= 0 or (
-            places.of_source is not None and of_source[source] >= places.of_source
-        ):
-            continue
-        free[lane.is_access_control] -= 1
-        of_source[source] += 1
-        chosen.append(job)
+    for _, job in sorted(heads.items(), key=lambda one: last_turns.get(one[0], -1)):
+        limits = _limits(job, places)
+        if all(taken[group] < most for group, most in limits.items()):
+            taken.update(limits.keys())
+            chosen.append(job)
     return chosen
 
 
+def _limits(job: SyncJob, places: Places) -> Mapping[tuple[str, str | None], int]:
+    """Return the groups of jobs that a job belongs to, with how many of each there may be at once."""
+    is_access_control = Lane.of(job).is_access_control
+    limits: dict[tuple[str, str | None], int] = {
+        ("kind", str(is_access_control)): places.access_control if is_access_control else places.content
+    }
+    if places.of_source is not None:
+        limits["source", _source_of(job)] = places.of_source
+    if places.of_host is not None and (host := host_of(job)) is not None:
+        limits["host", host] = places.of_host
+    return limits
+
+
 def _source_of(job: SyncJob) -> str | None:
-    found = (job.document.get("connector") or {}).get("service_type")
+    snapshot = job.document.get("connector")
+    found = snapshot.get("service_type") if isinstance(snapshot, Mapping) else None
     return found if isinstance(found, str) else None

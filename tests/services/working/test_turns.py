@@ -16,6 +16,7 @@ MANY = Places(content=100, access_control=100)
 
 def job(number: int, connector: str = "c", **document: Any) -> SyncJob:
     snapshot = {"id": connector, "service_type": document.pop("source", "sqlite")}
+    snapshot |= {"configuration": document.pop("configuration", {})}
     usual = {"connector": snapshot, "job_type": "full", "status": "pending"}
     return SyncJob(f"j{number}", {**usual, **document}, Revision(number, 1))
 
@@ -62,6 +63,17 @@ def test_a_source_has_its_own_limit_and_holds_up_no_other() -> None:
         job(5, "e", source=None),
     ]
     assert ids(next_jobs(known, (), Places(content=9, of_source=1), {})) == ["j1", "j3", "j5"]
+
+
+def test_a_host_has_its_own_limit_whatever_connectors_and_sources_read_from_it() -> None:
+    def of(host: str | None) -> dict[str, Any]:
+        return {} if host is None else {"url": {"value": f"https://{host}/path"}}
+
+    hosts = ("db.example", "DB.example:443", "other", "db.example", None, None)
+    known = [job(n, f"c{n}", source=f"s{n}", configuration=of(host)) for n, host in enumerate(hosts)]
+    places = Places(content=9, access_control=9, of_host=2)
+    assert ids(next_jobs(known, (), places, {})) == ["j0", "j1", "j2", "j4", "j5"]
+    assert ids(next_jobs(known, {"j3"}, places, {})) == ["j0", "j2", "j4", "j5"]
 
 
 def test_who_waited_longest_comes_first() -> None:

@@ -24,7 +24,7 @@ from connectors.sync.document.prepared import Preparer
 from connectors.sync.document.shape import Recipe, Shape
 from connectors.sync.foreign import Mask, entered, of_source
 from connectors.sync.index.pipeline import Pipeline, pipeline_of
-from connectors.sync.index.target import Target, TargetWatch, open_target
+from connectors.sync.index.target import Target, TargetWatch, open_target, unmake
 from connectors.sync.letters import Letters
 from connectors.sync.owner.fenced_state import FencedState
 from connectors.sync.owner.lease import Claim, Lease, leased
@@ -122,15 +122,8 @@ async def begun(
         await _check_alone(place, connector, target, settings, report.job_type)
         watch = TargetWatch(place.engine, target, place.clock)
         claim = Claim(target, connector.id, run, place.instance, place.limits.lease_timeout_s, watch)
-        waited: list[str] = []
-
-        def wait_for(owner: str) -> None:
-            waited.append(owner)
-            waiting(owner)
-
-        lease = await stack.enter_async_context(leased(place.state, claim, place.clock, waiting=wait_for))
-        if waited:
-            await _check_still_there(place, connector)
+        lease = await stack.enter_async_context(leased(place.state, claim, place.clock, waiting=waiting))
+        await _check_still_there(place, connector, lease)
         policy = _policy(pipeline)
         job = Job(
             place=place,
@@ -183,11 +176,19 @@ async def _source(
     return source, configuration
 
 
-async def _check_still_there(place: Workplace, connector: Connector) -> None:
-    """Raise a `ConfigurationError` when the connector is gone: who removes one holds the lease of its index."""
+async def _check_still_there(place: Workplace, connector: Connector, lease: Lease) -> None:
+    """Raise a `ConfigurationError` when the connector is gone: who removes one holds the lease of its index first.
+
+    An index that was made just now, in vain, is gone then too.
+    """
     found = await place.connectors.get(connector.id)
-    if found is None or found.deleted:
-        raise ConfigurationError(f"The connector {connector.id!r} was deleted meanwhile.", field="id")
+    if found is not None and not found.deleted:
+        return
+    target = lease.claim.target
+    if lease.is_first:
+        await unmake(place.engine, target)
+        await place.state.delete(TargetRecord.key_of(target.uuid))
+    raise ConfigurationError(f"The connector {connector.id!r} was deleted meanwhile.", field="id")
 
 
 async def _check_alone(

@@ -1,13 +1,15 @@
 """The removal of a connector with all that is stored about it, while no sync of it can run."""
 
-from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+import asyncio
+from collections.abc import Callable, Collection
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from uuid import uuid4
 
 import msgspec
 
 from connectors.engine.indices import Identity
+from connectors.errors import ConnectorsError
 from connectors.store.connector import Connector
 from connectors.store.jobs import JobStore
 from connectors.store.sync_state import JobType
@@ -38,12 +40,19 @@ async def remove(
 
     The leases of these are held meanwhile, so that no sync of the connector runs; `waiting` is told whose lease has to
     be watched first. It is marked as deleted before anything else, and its document goes last: a removal that was
-    broken off is done again, and goes on. Raises `TargetInUse` while it is synced, and then nothing is changed.
+    broken off is done again, and goes on. A sync that has read the connector before looks for the mark when it has its
+    lease, and one that had it by then is found by looking for leases again. Raises `TargetInUse` while it is synced,
+    and then nothing is changed.
     """
-    targets = await targets_of(place, connector)
-    unwanted = await indices_of(place, connector) if with_indices else []
-    async with _held(place, connector, targets, waiting):
+    async with AsyncExitStack() as stack:
+        targets = await _hold(stack, place, connector, (), waiting)
         await place.connectors.update(connector.id, lambda _: {"deleted": True})
+        try:
+            targets += await _hold(stack, place, connector, targets, waiting)
+        except (ConnectorsError, asyncio.CancelledError):
+            await place.connectors.update(connector.id, lambda _: {"deleted": connector.deleted})
+            raise
+        unwanted = await indices_of(place, connector) if with_indices else []
         letters = await place.letters.drop(connector.id)
         values = await place.storage.forget(connector.id)
         records = values + await place.state.forget(connector.id, but=TargetRecord)
@@ -75,21 +84,27 @@ async def targets_of(place: Workplace, connector: Connector) -> list[Identity]:
     return list(found.values())
 
 
-@asynccontextmanager
-async def _held(
-    place: Workplace, connector: Connector, targets: list[Identity], waiting: Callable[[str], None]
-) -> AsyncIterator[None]:
-    """Hold the leases of indices, but of those that another connector, which shares them, is writing to now."""
-    run = uuid4().hex
-    async with AsyncExitStack() as stack:
-        for one in targets:
-            record = await place.state.read(TargetRecord.key_of(one.uuid), TargetRecord)
-            if record is not None and record.value.owner and record.value.connector not in {None, connector.id}:
-                continue
-            target = Target(one.name, one.name, one.uuid)
-            claim = Claim(target, connector.id, run, place.instance, place.limits.lease_timeout_s)
-            await stack.enter_async_context(leased(place.state, claim, place.clock, waiting=waiting))
-        yield
+async def _hold(
+    stack: AsyncExitStack,
+    place: Workplace,
+    connector: Connector,
+    held: Collection[Identity],
+    waiting: Callable[[str], None],
+) -> list[Identity]:
+    """Hold the leases of the connector's indices that are not held yet, until the stack is closed; return these.
+
+    Those that another connector, which shares them, is writing to now, are left to it.
+    """
+    run, known = uuid4().hex, {one.uuid for one in held}
+    targets = [one for one in await targets_of(place, connector) if one.uuid not in known]
+    for one in targets:
+        record = await place.state.read(TargetRecord.key_of(one.uuid), TargetRecord)
+        if record is not None and record.value.owner and record.value.connector not in {None, connector.id}:
+            continue
+        target = Target(one.name, one.name, one.uuid)
+        claim = Claim(target, connector.id, run, place.instance, place.limits.lease_timeout_s)
+        await stack.enter_async_context(leased(place.state, claim, place.clock, waiting=waiting))
+    return targets
 
 
 async def _let_go(place: Workplace, connector: Connector, target: Identity) -> None:

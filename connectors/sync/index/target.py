@@ -88,6 +88,16 @@ async def find_target(engine: Engine, name: str) -> Target | None:
     return Target(name, chosen.identity.name, chosen.identity.uuid, _alias_of(chosen, name))
 
 
+async def unmake(engine: Engine, target: Target) -> None:
+    """Delete the index of a target if it is one that we made and nothing is in it: for who made it in vain."""
+    found = [one for one in await engine.indices.describe(target.index) if one.identity.uuid == target.uuid]
+    if not any(was_made_for(one.mappings, target.name) for one in found):
+        return
+    await engine.control.refresh(target.index)
+    if await engine.control.count(target.index) == 0 and await engine.indices.delete(target.index):
+        log.info("Deleted an index again that was made in vain.", index=target.index)
+
+
 class TargetWatch:
     """Looks whether the name of a target still means the same index."""
 

@@ -68,6 +68,11 @@ class Lease:
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @property
+    def is_first(self) -> bool:
+        """Whether nobody has owned the target before; asked when it was just claimed."""
+        return self._record.value.lease == 0
+
+    @property
     def epoch(self) -> int:
         """The epoch that writes are numbered under now."""
         return self._record.value.epoch

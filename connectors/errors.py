@@ -198,7 +198,11 @@ class JobCanceled(JobError, Permanent):
 
 
 class JobLost(JobError, Permanent):
-    """The job's lease is not ours any more."""
+    """The job's lease is not ours any more; `taken_by` is the connector whose sync has it now, where that is known."""
+
+    def __init__(self, message: str, *, taken_by: str | None = None, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.taken_by = taken_by
 
 
 class RecordUnreadable(ConnectorsError, Permanent):

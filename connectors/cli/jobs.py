@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from connectors.aio.clock import SystemClock
 from connectors.cli import overview, table
 from connectors.cli.arguments import AS_JSON, print_json
 from connectors.cli.choice import chosen
 from connectors.cli.invocation import Invocation
 from connectors.cli.wording import as_moment, in_time
-from connectors.errors import ConfigurationError
+from connectors.errors import ConfigurationError, JobCanceled
 
 if TYPE_CHECKING:
     from connectors.store.connectors import ConnectorStore
@@ -126,7 +127,13 @@ async def _one(invocation: Invocation, wanted: str) -> "SyncJob":
 async def _cancel(invocation: Invocation, wanted: str) -> "tuple[SyncJob, SyncJob]":
     async with _stores(invocation) as stores:
         found = await _found(stores.jobs, wanted)
-        return found, await stores.jobs.cancel(found.id)
+        after = await stores.jobs.cancel(found.id)
+        if _word(found.status) == "suspended" and _word(after.status) == "canceled":
+            from connectors.services.cleaning.job_ends import JobEnds  # noqa: PLC0415 - loaded where it is wanted
+
+            ends = JobEnds(stores.jobs, stores.connectors, SystemClock())
+            await ends.tell(found, JobCanceled("Somebody asked for it to be canceled."))
+        return found, after
 
 
 async def _found(jobs: "JobStore", wanted: str) -> "SyncJob":

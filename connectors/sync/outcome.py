@@ -1,13 +1,13 @@
 """The outcome: what a connector's document says of its last sync, for whoever looks at it in Kibana or with `curl`."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from connectors import logger
 from connectors.aio.clock import Clock
 from connectors.errors import ConnectorsError, JobCanceled, JobLost, TargetInUse
-from connectors.store.connector import ConnectorStatus
+from connectors.store.connector import Connector, ConnectorStatus
 from connectors.store.connectors import ConnectorStore
 from connectors.store.sync_state import JobType
 from connectors.sync.report import SyncReport
@@ -23,8 +23,9 @@ class Outcome:
     """Tells the document of one connector that a sync of it has begun, and how it ended.
 
     The sync goes its way whatever becomes of this: what fails is logged, and never raised. A sync that lost its
-    target, or never had it, does not tell how it ended: the one that has it does. What the document says decides
-    nothing: a sync that was killed leaves it `in_progress`, and the next one goes on all the same.
+    target, or never had it, does not tell how it ended: the one that has it does, unless that is another connector's.
+    What the document says decides nothing: a sync that was killed leaves it `in_progress`, and the next one goes on all
+    the same.
     """
 
     def __init__(self, connectors: ConnectorStore, connector_id: str, clock: Clock) -> None:
@@ -45,7 +46,7 @@ class Outcome:
 
     async def failed(self, report: SyncReport, error: Exception) -> None:
         """Tell that a sync has ended in an error; the words of one that is none of ours are for the log alone."""
-        if isinstance(error, JobLost | TargetInUse):
+        if isinstance(error, TargetInUse) or (isinstance(error, JobLost) and error.taken_by in {None, self._id}):
             return
         status = "canceled" if isinstance(error, JobCanceled) else "error"
         words = str(error) if isinstance(error, ConnectorsError) else "A fault of this program. Its log tells more."
@@ -55,6 +56,12 @@ class Outcome:
         """Tell that a sync was asked to stop, and will be gone on with. There is nothing to say of one that waited."""
         if self._has_begun:
             await self._tell(_of_sync(report, "suspended", None) | {"last_synced": self._clock.now()})
+
+    async def abandoned(self, report: SyncReport) -> None:
+        """Tell that who ran a sync is gone and that it will be gone on with, if the document says that it runs."""
+        changes = _of_sync(report, "suspended", None)
+        name, running = next(iter(changes)), "in_progress"
+        await self._tell(changes, lambda found: found.document.get(name) == running)
 
     async def _ended(self, report: SyncReport, status: str, error: str | None) -> None:
         text = fitting(error)
@@ -68,10 +75,12 @@ class Outcome:
         }
         await self._tell(_of_sync(report, status, text) | how_it_ended)
 
-    async def _tell(self, changes: Mapping[str, Any]) -> None:
+    async def _tell(
+        self, changes: Mapping[str, Any], only_if: Callable[[Connector], bool] = lambda _found: True
+    ) -> None:
         try:
             async with asyncio.timeout(PATIENCE_S):
-                await self._connectors.update(self._id, lambda _: changes)
+                await self._connectors.update(self._id, lambda found: changes if only_if(found) else {})
         except (ConnectorsError, TimeoutError) as problem:
             log.warning("The connector was not told how its sync stands.", connector=self._id, why=str(problem))
 

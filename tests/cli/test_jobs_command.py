@@ -113,6 +113,16 @@ def test_a_job_that_waits_is_canceled_at_once(busy: Desk) -> None:
     assert lines(busy, "job", "cancel", "bbbb") == ["The job bbbb has ended already: canceled."]
 
 
+def test_the_connector_of_a_job_that_was_begun_and_waits_to_be_gone_on_with_knows_that_it_is_canceled(
+    busy: Desk,
+) -> None:
+    with_job(busy, "cccc", minute=3, status="suspended", started_at=BEGAN)
+    busy.run("job", "cancel", "bbbb")
+    assert busy.connector("shelf").get("last_sync_status") is None
+    busy.run("job", "cancel", "cccc")
+    assert busy.connector("shelf")["last_sync_status"] == "canceled"
+
+
 def test_a_job_that_runs_is_asked_to_end(busy: Desk) -> None:
     assert lines(busy, "job", "cancel", "aaaaaaaa-2") == [
         "The job aaaaaaaa-2 is to end: whoever runs it on host does so as soon as that is seen."

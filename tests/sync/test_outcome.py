@@ -130,7 +130,24 @@ async def test_access_control_has_a_status_of_its_own(tmp_path: Path) -> None:
     }
 
 
-@pytest.mark.parametrize("error", [JobLost("Gone."), TargetInUse("Busy.")])
+async def test_abandoned_a_sync_that_was_said_to_run_is_suspended_and_nothing_else_is_said(tmp_path: Path) -> None:
+    async with workplace(tmp_path, staged()) as place:
+        await connector_of(place, last_sync_status="completed", last_access_control_sync_status="in_progress")
+        outcome = Outcome(place.connectors, "c", Noon())
+        for job_type in (JobType.FULL, JobType.ACCESS_CONTROL):
+            await outcome.abandoned(report_of(job_type))
+        found = await place.connectors.get("c")
+        assert found is not None
+        names = ("last_sync_status", "last_access_control_sync_status", "last_synced")
+        assert [found.document.get(name) for name in names] == ["completed", "suspended", None]
+
+
+async def test_failed_as_another_connector_took_the_index_nobody_else_tells_that(tmp_path: Path) -> None:
+    found = await told(tmp_path, "failed", report_of(), JobLost("Gone.", taken_by="another"))
+    assert (found["last_sync_status"], found["error"]) == ("error", "JobLost: Gone.")
+
+
+@pytest.mark.parametrize("error", [JobLost("Gone."), JobLost("Gone.", taken_by="c"), TargetInUse("Busy.")])
 async def test_who_does_not_have_the_target_tells_nothing(tmp_path: Path, error: ConnectorsError) -> None:
     assert await told(tmp_path, "failed", report_of(), error) == {}
 

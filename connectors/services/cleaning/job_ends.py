@@ -15,6 +15,7 @@ from connectors.sync.outcome import Outcome
 from connectors.sync.report import SyncReport
 
 log = logger.get(__name__)
+_BEGUN = ACTIVE | {JobStatus.SUSPENDED}
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,11 @@ class JobEnds:
     async def suspend(self, job: SyncJob, told: Mapping[str, Any]) -> bool:
         """Give a job back to whoever takes it up; `told` is what its metadata says then. False if it was touched."""
         changes = {"status": JobStatus.SUSPENDED, "metadata": {**job.metadata, **told}}
-        return await self._change(job, changes)
+        if not await self._change(job, changes):
+            return False
+        if (outcome := await self._outcome(job)) is not None:
+            await outcome.abandoned(_report(job, self.clock))
+        return True
 
     async def cancel(self, job: SyncJob, why: str, *, told: Mapping[str, Any] | None = None) -> bool:
         """Say that a job was canceled, and why. False if it was touched."""
@@ -45,12 +50,22 @@ class JobEnds:
     async def _end(self, job: SyncJob, changes: Mapping[str, Any], error: JobError) -> bool:
         if not await self._change(job, changes):
             return False
-        connector = await self.connectors.get(job.connector_id) if job.connector_id is not None else None
-        if connector is not None and not connector.deleted and job.status in ACTIVE:
-            report = SyncReport(job.job_type or JobType.FULL, "", self.clock.now())
-            report.created, report.deleted = counts_of(job)
-            await Outcome(self.connectors, connector.id, self.clock).failed(report, error)
+        await self.tell(job, error)
         return True
+
+    async def tell(self, job: SyncJob, error: JobError) -> None:
+        """Tell the connector of a job that was begun, as it was before, how it ended."""
+        if (outcome := await self._outcome(job)) is not None:
+            await outcome.failed(_report(job, self.clock), error)
+
+    async def _outcome(self, job: SyncJob) -> Outcome | None:
+        """Return what tells the connector of a job that was begun; None where there is nobody to tell, or nothing."""
+        if job.connector_id is None or job.status not in _BEGUN:
+            return None
+        connector = await self.connectors.get(job.connector_id)
+        if connector is None or connector.deleted:
+            return None
+        return Outcome(self.connectors, connector.id, self.clock)
 
     async def _change(self, job: SyncJob, changes: Mapping[str, Any]) -> bool:
         """Write over exactly the revision that was found; who was first is asked of nobody else."""
@@ -67,6 +82,13 @@ class JobEnds:
             log.info("A job was gone before it could be ended.", job=job.id, why=str(error))
             return False
         return is_ours
+
+
+def _report(job: SyncJob, clock: Clock) -> SyncReport:
+    """Return what is known of the sync of a job."""
+    report = SyncReport(job.job_type or JobType.FULL, "", clock.now())
+    report.created, report.deleted = counts_of(job)
+    return report
 
 
 def counts_of(job: SyncJob) -> tuple[int, int]:

@@ -118,11 +118,30 @@ class JobRun:
             await outcome.suspended(self.report)
             raise
         except Exception as error:
-            await outcome.failed(self.report, error)
+            await self._tell_connector(outcome, error)
             raise
         await outcome.completed(self.report)
         because = "resumed" if self.report.resumed_since is not None else None
         return End(JobStatus.COMPLETED, self.report.error, because)
+
+    async def _tell_connector(self, outcome: Outcome, error: Exception) -> None:
+        """Tell the connector how its sync failed: of a job that is lost only what nobody else tells."""
+        if not isinstance(error, JobLost):
+            await outcome.failed(self.report, error)
+        elif self._is_displaced(error):
+            await outcome.abandoned(self.report)
+        elif await self._is_deleted():
+            await outcome.failed(self.report, JobCanceled("The job was deleted while it ran."))
+
+    def _is_displaced(self, error: JobLost) -> bool:
+        """Return whether a sync of another connector, which shares the index, has taken that over: the job is ours."""
+        return error.taken_by not in {None, self.job.connector_id}
+
+    async def _is_deleted(self) -> bool:
+        try:
+            return await self.jobs.get(self.job.id) is None
+        except EngineError:
+            return False
 
     async def _beat(self, connector_id: str) -> None:
         """Say that the job is alive. Raises `JobCanceled` when somebody wants that, and `JobLost`."""
@@ -148,6 +167,8 @@ class JobRun:
     def _end_of(self, error: ConnectorsError) -> End | None:
         text = f"{type(error).__name__}: {error}"
         match error:
+            case JobLost() if self._is_displaced(error):
+                return End(JobStatus.SUSPENDED, str(error))
             case JobLost():
                 return None
             case JobCanceled():

@@ -138,7 +138,7 @@ class Lease:
             log.debug("The lease was not given back.", index=self.claim.target.index, why=str(error))
 
     async def _write(self, change: Callable[[TargetRecord], TargetRecord]) -> None:
-        key = TargetRecord.key_of(self.claim.target.uuid)
+        key, found = TargetRecord.key_of(self.claim.target.uuid), None
         for _ in range(_MOST_ATTEMPTS):
             sent_at = self._clock.monotonic()
             try:
@@ -153,6 +153,7 @@ class Lease:
                 return
         raise JobLost(
             f"Another sync has taken over the index {self.claim.target.index}.",
+            taken_by=found.value.connector if found is not None else None,
             hint="What this one wrote is compared and mended by the other.",
         )
 

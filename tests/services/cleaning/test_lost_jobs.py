@@ -38,6 +38,18 @@ async def test_a_job_that_stands_still_is_given_back_with_all_that_is_known_of_i
     assert [one.id for one in await yard.jobs.waiting()] == [job]
 
 
+@pytest.mark.parametrize(("said", "says"), [("in_progress", "suspended"), ("completed", "completed"), (None, None)])
+async def test_the_connector_of_a_job_that_is_given_back_does_not_say_that_it_runs(
+    yard: Yard, said: str | None, says: str | None
+) -> None:
+    await yard.connect(last_sync_status=said)
+    await yard.job("in_progress")
+    await yard.look(yard.janitor(), seconds=60)
+    connector = await yard.shelf.connectors.get("c")
+    assert connector is not None
+    assert (connector.document["last_sync_status"], connector.error) == (says, None)
+
+
 async def test_a_job_of_somebody_who_is_alive_is_left_alone(yard: Yard) -> None:
     await yard.connect()
     job, janitor = await yard.job("in_progress"), yard.janitor()

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import msgspec
 import pytest
 
 from connectors.errors import SourceUnreachable
@@ -16,6 +17,8 @@ from connectors.store.job import JobStatus, SyncJob, Trigger
 from connectors.store.jobs import JobStore
 from connectors.store.snapshot import snapshot_of
 from connectors.store.sync_state import JobType
+from connectors.store.targets import TargetRecord
+from connectors.sync.index.target import find_target
 from tests.sync.rows import SECRET, Stage, open_stage, rows
 
 
@@ -159,6 +162,38 @@ async def test_a_job_that_was_deleted_ends_and_is_not_made_anew(yard: Yard) -> N
     yard.stage.script.documents = [*rows(25), lambda: yard.jobs.delete([job.id]), forever]
     assert await (await yard.claimed(job)).run() is None
     assert await yard.jobs.get(job.id) is None
+    found = (await yard.stage.known()).document
+    assert (found["last_sync_status"], found["last_sync_error"]) == (
+        "canceled",
+        "JobCanceled: The job was deleted while it ran.",
+    )
+
+
+async def test_a_job_whose_index_another_connector_took_over_is_given_back_and_its_connector_knows(yard: Yard) -> None:
+    stage = yard.stage
+    await stage.change(sync={"shared_index": True})
+    job = await yard.wanted()
+
+    async def take_over() -> None:
+        target = await find_target(stage.engine, "docs")
+        assert target is not None
+        key = TargetRecord.key_of(target.uuid)
+        their = {"owner": "them", "connector": "another", "run": "theirs"}
+        await stage.place.state.change(key, TargetRecord, lambda found: replaced(found, epoch=2**42, **their))
+
+    stage.script.documents = [*rows(25), take_over, forever]
+    assert await (await yard.claimed(job)).run() is JobStatus.SUSPENDED
+    found = await yard.known(job)
+    assert (found.status, found.error) == (
+        JobStatus.SUSPENDED,
+        "Another sync has taken over the index docs-000001. What this one wrote is compared and mended by the other.",
+    )
+    assert (await stage.known()).document["last_sync_status"] == "suspended"
+
+
+def replaced(found: TargetRecord | None, **fields: Any) -> TargetRecord:
+    assert found is not None
+    return msgspec.structs.replace(found, **fields)
 
 
 async def test_a_running_job_says_that_it_is_alive_and_how_far_it_has_come(yard: Yard) -> None:

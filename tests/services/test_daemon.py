@@ -18,7 +18,7 @@ from connectors.store.jobs import JobStore
 from tests.services.daemons import daemon
 from tests.services.works import ROOT, Works, until, works
 from tests.torture.oracle import Content, expected
-from tests.torture.scripted import die, many, reach, wait
+from tests.torture.scripted import cling, die, many, reach, wait
 
 pytestmark = pytest.mark.timeout(180)
 EACH_SECOND = {"full": {"enabled": True, "interval": "* * * * * ?"}}
@@ -215,6 +215,39 @@ async def test_a_document_that_kills_whoever_reads_it_ends_its_job_and_neither_t
     jobs = [found for found in await here.desk.jobs.of_connector("good") if has_ended(found)]
     assert {found.status for found in jobs} == {JobStatus.COMPLETED}
     assert not await here.differs("good", rows(20))
+
+
+async def test_a_source_that_says_nothing_any_more_ends_its_job_and_its_connector_says_so(tmp_path: Path) -> None:
+    async with works(tmp_path, service={"source_timeout_s": 1.5, "workers": 1}) as here:
+        await here.connect("silent", [many(5), wait(600)])
+        await here.connect("good", [many(20)], scheduling=EACH_SECOND)
+        job = await here.want("silent")
+        async with daemon(here.config) as one:
+            found = await here.until(job, has_ended)
+            await ended_jobs(here, "good", 2)
+            assert await one.stop() == 0
+        assert (found.status, found.metadata.get("deaths")) == (JobStatus.ERROR, 0)
+        words = "SourceError: The source has said nothing for 1.5 s, after 5 documents."
+        connector = await here.desk.connectors.get("silent")
+        assert connector is not None
+        assert found.error is not None
+        assert (connector.error, found.error.startswith(words)) == (found.error, True)
+        assert not await here.differs("good", rows(20))
+
+
+async def test_no_process_outlives_a_daemon_that_is_killed_though_its_source_holds_on(tmp_path: Path) -> None:
+    async with works(tmp_path, service={"source_timeout_s": 5.0, "workers": 1}) as here:
+        reached = here.folder / "reached"
+        await here.connect("c", [many(5), reach(reached), cling(600)])
+        job = await here.want("c")
+        async with daemon(here.config) as one:
+            pid = worker_of(await here.until(job, lambda _: reached.exists()))
+            await one.stop(signal.SIGKILL)
+
+            async def is_gone() -> bool:
+                return _is_gone(pid)
+
+            await until(is_gone)
 
 
 def _is_gone(pid: int) -> bool:

@@ -14,6 +14,8 @@ from connectors.services.working.resident import resident_bytes
 
 log = logger.get(__name__)
 WATCH_EVERY_S: Final = 1.0
+START_WITHIN_S: Final = 60.0
+"""How long a process may take to begin, if it may not be silent for longer."""
 PAUSES: Final = RetryPolicy(first_pause_s=0.1, longest_pause_s=30.0)
 """How long to wait before a process is started again that has ended without having run anything."""
 
@@ -67,7 +69,7 @@ class Crew:
         if alone:
             hand = self._hand(alone=True)
             hand.run(job)
-            self._start(self._serve(hand), f"alone with {job}")
+            self._start(self._serve_alone(hand), f"alone with {job}")
         else:
             min((one for one in self._hands if not one.alone), key=lambda one: len(one.jobs)).run(job)
 
@@ -93,23 +95,30 @@ class Crew:
     async def _keep(self, hand: Hand) -> None:
         """Serve one process after the other; after those that end without having been of use, with growing pauses.
 
-        What is given out during a pause waits for the next process.
+        What is given out during a pause, or while it is told of the end of the one before, waits for the next process.
         """
         in_vain = 0
         while True:
-            await self._serve(hand)
-            in_vain = in_vain + 1 if hand.instance is None else 0
+            code, ended = await self._served(hand), hand
+            in_vain = in_vain + 1 if ended.instance is None else 0
             if self._is_stopping:
                 return
             hand = self._hand()
+            await self._tell(ended, code)
             await self.clock.sleep(PAUSES.pause_s(in_vain, 1.0) if in_vain else 0.0)
 
-    async def _serve(self, hand: Hand) -> None:
-        """Serve one process to its end, and tell of it if it was not told to end."""
+    async def _serve_alone(self, hand: Hand) -> None:
+        await self._tell(hand, await self._served(hand))
+
+    async def _served(self, hand: Hand) -> int:
+        """Serve one process to its end, and return how that was."""
         try:
-            code = await hand.serve()
+            return await hand.serve()
         finally:
             self._hands.remove(hand)
+
+    async def _tell(self, hand: Hand, code: int) -> None:
+        """Tell of the end of a process, if it was not told to end."""
         if self._is_stopping or (hand.alone and not hand.jobs):
             return
         log.warning("A worker process has ended.", code=code, why=hand.why, jobs=sorted(hand.jobs))
@@ -130,8 +139,9 @@ class Crew:
 
     def _fault(self, hand: Hand, pid: int) -> str | None:
         """Return why a process has to be killed, if it has to be."""
-        if hand.silent_s > self.silent_after_s:
-            return f"it had said nothing for {self.silent_after_s:g} s"
+        silent_after_s = self.silent_after_s if hand.instance is not None else max(self.silent_after_s, START_WITHIN_S)
+        if hand.silent_s > silent_after_s:
+            return f"it had said nothing for {silent_after_s:g} s"
         found = resident_bytes(pid) if self.memory_bytes is not None else None
         if found is None or self.memory_bytes is None or found <= self.memory_bytes:
             return None

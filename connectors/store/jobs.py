@@ -127,8 +127,9 @@ class JobStore:
         found = await self._oldest(WAITING | ACTIVE, most)
         if found.is_all:
             return found.jobs
-        waiting = {job.id: job for job in await self.waiting(most=most)}  # first, so that none begins unseen
-        return sorted((waiting | {job.id: job for job in await self.active(most=most)}).values(), key=_age)
+        jobs = [*found.jobs, *await self._of_other_lanes(found.jobs, most)]
+        active = await self.active(most=most)  # in the end, so that none begins unseen
+        return sorted({job.id: job for job in (*jobs, *active)}.values(), key=_age)
 
     async def waiting(self, *, most: int = MOST_OPEN) -> list[SyncJob]:
         """Return jobs that somebody should begin or go on with, the oldest first.
@@ -136,14 +137,20 @@ class JobStore:
         Where there are more than `most`, these are so many of the oldest; and while that leaves any out, so many of the
         oldest that are in lanes of which there was none before. So whoever wants much keeps nobody from being seen.
         """
-        jobs: list[SyncJob] = []
+        found = await self._oldest(WAITING, most)
+        return found.jobs if found.is_all else [*found.jobs, *await self._of_other_lanes(found.jobs, most)]
+
+    async def _of_other_lanes(self, jobs: Sequence[SyncJob], most: int) -> list[SyncJob]:
+        """Return jobs that wait in lanes of which there is none among these, the oldest first."""
+        known, others = [job for job in jobs if job.status in WAITING], list[SyncJob]()
         for _ in range(MOST_SEARCHES):
-            found = await self._oldest(WAITING, most, but=of_other_lanes(jobs) if jobs else ())
-            lanes = {Lane.of(job) for job in jobs}
-            jobs += found.jobs
+            found = await self._oldest(WAITING, most, but=of_other_lanes(known))
+            lanes = set(map(Lane.of, known))
+            known += found.jobs
+            others += found.jobs
             if found.is_all or lanes.issuperset(map(Lane.of, found.jobs)):
                 break
-        return jobs
+        return others
 
     async def active(self, *, most: int = MOST_OPEN) -> list[SyncJob]:
         """Return all jobs that somebody has begun and not ended, the oldest first: a search for `most`, else a scan."""

@@ -62,6 +62,13 @@ NAME: Final = ".elastic-connectors"
 MOST_ATTEMPTS: Final = 25
 """How often an update is tried while others update the same connector: each time one of them gets through."""
 _PAGE: Final = 100
+_MANY: Final = 1_000
+_OF_OVERVIEW: Final = (
+    *("name", "service_type", "index_name", "is_native", "features", "scheduling", "status", "error"),
+    *("last_seen", "last_synced", "last_sync_*", "last_incremental_sync_*", "last_access_control_sync_*"),
+    *("filtering.domain", "filtering.draft.validation"),
+)
+"""What tells how a connector is: all but what it may have much of."""
 LATE: Final = 20
 """A write may become visible after one that has a higher sequence number, if both came at the same time."""
 MOST_CHANGED: Final = 200
@@ -131,15 +138,26 @@ class ConnectorStore:
             async for connector in found:
                 yield connector
 
+    async def overview(self) -> AsyncGenerator[Connector, None]:
+        """Yield the same of all sources with only what tells how each is: without settings, rules and cursors.
+
+        It takes a request for a thousand of them. Close the generator (`aclosing`) to leave early.
+        """
+        async with aclosing(self._matching([], source=_OF_OVERVIEW, page_size=_MANY)) as found:
+            async for connector in found:
+                yield connector
+
     async def of_index(self, names: Collection[str]) -> list[Connector]:
         """Return the connectors that have one of these names for their index, in the order of their ids."""
         async with aclosing(self._matching([{"terms": {"index_name": sorted(names)}}])) as found:
             return sorted([one async for one in found], key=lambda one: one.id)
 
-    async def _matching(self, wanted: list[dict[str, Any]]) -> AsyncGenerator[Connector, None]:
+    async def _matching(
+        self, wanted: list[dict[str, Any]], *, source: bool | Sequence[str] = True, page_size: int = _PAGE
+    ) -> AsyncGenerator[Connector, None]:
         query: dict[str, Any] = {"filter": wanted, "must_not": [{"term": {"deleted": True}}]}
         await self._operations.refresh(NAME)
-        walk = Walk(NAME, {"bool": query}, source=True, page_size=_PAGE)
+        walk = Walk(NAME, {"bool": query}, source=source, page_size=page_size)
         async with aclosing(self._operations.scan(walk)) as pages:
             async for page in pages:
                 for hit in page:

@@ -26,6 +26,7 @@ INDEX: Final = StoreIndex(
     },
 )
 AT_ONCE: Final = 500
+_MANY: Final = 10_000
 """Letters of one request."""
 SAMPLES: Final = 3
 MOST_CAUSES: Final = 100
@@ -67,6 +68,15 @@ class DeadLetters:
         """Return how many letters there are, of these kinds where they are given."""
         await self._operations.refresh(INDEX.name)
         return await self._operations.count(INDEX.name, _query(connector, kinds=kinds))
+
+    async def numbers(self) -> Counter[str]:
+        """Return how many letters there are of each connector: a request for ten thousand of them."""
+        numbers: Counter[str] = Counter()
+        pages = self._pages({"match_all": {}}, fields=("connector",), page_size=_MANY)
+        async with aclosing(pages) as found:
+            async for page in found:
+                numbers.update(_only(hit, "connector") for hit in page)
+        return numbers
 
     async def causes(self, connector: str, *, samples: int = SAMPLES, most: int = MOST_CAUSES) -> list[CauseCount]:
         """Return how many letters there are of each kind and cause, the most frequent first, with some of each."""
@@ -130,10 +140,10 @@ class DeadLetters:
         return tuple(letter_of(hit.id, hit.source) for hit in page.hits)
 
     async def _pages(
-        self, query: dict[str, Any], *, fields: Sequence[str] = (), source: bool = False
+        self, query: dict[str, Any], *, fields: Sequence[str] = (), source: bool = False, page_size: int = AT_ONCE
     ) -> AsyncGenerator[list[Hit], None]:
         await self._operations.refresh(INDEX.name)
-        walk = Walk(INDEX.name, query, fields=fields, source=source, page_size=AT_ONCE)
+        walk = Walk(INDEX.name, query, fields=fields, source=source, page_size=page_size)
         async with aclosing(self._operations.scan(walk)) as pages:
             async for page in pages:
                 yield page

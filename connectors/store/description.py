@@ -1,6 +1,6 @@
 """A description: what a person wrote of a connector, or of what is to be other about one, checked part by part."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 from uuid import uuid4
@@ -120,8 +120,8 @@ class Description:
             self._add("rules", f"This is {shown(found)}, not a list.")
         times = {"created_at": now, "updated_at": now}
         rules = [
-            {"id": f"rule-{place}", "order": place, **one, **times} if isinstance(one, Mapping) else one
-            for place, one in enumerate(found if isinstance(found, list) else [], 1)
+            {**one, **times} if isinstance(one, Mapping) else one
+            for one in numbered(found if isinstance(found, list) else [])
         ]
         default = {"id": DEFAULT_ID, "policy": "include", "field": "_", "rule": "regex", "value": ".*", "order": 0}
         snippet = {"value": self._given.get("advanced_rules") or {}, **times}
@@ -210,6 +210,14 @@ class Description:
 
     def _add(self, name: str, text: str) -> None:
         self.problems.append(Problem(name, text))
+
+
+def numbered(rules: Sequence[object]) -> list[object]:
+    """Return basic rules with an id and an order each, made up by their places where they have none."""
+    return [
+        {"id": f"rule-{place}", "order": place, **one} if isinstance(one, Mapping) else one
+        for place, one in enumerate(rules, 1)
+    ]
 
 
 def _object(found: object) -> Mapping[str, Any]:

@@ -114,6 +114,12 @@ class HeldSets:
         )
         return sorted(wanted, key=lambda one: (one.created_at, one.run))
 
+    async def waiting(self) -> list[HeldSet]:
+        """Return the held sets of all connectors that nobody has decided about, the oldest first."""
+        found = [one.value async for one in self._state.find(HeldSet)]
+        waiting = (one for one in found if one.status is HeldStatus.HELD)
+        return sorted(waiting, key=lambda one: (one.created_at, one.run))
+
     async def ids(self, held: HeldSet) -> AsyncGenerator[list[str], None]:
         """Yield the ids of a set in the order in which they came, a chunk at a time.
 

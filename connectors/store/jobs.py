@@ -54,6 +54,8 @@ MOST_SEARCHES: Final = 50
 _PAGE: Final = 500
 _LAST: Final = 10
 _LONG_AGO: Final = datetime(1, 1, 1, tzinfo=UTC)
+_SNAPSHOT: Final = ("configuration", "filtering", "pipeline", "sync_cursor")
+"""What a job says of its connector beside which one that is."""
 Change = Callable[[SyncJob], Mapping[str, Any] | None]
 """Returns the fields that are to be other than they are in a job, each whole; None to leave it as it is."""
 
@@ -158,6 +160,19 @@ class JobStore:
         if found.is_all:
             return found.jobs
         return sorted([job async for job in self._scanned({"terms": {"status": sorted(ACTIVE)}})], key=_age)
+
+    async def overview(self, statuses: Collection[JobStatus], *, most: int = MOST_OPEN) -> tuple[int, list[SyncJob]]:
+        """Return how many jobs have one of these statuses, and the oldest of them, without most of their snapshots."""
+        body = {
+            "query": {"terms": {"status": sorted(statuses)}},
+            "size": most,
+            "sort": [_by_creation("asc")],
+            "seq_no_primary_term": True,
+            "_source": {"excludes": [f"connector.{name}" for name in _SNAPSHOT]},
+        }
+        await self._operations.refresh(NAME)
+        page = await self._operations.search(NAME, body)
+        return page.total, [SyncJob.of_hit(hit) for hit in page.hits]
 
     async def of_connector(self, connector: str, *, most: int = 100) -> list[SyncJob]:
         """Return the jobs of a connector, the newest first."""

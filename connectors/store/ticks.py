@@ -81,6 +81,10 @@ class Ticks:
         found = await self._state.change(SchedulesRecord.key_of(connector), SchedulesRecord, seen)
         return {name: one.since for name, one in found.value.seen.items()}
 
+    async def seen(self) -> Mapping[str, Mapping[str, SeenSchedule]]:
+        """Return what `since` has noted of all connectors: their schedules that are enabled, by what these are of."""
+        return {one.value.connector: one.value.seen async for one in self._state.find(SchedulesRecord)}
+
     async def begin_anew(self, connector: str, schedule: str, now: datetime) -> None:
         """Let a schedule count from now on: since when it did lay in the future, by a clock that was wrong."""
 

@@ -126,3 +126,27 @@ class ConnectorsContract:
             await store.create(f"{own}-{number}", {"index_name": index, "deleted": number == 3})
         found = await store.of_index({own, f"{own}-c"})
         assert [one.id for one in found] == [f"{own}-0", f"{own}-2"]
+
+    async def test_an_overview_has_what_tells_how_a_connector_is_and_nothing_large(
+        self, store: ConnectorStore, own: str
+    ) -> None:
+        draft = {"rules": [{"id": "a"}], "validation": {"state": "invalid", "errors": []}}
+        told = {
+            **{name: KIBANA[name] for name in ("name", "service_type", "index_name", "scheduling", "is_native")},
+            "status": "error",
+            "error": "No way",
+            "features": {"incremental_sync": {"enabled": True}},
+            "last_seen": "2026-01-01",
+            "last_synced": "2026-01-02",
+            "last_sync_scheduled_at": "2026-01-03",
+            "last_sync_status": "completed",
+            "last_access_control_sync_error": "none",
+        }
+        filtering = [{"domain": "DEFAULT", "active": {"rules": []}, "draft": draft}]
+        created = await store.create(own, {**KIBANA, **told, "filtering": filtering})
+        await store.create(f"{own}-gone", {**KIBANA, "deleted": True})
+        found = {one.id: one async for one in store.overview()}
+        shown = [{"domain": "DEFAULT", "draft": {"validation": draft["validation"]}}]
+        assert found[own].document == {**told, "filtering": shown}
+        assert found[own].revision == created.revision
+        assert f"{own}-gone" not in found

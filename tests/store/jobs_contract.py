@@ -247,6 +247,23 @@ class JobsContract:
         assert await store.get(other.id) is not None
         assert await store.delete_of(own) == 0
 
+    async def test_an_overview_has_the_oldest_of_some_statuses_and_tells_how_many_there_are(
+        self, store: JobStore, watch: Watch
+    ) -> None:
+        before, _ = await store.overview([JobStatus.CANCELING])
+        names = [uuid4().hex for _ in range(3)]
+        for minutes, name in enumerate(names):
+            watch.moment = datetime(1990, 1, 1, tzinfo=UTC) + timedelta(minutes=-minutes)
+            snapshot = {**KIBANA["connector"], "pipeline": {}, "sync_cursor": {}}
+            await store.create(name, snapshot, JobType.FULL, Trigger.ON_DEMAND)
+            await store.change(name, lambda _: {"status": JobStatus.CANCELING, "metadata": {"sync": {"walked": 7}}})
+        number, found = await store.overview([JobStatus.CANCELING, JobStatus.SUSPENDED], most=2)
+        assert (number, [one.id for one in found]) == (before + 3, [names[2], names[1]])
+        assert found[0].document["connector"] == {"id": "c", "index_name": "shop"}
+        assert found[0].metadata == {"sync": {"walked": 7}}
+        await store.delete(names)
+        assert (await store.overview([JobStatus.CANCELING]))[0] == before
+
 
 def test_a_tick_makes_a_job_of_one_id_whoever_makes_it() -> None:
     ids = {

@@ -113,3 +113,9 @@ class LettersContract:
         await engine.control.put(INDEX.name, own, {"format": 1, "connector": own, "kind": "surprise"})
         with pytest.raises(RecordUnreadable, match=f"The dead letter '{own}' is none"):
             [one async for one in letters.letters(own)]
+
+    async def test_letters_are_counted_by_their_connectors(self, letters: DeadLetters, own: str) -> None:
+        await letters.put_many(letter(own, f"d{number}", kind) for number in range(3) for kind in (READ, WRITE))
+        await letters.put_many([letter(f"{own}b", "d")])
+        found = await letters.numbers()
+        assert (found[own], found[f"{own}b"], found[f"{own}c"]) == (6, 1, 0)

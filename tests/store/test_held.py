@@ -180,3 +180,12 @@ async def test_chunks_hold_what_the_pages_held(pages: list[list[str]]) -> None:
     found = [chunk async for chunk in _chunks(given_pages())]
     assert [one for chunk in found for one in chunk] == [one for page in pages for one in page]
     assert [len(chunk) for chunk in found[:-1]] == [CHUNK] * (len(found) - 1 if found else 0)
+
+
+async def test_what_waits_for_a_person_is_told_of_all_connectors_the_oldest_first(state: StateStore) -> None:
+    sets = HeldSets(state)
+    late = await sets.hold(about("r1", "d", minute=2), paged(["a"]))
+    early = await sets.hold(about("r2", "c", minute=1), paged(["a", "b"]))
+    await sets.hold(about("r3", "e"), paged(["a"]))
+    await sets.discard("e", "r3")
+    assert await sets.waiting() == [early, late]

@@ -7,7 +7,7 @@ import pytest
 
 from connectors.engine import Engine
 from connectors.store.state import StateStore
-from connectors.store.ticks import SchedulesRecord, TickRecord, Ticks
+from connectors.store.ticks import SchedulesRecord, SeenSchedule, TickRecord, Ticks
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -98,3 +98,13 @@ async def test_the_newest_tick_of_each_schedule_is_never_forgotten(state: StateS
         assert await ticks.forget_before("c", NOON + 9 * HOUR, most=2) == forgotten
     left = {(one.value.schedule, one.value.instant) async for one in ticks.of("c")}
     assert left == {("full", NOON + 4 * HOUR), ("incremental", NOON)}
+
+
+async def test_what_was_seen_of_schedules_is_told_of_all_connectors(state: StateStore) -> None:
+    ticks = Ticks(state)
+    assert await ticks.seen() == {}
+    await ticks.since("c", {"full": "hourly"}, NOON)
+    await ticks.since("d", {"full": "daily", "incremental": "hourly"}, NOON + HOUR)
+    hourly, daily = SeenSchedule(form="hourly", since=NOON), SeenSchedule(form="daily", since=NOON + HOUR)
+    later = SeenSchedule(form="hourly", since=NOON + HOUR)
+    assert await ticks.seen() == {"c": {"full": hourly}, "d": {"full": daily, "incremental": later}}

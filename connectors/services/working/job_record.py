@@ -37,7 +37,8 @@ class JobRecord:
 
     async def beat(self, report: SyncReport) -> None:
         """Say that the job is alive, and how far it has come."""
-        await self._write({**_counts(report), "last_seen": self._clock.now()}, refresh="no")
+        told = {"sync": report.wire()}
+        await self._write({**_counts(report), "last_seen": self._clock.now()}, told, refresh="no")
 
     async def end(
         self, status: JobStatus, report: SyncReport, error: str | None, *, total: int | None, told: Mapping[str, Any]

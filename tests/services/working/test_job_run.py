@@ -212,6 +212,7 @@ async def test_a_running_job_says_that_it_is_alive_and_how_far_it_has_come(yard:
     assert await (await yard.claimed(job)).run() is JobStatus.COMPLETED
     assert seen[0].status is JobStatus.IN_PROGRESS
     assert 0 < seen[0].document["indexed_document_count"] <= 600
+    assert seen[0].metadata["sync"]["walked"] == 600
 
 
 @pytest.mark.parametrize(

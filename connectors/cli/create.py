@@ -43,7 +43,6 @@ def create(invocation: Invocation, file: TextIO, *, as_json: bool) -> None:
 
 def described_in(file: TextIO) -> object:
     """Return what a file holds. Raises a `ConfigurationError` that quotes nothing of it: it may be a password."""
-    name = "stdin" if file.name in {"-", "<stdin>"} else file.name
     reason = place = ""
     try:
         return yaml.load(file, _Loader)  # noqa: S506 - it is a safe one
@@ -54,7 +53,12 @@ def described_in(file: TextIO) -> object:
         place = f" (line {error.problem_mark.line + 1})" if error.problem_mark else ""
     except (yaml.YAMLError, ValueError, LookupError, RecursionError):
         reason = "it is neither YAML nor JSON"
-    raise ConfigurationError(f"{name} can't be read: {reason}{place}.", field="")
+    raise ConfigurationError(f"{name_of(file)} can't be read: {reason}{place}.", field="")
+
+
+def name_of(file: TextIO) -> str:
+    """Return what a person knows a file by."""
+    return "stdin" if file.name in {"-", "<stdin>"} else file.name
 
 
 class _Loader(yaml.SafeLoader):

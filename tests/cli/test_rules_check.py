@@ -200,8 +200,8 @@ def test_a_secret_may_be_referred_to_where_settings_expose_it(desk: Desk) -> Non
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("{", "rules.json is not JSON: Expecting property name enclosed in double quotes: line 1 column 2 (char 1)."),
-        ("[" * 100_000, "rules.json is not JSON: maximum recursion depth exceeded"),
+        ("{", "rules.json can't be read: expected the node content, but found '<stream end>' (line 1)."),
+        ("[" * 100_000, "rules.json can't be read: it is neither YAML nor JSON."),
         ("5", "rules.json holds no rules."),
         ({"rule": []}, "rules.json holds no rules."),
     ],
@@ -215,7 +215,7 @@ def test_a_file_without_rules_is_no_matter_of_validation(desk: Desk, content: ob
 def test_a_file_that_is_no_text_is_named(desk: Desk) -> None:
     (desk.folder / "rules.json").write_bytes(b'"\xff"')
     done = desk.run("rules.json")
-    assert (done.returncode, done.stderr) == (2, "rules.json is not text in UTF-8.\n")
+    assert (done.returncode, done.stderr) == (2, "rules.json can't be read: it is not text in UTF-8.\n")
 
 
 @pytest.mark.parametrize(

@@ -21,14 +21,18 @@ class Draft:
     @classmethod
     def of(cls, connector: Connector) -> Self | None:
         """Return the draft of a connector that has sync rules; None where nobody edited it."""
+        found = cls.stored(connector)
+        return found if found is not None and _state(found.rules) == EDITED and has_rules(connector.features) else None
+
+    @classmethod
+    def stored(cls, connector: Connector) -> Self | None:
+        """Return the draft of a connector, edited or settled; None where there is none."""
         found = connector.document.get("filtering")
         elements = list(enumerate(found)) if isinstance(found, list) else [(None, found)]
         for place, element in elements:
             if isinstance(element, Mapping) and element.get("domain", DOMAIN) == DOMAIN:
                 draft = element.get("draft")
-                if isinstance(draft, Mapping) and _state(draft) == EDITED and has_rules(connector.features):
-                    return cls(draft, place)
-                return None
+                return cls(draft, place) if isinstance(draft, Mapping) else None
         return None
 
     def settled(self, connector: Connector, validation: FilteringValidation) -> Any:  # noqa: ANN401 - as it was read

@@ -26,6 +26,7 @@ from connectors.cli.sections import Sections
 from connectors.cli.set import set_settings
 from connectors.cli.show import show as show_connector
 from connectors.cli.sources import sources
+from connectors.cli.status import status
 from connectors.cli.sync import sync
 from connectors.cli.tour import tour
 from connectors.errors import ConfigurationError, ConnectorsError
@@ -55,7 +56,7 @@ def cli(context: click.Context, config: Path | None) -> None:
 cli.add_sections(
     {
         "Daemon": [run, tour],
-        "Connectors": [list_connectors, show_connector, check, create, set_settings, enable, disable, delete],
+        "Connectors": [list_connectors, status, show_connector, check, create, set_settings, enable, disable, delete],
         "Syncs": [sync, jobs, job, dead_letters, deletes, search],
         "Sources and rules": [sources, rules, new],
         "Settings and engine": [settings_commands, engine],

@@ -30,14 +30,21 @@ def show(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 
 def lines_of(rows: Sequence[Sequence[str]], width: int | None) -> list[str]:
     """Return the lines of a table; the cells of the widest columns are wrapped where it would be wider than that."""
+    return [line for lines in blocks_of(rows, width) for line in lines]
+
+
+def blocks_of(rows: Sequence[Sequence[str]], width: int | None) -> list[list[str]]:
+    """Return the same row by row, for who has to say something below one."""
     widths = _widths(rows, width)
-    lines = []
+    blocks = []
     for row in rows:
         cells = [wrapped(cell, size, cut=True) for cell, size in zip(row, widths, strict=True)]
+        lines = []
         for parts in zip_longest(*cells, fillvalue=""):
             padded = (part.ljust(size) for part, size in zip(parts, widths, strict=True))
             lines.append(GAP.join(padded).rstrip())
-    return lines
+        blocks.append(lines)
+    return blocks
 
 
 def _widths(rows: Sequence[Sequence[str]], width: int | None) -> list[int]:

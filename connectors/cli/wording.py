@@ -1,6 +1,6 @@
 """Wording: numbers, sizes and times as a person reads them."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 _UNITS: Final = ("bytes", "kB", "MB", "GB", "TB")
@@ -27,6 +27,17 @@ def in_time(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def in_short(span: timedelta) -> str:
+    """Return about how long something takes or is ago, in one unit: `40 s`, `5 min`, `3 h`, `12 days`."""
+    seconds = max(span.total_seconds(), 0)
+    if seconds < 60:
+        return f"{seconds:.0f} s" if seconds < 59.5 else "1 min"
+    for size, most, unit in ((60, 90, "min"), (3_600, 48, "h")):
+        if round(seconds / size) < most:
+            return f"{round(seconds / size)} {unit}"
+    return f"{round(seconds / 86_400)} days"
 
 
 def as_moment(moment: datetime | str) -> str:

@@ -332,6 +332,11 @@ class LoadedSettings:
     problems: tuple[Problem, ...]
     origins: Mapping[str, Origin]
 
+    def refuse_problems(self) -> None:
+        """Raise one `ConfigurationError` that names every problem, if there are any; its field is that of the first."""
+        if self.problems:
+            raise ConfigurationError("\n".join(map(str, self.problems)), field=self.problems[0].name)
+
 
 def load_settings(path: Path | None = None, environ: Mapping[str, str] = os.environ) -> Settings:
     """Return the settings of a file, overridden by the environment (`CONNECTORS__ENGINE__HOST`).
@@ -340,9 +345,7 @@ def load_settings(path: Path | None = None, environ: Mapping[str, str] = os.envi
     names every problem; its field is that of the first.
     """
     loaded = read_settings(path, environ)
-    if loaded.problems:
-        text = "\n".join(map(str, loaded.problems))
-        raise ConfigurationError(text, field=loaded.problems[0].name)
+    loaded.refuse_problems()
     return loaded.settings
 
 
@@ -371,6 +374,10 @@ def _text_of(path: Path, *, required: bool) -> str:
 def _content(path: Path, text: str) -> dict[str, object]:
     try:
         content = yaml.safe_load(text)
+    except yaml.MarkedYAMLError as error:
+        mark, reason = error.problem_mark, error.problem or error.context or "it is no YAML"
+        at = f" (line {mark.line + 1})" if mark is not None else ""
+        raise ConfigurationError(f"The settings file {path} can't be read: {reason}{at}.", field="") from None
     except yaml.YAMLError as error:
         raise ConfigurationError(f"The settings file {path} can't be read: {error}", field="") from None
     if not isinstance(content, dict | None):

@@ -7,6 +7,7 @@ import click
 
 import connectors
 from connectors import logger
+from connectors.cli import table
 from connectors.cli.check import check
 from connectors.cli.config import config as settings_commands
 from connectors.cli.create import create
@@ -82,7 +83,8 @@ def main() -> None:
 
 def show(error: ConnectorsError) -> None:
     """Print an error for a person: what happened, then what to do, then how hard it was tried."""
-    click.secho(error.message, fg="red", err=True)
-    for line in (error.hint, *getattr(error, "__notes__", ())):
-        if line:
+    for line in table.lines_on_terminal(error.message, sys.stderr):
+        click.secho(line, fg="red", err=True)
+    for text in (error.hint, *getattr(error, "__notes__", ())):
+        for line in table.lines_on_terminal(text, sys.stderr) if text else ():
             click.echo(line, err=True)

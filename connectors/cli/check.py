@@ -29,7 +29,7 @@ MOST_FIELDS: Final = 12
 """Names of fields of the first document that are shown."""
 
 
-@click.command()
+@click.command(short_help="Try whether a connector can be synced.")
 @CONNECTOR
 @click.option("--source", "service_type", help="Without an ID: the service type of a source to check.")
 @click.option(

@@ -35,12 +35,12 @@ class ShownValue:
         return value_text(self.value)
 
 
-@click.group()
+@click.group(short_help="Look at the settings of the service.")
 def config() -> None:
     """Look at the settings of the service: those of config.yml and of the environment."""
 
 
-@config.command()
+@config.command(short_help="Show every setting, and where it is from.")
 @AS_JSON
 @click.pass_obj
 def show(invocation: Invocation, *, as_json: bool) -> None:
@@ -57,7 +57,7 @@ def show(invocation: Invocation, *, as_json: bool) -> None:
         table.show(["SETTING", "VALUE", "FROM"], [[one.name, one.text, one.place] for one in shown])
 
 
-@config.command()
+@config.command(short_help="Say what is wrong with the settings.")
 @AS_JSON
 @click.pass_obj
 def check(invocation: Invocation, *, as_json: bool) -> int:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from connectors.store.connector import Connector
 
 
-@click.command()
+@click.command(short_help="Create a connector that a file describes.")
 @click.option(
     "--from-file",
     "file",

@@ -48,7 +48,7 @@ class _Told:
         }
 
 
-@click.group(name="dead-letters")
+@click.group(name="dead-letters", short_help="Look after documents that could not be indexed.")
 def dead_letters() -> None:
     """Look after documents that could not be indexed.
 
@@ -57,7 +57,7 @@ def dead_letters() -> None:
     """
 
 
-@dead_letters.command(name="list")
+@dead_letters.command(name="list", short_help="Count the letters of a connector by their causes.")
 @CONNECTOR
 @AS_JSON
 @click.pass_obj
@@ -77,7 +77,7 @@ def list_letters(invocation: Invocation, *, connector_id: str | None, as_json: b
         click.echo(f"\nOne in full: connectors dead-letters show {connector_id} DOCUMENT")
 
 
-@dead_letters.command()
+@dead_letters.command(short_help="Show letters in full.")
 @CONNECTOR
 @click.argument("document_id", metavar="[DOCUMENT]", required=False)
 @_CAUSE
@@ -102,7 +102,7 @@ def show(
         click.echo(f"There are no dead letters of {connector_id}.")
 
 
-@dead_letters.command()
+@dead_letters.command(short_help="Read their documents again, and index them.")
 @CONNECTOR
 @click.argument("document_ids", metavar="[DOCUMENT]...", nargs=-1)
 @_CAUSE

@@ -43,7 +43,7 @@ class Seen:
         return name if self.indices == [name] else f"{name} ({', '.join(self.indices)})"
 
 
-@click.command()
+@click.command(short_help="Delete a connector, and what belongs to it.")
 @CONNECTOR
 @click.option("--with-index", is_flag=True, help="Delete its index too, with all documents that are in it.")
 @click.option("--yes", is_flag=True, help="Do not ask.")

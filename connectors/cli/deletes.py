@@ -31,7 +31,7 @@ def deletes() -> None:
     """
 
 
-@deletes.command(name="list")
+@deletes.command(name="list", short_help="List what is held back, and why.")
 @CONNECTOR
 @AS_JSON
 @click.pass_obj
@@ -53,7 +53,7 @@ def list_held(invocation: Invocation, *, connector_id: str | None, as_json: bool
         click.echo(f"Keep them:     connectors deletes discard {connector_id}")
 
 
-@deletes.command()
+@deletes.command(short_help="Let the next sync delete it.")
 @CONNECTOR
 @_RUN
 @AS_JSON
@@ -74,7 +74,7 @@ def approve(invocation: Invocation, *, connector_id: str | None, run: str | None
     click.echo(f"  {sync_command(connector)}{more}")
 
 
-@deletes.command()
+@deletes.command(short_help="Keep it in the index.")
 @CONNECTOR
 @_RUN
 @AS_JSON

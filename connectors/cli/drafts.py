@@ -41,7 +41,7 @@ class Settled:
         return EXIT_INVALID if self.validated is not None and not self.validated.valid else 0
 
 
-@click.command()
+@click.command(short_help="Show those in use, and the draft.")
 @CONNECTOR
 @AS_JSON
 @click.pass_obj
@@ -56,7 +56,7 @@ def show(invocation: Invocation, *, connector_id: str | None, as_json: bool) -> 
         _tell(connector)
 
 
-@click.command(name="set")
+@click.command(name="set", short_help="Write those of a file as the draft.")
 @CONNECTOR
 @click.option(
     "--from-file",
@@ -81,7 +81,7 @@ def set_rules(invocation: Invocation, *, connector_id: str | None, file: TextIO,
     return _tell_settled(settled, as_json=as_json)
 
 
-@click.command()
+@click.command(short_help="Validate the draft, and put it into use.")
 @CONNECTOR
 @AS_JSON
 @click.pass_obj

@@ -1,24 +1,21 @@
 """`connectors enable` and `connectors disable`: schedules of a connector, on and off."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
 from connectors.cli import overview
+from connectors.cli.abilities import check_abilities
 from connectors.cli.arguments import AS_JSON, CONNECTOR, print_json
 from connectors.cli.choice import chosen, offer
 from connectors.cli.invocation import Invocation
-from connectors.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from connectors.store.connector import Connector
-    from connectors.sync.workplace import Workplace
 
 Command = TypeVar("Command", bound=Callable[..., Any])
-_FEATURES: Final = {"incremental": "incremental_sync", "access_control": "document_level_security"}
-"""What a source has to have for a kind of syncs, as its features call it."""
 _UNFINISHED: Final = (None, "created", "needs_configuration")
 
 
@@ -34,7 +31,7 @@ def _kinds_options(verb: str) -> Callable[[Command], Command]:
     return decorate
 
 
-@click.command()
+@click.command(short_help="Switch schedules of a connector on.")
 @CONNECTOR
 @_kinds_options("Schedule")
 @click.option(
@@ -55,7 +52,7 @@ def enable(
     _switch(invocation, connector_id, dict.fromkeys(wanted, schedule), as_json=as_json)
 
 
-@click.command()
+@click.command(short_help="Switch schedules of a connector off.")
 @CONNECTOR
 @_kinds_options("No longer schedule")
 @AS_JSON
@@ -91,23 +88,7 @@ async def _stored(invocation: Invocation, connector_id: str, schedules: dict[str
 
     async with invocation.workplace() as place:
         connector = await chosen(place.connectors, connector_id)
-        _check_abilities(place, connector, [kind for kind, schedule in schedules.items() if schedule["enabled"]])
+        check_abilities(place, connector, [kind for kind, schedule in schedules.items() if schedule["enabled"]])
         given = {"scheduling": schedules}
         changes = await changes_of(connector, given, place.registry, place.grants, place.clock.now())
         return await store_changes(place.connectors, connector, changes) if changes else connector
-
-
-def _check_abilities(place: "Workplace", connector: "Connector", kinds: Sequence[str]) -> None:
-    """Raise a `ConfigurationError` for a kind of syncs that the source of a connector has not."""
-    from connectors.registry.profile import Profile  # noqa: PLC0415 - as above
-
-    needed = [kind for kind in kinds if kind in _FEATURES]
-    if not needed or connector.service_type is None:
-        return
-    profile = Profile.of(place.registry.source(connector.service_type), connector.service_type)
-    for kind in needed:
-        feature = profile.features.get(_FEATURES[kind])
-        if not (isinstance(feature, dict) and feature.get("enabled")):
-            message = f"{profile.name} has no {overview.KINDS[kind].replace(' ', '-')} syncs."
-            hint = f"`connectors sources show {connector.service_type}` tells what it can."
-            raise ConfigurationError(message, field=f"scheduling.{kind}", hint=hint)

@@ -34,7 +34,7 @@ def engine() -> None:
     """Ask about the search engine."""
 
 
-@engine.command()
+@engine.command(short_help="Connect to the engine, and say what works.")
 @click.option("--write", is_flag=True, help="Also write to, search and delete an index made for this check.")
 @click.option("--json", "as_json", is_flag=True, help="Print the steps as JSON.")
 @click.pass_obj
@@ -69,6 +69,7 @@ def check(invocation: Invocation, *, write: bool, as_json: bool) -> None:
 @click.pass_obj
 def serve(invocation: Invocation, data: Path | None, host: str, port: int, *, no_auth: bool) -> None:
     """Serve the embedded engine over HTTP until it is interrupted."""
+    invocation.is_service = True
     asyncio.run(_serve(data or invocation.settings.engine.data, host, port, no_auth=no_auth))
 
 

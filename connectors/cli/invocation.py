@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from connectors import logger
-from connectors.config import Settings, load_settings
+from connectors.config import LoadedSettings, Settings, read_settings
 
 if TYPE_CHECKING:
     from connectors.grants import Grants
@@ -21,13 +21,21 @@ class Invocation:
     """The settings, read when a command first asks for them, so that `--help` needs none."""
 
     config: Path | None
+    is_service: bool = False
+    """Whether the command is a service that its log tells of. All others say themselves what there is to say."""
 
     @cached_property
     def settings(self) -> Settings:
         """The settings. Raises `ConfigurationError`."""
-        settings = load_settings(self.config)
-        logger.set_up(level=settings.log.level, style=settings.log.format)
+        settings = self._loaded.settings
+        self.log_to(None)
         return settings
+
+    @cached_property
+    def _loaded(self) -> LoadedSettings:
+        loaded = read_settings(self.config)
+        loaded.refuse_problems()
+        return loaded
 
     @cached_property
     def registry(self) -> "Registry":
@@ -37,8 +45,13 @@ class Invocation:
         return Registry(self.settings.sources)
 
     def log_to(self, stream: TextIO | None) -> None:
-        """Send the log there from now on; without a stream, back to stderr."""
-        logger.set_up(level=self.settings.log.level, style=self.settings.log.format, stream=stream)
+        """Send the log there from now on; without a stream, back to stderr.
+
+        Of what is no service, it tells only what should not be, unless somebody has said how much is wanted.
+        """
+        log = self._loaded.settings.log
+        is_quiet = not self.is_service and "log.level" not in self._loaded.origins
+        logger.set_up(level="warning" if is_quiet else log.level, style=log.format, stream=stream)
 
     @asynccontextmanager
     async def workplace(self, grants: "Grants | None" = None) -> AsyncIterator["Workplace"]:

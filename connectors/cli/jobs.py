@@ -41,7 +41,7 @@ class _Stores:
     jobs: "JobStore"
 
 
-@click.command()
+@click.command(short_help="List the syncs that were wanted, the newest first.")
 @click.argument("connector_id", metavar="[ID]", required=False)
 @click.option("--most", type=click.IntRange(1, 1_000), default=20, show_default=True, help="Jobs to list, at most.")
 @AS_JSON
@@ -65,7 +65,7 @@ def job() -> None:
     """Look at one job, or end it."""
 
 
-@job.command()
+@job.command(short_help="Show all of one job.")
 @click.argument("job_id", metavar="JOB")
 @AS_JSON
 @click.pass_obj
@@ -82,7 +82,7 @@ def show(invocation: Invocation, *, job_id: str, as_json: bool) -> None:
         click.echo(f"  {name:<{longest}}  {text}")
 
 
-@job.command()
+@job.command(short_help="End one job.")
 @click.argument("job_id", metavar="JOB")
 @AS_JSON
 @click.pass_obj

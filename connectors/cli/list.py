@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from connectors.store.connector import Connector
 
 
-@click.command(name="list")
+@click.command(name="list", short_help="List the connectors, and how each was synced.")
 @AS_JSON
 @click.pass_obj
 def list_connectors(invocation: Invocation, *, as_json: bool) -> None:

@@ -47,7 +47,7 @@ class Draft:
         )
 
 
-@click.command()
+@click.command(short_help="Write a source that works, to begin with.")
 @click.argument("name")
 @click.pass_obj
 def new(invocation: Invocation, name: str) -> None:

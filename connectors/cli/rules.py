@@ -13,7 +13,7 @@ from connectors.cli.invocation import Invocation
 from connectors.cli.rule_sets import EXIT_INVALID, Checked, RuleSet, rule_sets
 
 
-@click.group()
+@click.group(short_help="Look at sync rules, edit and check them.")
 def rules() -> None:
     """Look at the sync rules of a connector, edit them, or check those of a file."""
 
@@ -23,7 +23,7 @@ rules.add_command(set_rules)
 rules.add_command(activate)
 
 
-@rules.command()
+@rules.command(short_help="Check those of a file.")
 @click.option("--source", "service_type", required=True, help="Service type of the source that the rules are for.")
 @click.option(
     "--set",

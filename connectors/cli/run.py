@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from connectors.engine import Engine
 
 
-@click.command()
+@click.command(short_help="Run the daemon, which syncs when it is due or wanted.")
 @click.pass_obj
 def run(invocation: Invocation) -> None:
     """Run the daemon until it is interrupted: it syncs connectors when they are due, or when somebody wants it.
@@ -21,6 +21,7 @@ def run(invocation: Invocation) -> None:
     each sync is run by one of them. Ctrl-C, or SIGTERM, suspends what runs, and the next daemon goes on with it; the
     second one ends it at once.
     """
+    invocation.is_service = True
     asyncio.run(_run(invocation))
 
 

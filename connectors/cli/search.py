@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from connectors.cli import table
+from connectors.cli import overview, table
 from connectors.cli.arguments import AS_JSON, print_json
 from connectors.cli.excerpt import Excerpt, excerpt_of, title_of
 from connectors.cli.invocation import Invocation
@@ -48,7 +48,7 @@ class FoundPage:
     documents: list[FoundDocument]
 
 
-@click.command()
+@click.command(short_help="Search in an index.")
 @click.argument("index")
 @click.argument("text")
 @click.option("--size", type=click.IntRange(1, 100), default=5, show_default=True, help="Documents to show, at most.")
@@ -94,7 +94,8 @@ async def _index_of(engine: "Engine", connectors: "ConnectorStore", wanted: str)
         there = [one async for one in connectors.all()]
         known = sorted({name for one in there for name in (one.id, one.index_name) if name})
         message = f"There is no index {wanted!r}, and no connector."
-        raise ConfigurationError(message, field="index", hint=nearest(wanted, known))
+        hint = nearest(wanted, known) if known else f"There is none yet. {overview.BEGINNING}"
+        raise ConfigurationError(message, field="index", hint=hint)
     name = connector.index_name
     if name is None or not await engine.indices.exists(name):
         message = f"The connector {wanted!r} has no index yet{f': {name} is not there' if name else ''}."

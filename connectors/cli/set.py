@@ -42,7 +42,7 @@ class Changed:
     follows: list[str]
 
 
-@click.command(name="set")
+@click.command(name="set", short_help="Change settings of a connector.")
 @CONNECTOR
 @click.argument("assignments", metavar="[NAME=VALUE]...", nargs=-1, type=Assignment())
 @click.option("--index", "index_name", help="The index, or alias, that it writes to.")

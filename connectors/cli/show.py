@@ -49,7 +49,7 @@ class Seen:
         return [one for one in self.held if one.status.value == "held"]
 
 
-@click.command()
+@click.command(short_help="Show all of one connector.")
 @CONNECTOR
 @AS_JSON
 @click.pass_obj

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from connectors.registry import Listing
 
 
-@click.group(invoke_without_command=True)
+@click.group(invoke_without_command=True, short_help="List the sources that there are, or show one.")
 @click.option("--json", "as_json", is_flag=True, help="Print the list as JSON.")
 @click.pass_context
 def sources(context: click.Context, *, as_json: bool) -> None:

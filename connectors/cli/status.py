@@ -27,7 +27,7 @@ LONGEST: Final = 180
 """Characters of an error that are shown; `--json` and `connectors show` have all of it."""
 
 
-@click.command()
+@click.command(short_help="Show who needs a person, what runs and what is due.")
 @click.option("--all", "show_all", is_flag=True, help=f"Show all connectors, not the first {MOST_SHOWN}.")
 @AS_JSON
 @click.pass_obj
@@ -41,7 +41,8 @@ def status(invocation: Invocation, *, show_all: bool, as_json: bool) -> int:
     if as_json:
         print_json(_described(found))
     elif not found.standings:
-        click.echo(f"{found.engine}: there is no connector yet. {overview.BEGINNING}")
+        for line in _wrapped(f"{found.engine}: there is no connector yet. {overview.BEGINNING}"):
+            click.echo(line)
     else:
         _tell(found, found.standings if show_all else _first(found))
     return EXIT_ATTENTION if found.in_need or found.troubles else 0

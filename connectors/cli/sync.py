@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from connectors.cli.abilities import check_abilities
 from connectors.cli.assignments import Assignment
 from connectors.cli.choice import chosen, offer
 from connectors.cli.impromptu import Impromptu, grants_of
@@ -45,7 +46,7 @@ class Told:
         }
 
 
-@click.command()
+@click.command(short_help="Sync a connector now, or a source.")
 @click.argument("connector_id", metavar="[ID]", required=False)
 @click.option(
     "--full", "job_type", flag_value="full", default="full", help="Read all of the source. This is the default."
@@ -138,6 +139,7 @@ async def _run(invocation: Invocation, wanted: Impromptu | str, job_type: str, t
     async with invocation.workplace(grants) as place:
         connector = await _connector(place, wanted)
         told.connector = connector.id
+        check_abilities(place, connector, [job_type])
         progress = Progress(sys.stderr, place.limiter, place.clock)
         patience_s = place.limits.lease_timeout_s
 

@@ -5,7 +5,7 @@ import sys
 import textwrap
 from collections.abc import Sequence
 from itertools import zip_longest
-from typing import Final
+from typing import Final, TextIO
 
 import click
 
@@ -67,6 +67,15 @@ def _narrow(widths: list[int], columns: Sequence[Sequence[str]], longest: int, w
         if not wide:
             break
         widths[max(wide, key=lambda number: widths[number])] -= 1
+
+
+def lines_on_terminal(text: str, stream: TextIO) -> list[str]:
+    """Return the lines of a text, wrapped between words where a stream is a terminal."""
+    lines = text.splitlines()
+    if not stream.isatty():
+        return lines
+    width = shutil.get_terminal_size().columns
+    return [line for one in lines for line in ([one] if len(one) <= width else wrapped(one, width))]
 
 
 def wrapped(text: str, width: int, *, cut: bool = False) -> list[str]:

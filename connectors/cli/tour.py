@@ -25,7 +25,7 @@ LOOK_EVERY_S: Final = 0.2
 _AGAIN: Final = "It reads the folder again each minute, so what you change there is found soon."
 
 
-@click.command()
+@click.command(short_help="Run a daemon that syncs a folder, and search in it.")
 @click.option(
     "--folder",
     type=click.Path(path_type=Path, exists=True, file_okay=False),
@@ -37,6 +37,7 @@ _AGAIN: Final = "It reads the folder again each minute, so what you change there
 @click.pass_obj
 def tour(invocation: Invocation, folder: Path, *, once: bool) -> None:
     """Run a daemon with a connector that syncs a folder, and search in what it has synced."""
+    invocation.is_service = True
     asyncio.run(_tour(invocation, folder.resolve(), once=once))
 
 

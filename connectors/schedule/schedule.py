@@ -181,6 +181,7 @@ class _Reading:
 def _miscounted(parts: Sequence[str]) -> str:
     """Return what to say of a text that does not have as many parts as a schedule."""
     names = ", ".join(part.name for part in PARTS[:-1])
-    fault = f"It has {len(parts)} parts, and needs 6 or 7: {names} and, if wanted, {YEAR.name}."
+    number = "1 part" if len(parts) == 1 else f"{len(parts)} parts"
+    fault = f"It has {number}, and needs 6 or 7: {names} and, if wanted, {YEAR.name}."
     unix = " Unix cron has no seconds: put 0 in front, ? for the day that does not matter, and count days from SUN = 1."
     return fault + unix if len(parts) == len(PARTS) - 2 else fault

@@ -114,7 +114,7 @@ def fault_of(text: object) -> str:
             "0 2 * * *",
             f"{NAMES}. {UNIX}",
         ),
-        ("@daily", "It has 1 parts, and needs 6 or 7:"),
+        ("@daily", "It has 1 part, and needs 6 or 7:"),
         ("0 0 2 * * ? 2026 *", "It has 8 parts, and needs 6 or 7:"),
         ("0 0 2, 3 * * ? *", "It has 8 parts, and needs 6 or 7:"),
         ("0 " * 501, "It has 1002 characters, and at most 1000 are read."),

@@ -31,6 +31,20 @@ _COUNTS: Final = {
     "deleted_document_count": "deleted",
     "total_document_count": "in the index",
 }
+_COUNTERS: Final = {
+    "walked": "read",
+    "created": "created",
+    "updated": "updated",
+    "unchanged": "unchanged",
+    "deleted": "deleted",
+    "dropped": "dropped by rules",
+    "letters": "not indexed",
+    "superseded": "read again under the same id",
+    "held": "held back from deletion",
+    "downloaded": "downloaded",
+    "content_failed": "without content",
+}
+"""The counters of a sync's report that a person asks for."""
 _HIDDEN: Final = frozenset({"claim", "instance"})
 """What metadata says for programs alone."""
 
@@ -202,8 +216,19 @@ def _facts(found: "SyncJob") -> Iterator[tuple[str, str]]:
     yield "took", _took(found)
     yield "where", described["worker_hostname"] or ""
     yield "documents", ", ".join(f"{_count(found, name):,} {what}" for name, what in _COUNTS.items())
-    for name, value in described["metadata"].items():
-        yield name.replace("_", " "), str(value)
+    yield from _told(described["metadata"])
+
+
+def _told(metadata: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield what else is told of a job: of the report of its sync what is not 0, of the rest what says something."""
+    report = metadata.get("sync")
+    if isinstance(report, Mapping):
+        counts = ((report.get(name), what) for name, what in _COUNTERS.items())
+        yield "phase", str(report.get("phase") or "")
+        yield "so far", ", ".join(f"{number:,} {what}" for number, what in counts if isinstance(number, int) and number)
+        metadata = {name: one for name, one in metadata.items() if name != "sync"}
+    for name, value in metadata.items():
+        yield name.replace("_", " "), str(value) if value else ""
 
 
 def _count(found: "SyncJob", name: str) -> int:

@@ -65,14 +65,19 @@ def described_of(connector: "Connector") -> dict[str, Any]:
 
 def last_sync(described: dict[str, Any]) -> str:
     """Return in words when a connector was synced last, and how that ended."""
-    ended = [described["last_sync_status"]] if described["last_sync_status"] else []
-    access = described["last_access_control_sync_status"]
-    if access and (access != "completed" or not ended):
-        ended.append(f"access control {access}")
-    if not ended:
+    moment = as_moment(described["last_synced"]) if described["last_synced"] else None
+    return ended(described["last_sync_status"], described["last_access_control_sync_status"], moment)
+
+
+def ended(status: object, access: object, moment: str | None) -> str:
+    """Return the same of the status of each kind, and of the moment at which one of them ended last."""
+    found = [str(status)] if status else []
+    if access and (access != "completed" or not found):
+        found.append(f"access control {access}")
+    if not found:
         return "never"
-    moment = described["last_synced"]
-    return ", ".join(map(str, ended)) + (f" {as_moment(moment)}" if moment else "")
+    before = ", the one before" if "in_progress" in {status, access} and moment else ""
+    return f"{', '.join(found)}{before}{f' {moment}' if moment else ''}"
 
 
 def _row(described: dict[str, Any]) -> list[str]:

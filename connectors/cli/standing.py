@@ -65,6 +65,7 @@ class Run:
     since: datetime | None
     seen_at: datetime | None
     where: str | None
+    phase: str | None = None
     counts: Mapping[str, int] = field(default_factory=dict)
     """Documents that were read so far, those that are expected, indexed and deleted; what is known of it."""
 
@@ -87,6 +88,7 @@ class Run:
             since=job.started_at if begun else job.created_at,
             seen_at=job.last_seen,
             where=job.worker_hostname if begun else None,
+            phase=str(told["phase"]) if begun and told.get("phase") else None,
             counts={name: number for name, number in found.items() if isinstance(number, int)} if begun else {},
         )
 

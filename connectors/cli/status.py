@@ -119,13 +119,8 @@ def _row(standing: "Standing") -> list[str]:
 def _last(standing: "Standing") -> str:
     """Return how the last syncs of a connector ended, and when the last of them did."""
     document, at = standing.connector.document, standing.connector.last_synced
-    ended = [str(document["last_sync_status"])] if document.get("last_sync_status") else []
-    access = document.get("last_access_control_sync_status")
-    if access and (access != "completed" or not ended):
-        ended.append(f"access control {access}")
-    if not ended:
-        return "never"
-    return f"{', '.join(ended)}{f' {_ago(at, standing.rhythm.now)}' if at is not None else ''}"
+    moment = _ago(at, standing.rhythm.now) if at is not None else None
+    return overview.ended(document.get("last_sync_status"), document.get("last_access_control_sync_status"), moment)
 
 
 def _coming_text(one: "Coming", now: datetime) -> str:
@@ -140,9 +135,9 @@ def _run_text(run: "Run", now: datetime) -> str:
     what = f"{kind} sync" if run.job is not None else "sync without a job"
     since = f" for {in_short(now - run.since)}" if run.since is not None else ""
     ends = ", to be canceled" if run.status == "canceling" else ""
-    where = f" on {run.where}" if run.where and run.job is not None else f", {run.where}" if run.where else ""
-    so_far = _so_far(run)
-    return f"{what.strip()}{since}{ends}{f', {so_far}' if so_far else ''}{where}"
+    where = f"on {run.where}" if run.where and run.job is not None else run.where
+    phase = run.phase if run.phase not in {"starting", "reading", "done"} else None
+    return ", ".join(part for part in (f"{what.strip()}{since}{ends}", phase, _so_far(run), where) if part)
 
 
 def _so_far(run: "Run") -> str:
@@ -234,6 +229,7 @@ def _run_wire(run: "Run") -> dict[str, Any]:
         "since": _wire(run.since),
         "last_seen": _wire(run.seen_at),
         "where": run.where,
+        "phase": run.phase,
         **counts,
     }
 

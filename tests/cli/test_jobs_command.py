@@ -133,3 +133,16 @@ def test_a_job_that_runs_is_asked_to_end(busy: Desk) -> None:
 
 def test_a_job_that_has_ended_is_left_as_it_is(busy: Desk) -> None:
     assert lines(busy, "job", "cancel", "aaaaaaaa-1") == ["The job aaaaaaaa-1 has ended already: error."]
+
+
+def test_of_the_report_of_a_job_it_is_told_what_there_is_to_tell(busy: Desk) -> None:
+    report = {"walked": 3_000, "created": 0, "unchanged": 2_999, "letters": 1, "phase": "checking", "warnings": []}
+    told = {"sync": report, "held_deletions": 0, "alone": False, "because": "replaced"}
+    with_job(busy, "dddd", minute=3, status="in_progress", metadata=told)
+    assert lines(busy, "job", "show", "dddd")[-4:] == [
+        "  documents  0 indexed, 0 deleted, 0 in the index",
+        "  phase      checking",
+        "  so far     3,000 read, 2,999 unchanged, 1 not indexed",
+        "  because    replaced",
+    ]
+    assert busy.json("job", "show", "dddd")["metadata"] == told

@@ -142,7 +142,7 @@ def test_a_run_says_how_far_it_has_come() -> None:
         worker_hostname="host",
         indexed_document_count=3,
         deleted_document_count=1,
-        metadata={"sync": {"walked": 70, "expected": None}},
+        metadata={"sync": {"walked": 70, "expected": None, "phase": "checking"}},
     )
     assert Run.of(found) == Run(
         job="j",
@@ -151,6 +151,7 @@ def test_a_run_says_how_far_it_has_come() -> None:
         since=datetime(2026, 11, 30, 6, 1, tzinfo=UTC),
         seen_at=datetime(2026, 11, 30, 6, 9, tzinfo=UTC),
         where="host",
+        phase="checking",
         counts={"read": 70, "indexed": 3, "deleted": 1},
     )
 

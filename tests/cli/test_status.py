@@ -177,7 +177,7 @@ def test_who_needs_a_person_comes_first_then_what_runs_and_what_waits(office: Of
         f"! e  connected  completed 3 h ago  {next_one}",
         "  2 deletions held back for 2 h: It yielded nothing. (connectors deletes list e)",
         "  3 dead letters of documents that could not be indexed. (connectors dead-letters list e)",
-        "  c  connected  never  off  full sync for 2 h, 1,200 of 3,000 documents read on host",
+        "  c  connected  never  off  full sync for 2 h, 1,200 of 3,000 documents read, on host",
         "  b  connected  completed 3 h ago  off  full sync waits for 2 h",
         "  a  connected  completed, access control canceled 3 h ago  off",
     ]
@@ -209,7 +209,7 @@ def test_as_json_everything_is_told_whole(office: Office) -> None:
     assert a["next"] == [
         {"job_type": "full", "interval": YEARLY, "at": f"{year}-01-01T00:00:00+00:00", "due_since": None}
     ]
-    counts = {"read": None, "expected": None, "indexed": 7, "deleted": 1}
+    counts = {"phase": None, "read": None, "expected": None, "indexed": 7, "deleted": 1}
     seen = office.now.isoformat()
     assert a["running"] == [
         {"job": "1", "job_type": "full", "status": "canceling", "since": then, "last_seen": seen, "where": "host"}

@@ -38,11 +38,11 @@ class Rhythm:
 
 @dataclass(frozen=True)
 class Trouble:
-    """Something that a person has to look at, and the command to begin with."""
+    """Something that a person has to look at, and the command to begin with, where there is one."""
 
     kind: str
     text: str
-    command: str
+    command: str | None = None
 
 
 @dataclass(frozen=True)

@@ -159,7 +159,8 @@ def _trouble_lines(troubles: "Sequence[Trouble]", mark: str = "    ") -> Iterato
     from connectors.filtering.wording import shortened  # noqa: PLC0415 - as above
 
     for one in troubles[:MOST_TROUBLES]:
-        text = f"{shortened(' '.join(one.text.split()), LONGEST)} ({one.command})"
+        command = f" ({one.command})" if one.command is not None else ""
+        text = f"{shortened(' '.join(one.text.split()), LONGEST)}{command}"
         for number, line in enumerate(_wrapped(text, len(mark))):
             yield f"{mark if not number else ' ' * len(mark)}{line}"
     if len(troubles) > MOST_TROUBLES:
@@ -234,7 +235,7 @@ def _run_wire(run: "Run") -> dict[str, Any]:
     }
 
 
-def _trouble_wire(one: "Trouble") -> dict[str, str]:
+def _trouble_wire(one: "Trouble") -> dict[str, str | None]:
     return {"kind": one.kind, "text": one.text, "command": one.command}
 
 

@@ -1,17 +1,18 @@
 """A survey: how all connectors of an engine stand, asked with a handful of requests however many there are."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Awaitable, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Final, TypeVar
 
 from connectors.aio.clock import SystemClock
 from connectors.cli.standing import NO_SIGN, Rhythm, Run, Standing, Trouble, schedules_of
 from connectors.cli.wording import counted, in_short
 from connectors.config import Settings
 from connectors.engine import Engine
+from connectors.errors import RecordUnreadable
 from connectors.schedule import zone_of
 from connectors.store.connectors import ConnectorStore
 from connectors.store.dead_letters import DeadLetters
@@ -24,6 +25,7 @@ from connectors.store.targets import TargetRecord
 from connectors.store.ticks import Ticks
 from connectors.sync.owner.instance import Instance
 
+T = TypeVar("T")
 UNATTENDED: Final = timedelta(minutes=2)
 """How long something may be due, or wait while nothing runs, before a person should look why."""
 DAEMON_GONE: Final = timedelta(minutes=10)
@@ -42,6 +44,8 @@ class Survey:
     waiting_since: datetime | None
     daemon_seen_at: datetime | None
     """When a daemon showed last that it is there; None for never."""
+    unread: Sequence[str] = ()
+    """What of the shared state could not be read, and why: so much is not known of any connector."""
 
     @property
     def in_need(self) -> list[Standing]:
@@ -58,7 +62,11 @@ class Survey:
 
     @property
     def troubles(self) -> list[Trouble]:
-        """What needs a person and is about no connector in particular: what a daemon should do is not done."""
+        """What needs a person and is about no connector in particular."""
+        return [*(Trouble("record", text) for text in self.unread), *self._undone()]
+
+    def _undone(self) -> Iterator[Trouble]:
+        """Yield that what a daemon should do is not done, if that is so."""
         now, undone = self.rhythm.now, list[str]()
         due = [one for standing in self.standings for one in standing.coming if one.due_since is not None]
         late = [now - one.due_since - self.rhythm.jitter for one in due if one.due_since is not None]
@@ -69,7 +77,8 @@ class Survey:
         if self.waiting_since is not None and not self.running and now - self.waiting_since > UNATTENDED:
             what = counted(self.waiting, "sync waits", "syncs wait")
             undone.append(f"{what}, the longest for {in_short(now - self.waiting_since)}, and none is run")
-        return [Trouble("daemon", f"{self.daemon}, and {', and '.join(undone)}.", "connectors run")] if undone else []
+        if undone:
+            yield Trouble("daemon", f"{self.daemon}, and {', and '.join(undone)}.", "connectors run")
 
     @property
     def _is_attended(self) -> bool:
@@ -88,9 +97,11 @@ async def survey(engine: Engine, settings: Settings) -> Survey:
     state, letters = await StateStore.open(engine), await DeadLetters.open(engine)
     running, active = await jobs.overview(ACTIVE)
     waiting, longest = await jobs.overview(WAITING)
-    seen, held = await Ticks(state).seen(), _by_connector(await HeldSets(state).waiting())
+    unread: list[str] = []
+    seen = await _read(Ticks(state).seen(), {}, unread)
+    held = _by_connector(await _read(HeldSets(state).waiting(), [], unread))
+    without_job = await _read(_without_job(state, {job.id for job in active}, rhythm), {}, unread)
     number_of_letters = await letters.numbers()
-    without_job = await _without_job(state, {job.id for job in active}, rhythm)
     runs, waits = _runs(active), _runs(longest)
     standings = []
     async with aclosing(connectors.overview()) as found:
@@ -115,7 +126,17 @@ async def survey(engine: Engine, settings: Settings) -> Survey:
         waiting=waiting,
         waiting_since=min((job.created_at for job in longest if job.created_at), default=None),
         daemon_seen_at=_daemon_seen_at(standings, active),
+        unread=unread,
     )
+
+
+async def _read(reading: Awaitable[T], otherwise: T, unread: list[str]) -> T:
+    """Return what was read; where a record is damaged, or of a newer version, note that instead of showing nothing."""
+    try:
+        return await reading
+    except RecordUnreadable as error:
+        unread.append(str(error))
+        return otherwise
 
 
 async def _without_job(state: StateStore, jobs: set[str], rhythm: Rhythm) -> dict[str, list[Run]]:

@@ -41,7 +41,7 @@ def job(**document: Any) -> SyncJob:
     return SyncJob("j", {"connector": {"id": "c"}, "job_type": "full", **document}, Revision(1, 1))
 
 
-def troubles(found: Standing) -> list[tuple[str, str, str]]:
+def troubles(found: Standing) -> list[tuple[str, str, str | None]]:
     return [(one.kind, one.text, one.command) for one in found.troubles]
 
 

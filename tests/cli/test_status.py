@@ -25,6 +25,7 @@ from connectors.store.dead_letters import DeadLetters
 from connectors.store.held import HeldSet, HeldSets
 from connectors.store.job import Trigger
 from connectors.store.jobs import JobStore
+from connectors.store.state import INDEX as STATE
 from connectors.store.state import StateStore
 from connectors.store.sync_state import JobType
 from connectors.store.targets import TargetRecord
@@ -120,6 +121,10 @@ class Office:
             await (await StateStore.open(engine)).put(TargetRecord.key_of(connector), record)
 
         self._run(write)
+
+    def put_record(self, record: dict[str, Any]) -> None:
+        """Write a record of the shared state as no version of today does."""
+        self._run(lambda engine: engine.control.put(STATE.name, "odd", record))
 
     def status(self, *options: str, code: int = 0) -> list[str]:
         """Return the lines of the screen."""
@@ -321,6 +326,19 @@ def test_a_sync_without_a_job_is_shown_while_its_process_lives(office: Office) -
     assert shown[0] == totals("2 connectors, 0 need a person; 1 sync runs, 0 wait; 0 held deletions, 0 dead letters")
     assert shown[-2].endswith(f" off   sync without a job, process {os.getpid()} on {own.host}")
     assert shown[-1].endswith(" off")
+
+
+def test_a_record_that_can_not_be_read_is_told_and_all_else_is_shown(office: Office) -> None:
+    office.put(("c", {}))
+    office.letters("c", 1)
+    office.hold("c", 2)
+    office.put_record({"kind": "held", "format": 99, "record": {}})
+    done = office.status(code=3)
+    assert done[0] == totals("1 connector, 1 needs a person; 0 syncs run, 0 wait; 0 held deletions, 1 dead letter")
+    known = "Use a version of Connectors at least as new as the newest that ran here."
+    assert done[1] == f"! The record 'odd' has format 99, and this version knows held up to 1. {known}"
+    [trouble] = office.desk.json("status", code=3)["needs_a_person"]
+    assert (trouble["kind"], trouble["command"]) == ("record", None)
 
 
 @pytest.fixture

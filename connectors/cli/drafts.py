@@ -166,12 +166,12 @@ async def _settled(place: "Workplace", connector: "Connector", *, has_changed: b
 async def _validated(place: "Workplace", connector: "Connector", draft: "Draft") -> Checked:
     """Ask the validators of the source. Raises a `ConfigurationError` for wrong settings, and a `SourceError`."""
     from connectors.fields import Configuration  # noqa: PLC0415 - as above
-    from connectors.services.preparing.examination import Patience, examined  # noqa: PLC0415
+    from connectors.services.preparing.examination import Means, examined  # noqa: PLC0415
     from connectors.source import fields_of  # noqa: PLC0415
 
     source = place.registry.source(_service_type(connector))
     Configuration(fields_of(source), connector.configuration, place.grants).check()
-    verdict = await examined(source, connector, draft, place.grants, Patience())
+    verdict = await examined(source, connector, draft, Means(place.grants, place.storage))
     if verdict.draft is None:
         message = f"The source could not be asked about the draft of {connector.id}: {verdict.error}"
         raise SourceError(message, hint=f"`connectors check {connector.id}` tells more.")

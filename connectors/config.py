@@ -141,6 +141,11 @@ class SyncsSettings:
     engine_unavailable_timeout_s: Seconds = setting(
         default=1_800.0, text="Seconds for which a sync waits for an engine that takes nothing; then it ends in error."
     )
+    checkpoint_every_s: Seconds = setting(
+        default=10.0,
+        text="Seconds between two checkpoints of a walk: where the source can, a sync that was interrupted reads again "
+        "what it had read since the last one.",
+    )
     ledgers: Path = setting(
         default=Path("data/ledgers"),
         text="Folder for copies of what indices hold, which spare a sync to read that from the engine: 24 bytes a "

@@ -59,6 +59,7 @@ class SyncLimits:
             most_bulks=sync.concurrency,
             lease_timeout_s=sync.heartbeat_timeout_s,
             source_timeout_s=settings.service.source_timeout_s,
+            checkpoint_every_s=sync.checkpoint_every_s,
         )
 
 

@@ -18,6 +18,7 @@ def test_each_setting_becomes_the_limit_that_it_names() -> None:
         concurrency=4,
         heartbeat_timeout_s=5.0,
         engine_unavailable_timeout_s=6.0,
+        checkpoint_every_s=11.0,
     )
     downloads = DownloadSettings(concurrent=7, at_once_bytes=9, largest_bytes=8, timeout_s=10.0)
     assert SyncLimits.of(Settings(sync=sync, downloads=downloads)) == SyncLimits(
@@ -25,4 +26,5 @@ def test_each_setting_becomes_the_limit_that_it_names() -> None:
         downloads=DownloadLimits(concurrent=7, at_once_bytes=9, largest_bytes=8, timeout_s=10.0),
         most_bulks=4,
         lease_timeout_s=5.0,
+        checkpoint_every_s=11.0,
     )

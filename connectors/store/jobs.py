@@ -66,6 +66,11 @@ def scheduled_id(connector: str, job_type: JobType, instant: datetime) -> str:
     return hashlib.sha256(told.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
+def following_id(job: str, because: str) -> str:
+    """Return the id of the job that follows another one for a reason: the same whenever it is made."""
+    return hashlib.sha256(f"{job}\0{because}".encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+
 class JobStore:
     """Reads and writes job documents, whose index has to be there: `open` sees to that."""
 

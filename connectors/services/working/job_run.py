@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
-from uuid import uuid4
 
 from connectors import logger
 from connectors.aio.tasks import Tasks
@@ -20,7 +19,7 @@ from connectors.errors import (
 from connectors.services.working.job_record import JobRecord
 from connectors.store.connector import Connector
 from connectors.store.job import JobStatus, SyncJob, Trigger
-from connectors.store.jobs import JobStore
+from connectors.store.jobs import JobStore, following_id
 from connectors.store.snapshot import snapshot_of
 from connectors.store.sync_state import JobType
 from connectors.sync.ledger.scan import query
@@ -34,6 +33,8 @@ LOOK_EVERY_S: Final = 2.0
 """How soon it is seen that somebody wants a job to be canceled."""
 BEATS: Final = 6
 """How often a job says that it is alive within the time after which it would be taken for lost."""
+REPLACED: Final = "replaced"
+RESUMED: Final = "resumed"
 PATIENCE_S: Final = 20.0
 """How long it may take to say how a job ended. Of who can't say it in that time, others say that the job was lost."""
 
@@ -55,8 +56,8 @@ class JobRun:
     - Its connector is read now, not taken from the snapshot: settings and rules are those of this moment.
     - Cancelling the task suspends the job: it is gone on with, by whomever.
     - A job that is lost, because others took it for dead, writes nothing any more.
-    - A sync whose index was replaced is followed by a full one, and so is one that went on with what an earlier one had
-      begun; a job that followed for the same reason is followed by none.
+    - A sync whose index was replaced is followed by a full one, unless it followed for that reason itself; and so is
+      one that went on with what an earlier one had begun. Of these the third at the latest begins anew.
     """
 
     place: Workplace
@@ -121,7 +122,7 @@ class JobRun:
             await self._tell_connector(outcome, error)
             raise
         await outcome.completed(self.report)
-        because = "resumed" if self.report.resumed_since is not None else None
+        because = RESUMED if self.report.resumed_since is not None else None
         return End(JobStatus.COMPLETED, self.report.error, because)
 
     async def _tell_connector(self, outcome: Outcome, error: Exception) -> None:
@@ -176,16 +177,16 @@ class JobRun:
             case TargetInUse():
                 return End(JobStatus.SUSPENDED, str(error))
             case IndexReplaced():
-                return End(JobStatus.ERROR, text, "replaced")
+                return End(JobStatus.ERROR, text, REPLACED)
         return End(JobStatus.ERROR, text)
 
     async def _tell(self, end: End, connector: Connector | None) -> JobStatus | None:
         try:
             async with asyncio.timeout(PATIENCE_S):
                 total = await self._total(connector) if end.status is JobStatus.COMPLETED else None
-                await self._record.end(end.status, self.report, end.error, total=total, told=self._told(end))
                 if end.followed_because is not None and connector is not None:
                     await self._follow(end.followed_because, connector)
+                await self._record.end(end.status, self.report, end.error, total=total, told=self._told(end))
         except JobLost as error:
             log.warning("A job is no longer this worker's.", job=self.job.id, why=str(error))
             return None
@@ -205,12 +206,17 @@ class JobRun:
         return await self.place.engine.control.count(self.report.index, query(connector.id))
 
     async def _follow(self, because: str, connector: Connector) -> None:
-        """Make the job of the full sync that has to follow this one."""
-        if self.job.metadata.get("because") == because:
+        """Make the job of the full sync that has to follow this one, whose turn comes when this one has ended.
+
+        It is made before that: who dies in between is gone on with, and makes the same job again. Raises `JobLost`.
+        """
+        if because == REPLACED and self.job.metadata.get("because") == because:
             return
+        await self._record.look()
         kind = self.report.job_type
         job_type = JobType.ACCESS_CONTROL if kind is JobType.ACCESS_CONTROL else JobType.FULL
         snapshot = snapshot_of(connector, job_type, self.place.registry)
         metadata = {"follows": self.job.id, "because": because}
-        await self.jobs.create(uuid4().hex, snapshot, job_type, Trigger.ON_DEMAND, metadata=metadata)
+        job_id = following_id(self.job.id, because)
+        await self.jobs.create(job_id, snapshot, job_type, Trigger.ON_DEMAND, metadata=metadata)
         log.info("A full sync follows.", connector=connector.id, because=because, job=self.job.id)

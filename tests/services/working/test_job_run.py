@@ -1,7 +1,7 @@
 """A job run: what its document, its connector and the index say in the end, whatever happened on the way."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,10 +11,11 @@ from uuid import uuid4
 import msgspec
 import pytest
 
-from connectors.errors import SourceUnreachable
+from connectors.engine.operations import Refresh
+from connectors.errors import EngineUnreachable, SourceUnreachable
 from connectors.services.working.job_run import JobRun
 from connectors.store.job import JobStatus, SyncJob, Trigger
-from connectors.store.jobs import JobStore
+from connectors.store.jobs import Change, JobStore
 from connectors.store.snapshot import snapshot_of
 from connectors.store.sync_state import JobType
 from connectors.store.targets import TargetRecord
@@ -243,6 +244,32 @@ async def test_a_full_job_follows_one_whose_index_was_replaced_and_none_follows_
     assert (following.metadata["follows"], following.metadata["because"]) == (job.id, "replaced")
     assert await (await yard.claimed(following)).run() is JobStatus.ERROR
     assert {one.id for one in await yard.others(job)} == {following.id}
+
+
+class Mute(JobStore):
+    """The jobs of a process that dies before it can say how one ended."""
+
+    async def change(self, job_id: str, change: Change, *, refresh: Refresh = "now") -> SyncJob:
+        def unless_ended(found: SyncJob) -> Mapping[str, Any] | None:
+            changes = change(found)
+            if changes is not None and "completed_at" in changes:
+                raise EngineUnreachable("The process is dead.")
+            return changes
+
+        return await super().change(job_id, unless_ended, refresh=refresh)
+
+
+async def test_the_job_that_follows_is_not_lost_when_the_process_dies_at_the_end_of_the_other(yard: Yard) -> None:
+    yard.stage.script.documents = [*rows(25), lambda: replace_index(yard.stage), *rows(50)]
+    job = await yard.wanted()
+    run = await yard.claimed(job)
+    await JobRun(run.place, Mute(yard.stage.engine.control, yard.stage.clock), run.job).run()
+    assert (await yard.known(job)).status is JobStatus.IN_PROGRESS
+    (following,) = await yard.others(job)
+    given_back = await yard.jobs.change(job.id, lambda _: {"status": JobStatus.SUSPENDED})
+    yard.stage.script.documents = [*rows(25), lambda: replace_index(yard.stage), *rows(50)]
+    assert await (await yard.claimed(given_back)).run() is JobStatus.ERROR
+    assert [one.id for one in await yard.others(job)] == [following.id]
 
 
 async def test_deletions_that_are_held_are_in_the_job_and_in_its_error(yard: Yard) -> None:

@@ -26,14 +26,14 @@ class Daemon:
         while line := await self.process.stderr.readline():
             self.log.append(line.decode())
 
-    async def until_logged(self, words: str) -> None:
+    async def until_logged(self, words: str, patience_s: float = PATIENCE_S) -> None:
         """Wait until it has said that."""
 
         async def is_logged() -> bool:
             assert self.process.returncode is None, "".join(self.log)
             return any(words in line for line in self.log)
 
-        await until(is_logged)
+        await until(is_logged, patience_s)
 
     async def stop(self, number: int = signal.SIGTERM) -> int:
         """Send it a signal, and return how it ended."""

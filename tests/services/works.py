@@ -33,9 +33,9 @@ COMMAND = [sys.executable, "-m", "connectors.services.working.process"]
 PATIENCE_S = 40.0
 
 
-async def until(true: Callable[[], Awaitable[bool]]) -> None:
+async def until(true: Callable[[], Awaitable[bool]], patience_s: float = PATIENCE_S) -> None:
     """Wait until something holds that happens in other processes."""
-    async with asyncio.timeout(PATIENCE_S):
+    async with asyncio.timeout(patience_s):
         while not await true():  # noqa: ASYNC110 - nothing in this process tells when
             await asyncio.sleep(0.05)
 

@@ -161,7 +161,7 @@ class Exchange:
     spawn: Callable[[Coroutine[Any, Any, None]], None]
     shut: Callable[[float], None]
     entry: Entry | None = None
-    delivered: Callable[[], Coroutine[Any, Any, None]] | None = None
+    delivered: Callable[[Answer], Coroutine[Any, Any, None]] | None = None
     link: Link | None = None
 
     async def deliver(self, positions: Sequence[int] | None = None) -> Answer:
@@ -181,7 +181,7 @@ class Exchange:
                 where = range(len(self.entry.actions)) if positions is None else tuple(positions)
                 self.entry.deliveries.append(Delivery(where, status, results))
         if self.delivered is not None:
-            await self.delivered()
+            await self.delivered(answer)
         return answer
 
     async def answer(self, answer: Answer) -> None:

@@ -13,7 +13,7 @@ from tests.torture.exchange import LIMIT, EngineGone, Exchange, Pair, Seen, Upst
 from tests.torture.fault_plans import Calm, Plan
 from tests.torture.faults import Fault, Pass
 from tests.torture.journal import Entry, Journal
-from tests.torture.messages import read_request
+from tests.torture.messages import Answer, read_request
 
 Callback = Callable[[Seen], Fault | Awaitable[Fault | None] | None]
 """Called with a request; a fault that it returns befalls the request instead of the plan's."""
@@ -43,6 +43,7 @@ class FaultProxy:
         self._notes = notes
         self._upstream = Upstream(engine_port)
         self._watches: list[_Watch] = []
+        self._witnesses: list[Callable[[Seen, Answer], None]] = []
         self._clients: set[asyncio.Task[None]] = set()
         self._late: set[asyncio.Task[None]] = set()
         self._writers: set[asyncio.StreamWriter] = set()
@@ -110,6 +111,10 @@ class FaultProxy:
         """Do the same for every request of which `which` says so."""
         self._watches.append(_Watch(which, callback, after))
 
+    def on_answer(self, witness: Callable[[Seen, Answer], None]) -> None:
+        """Show somebody everything that reached the engine, with what that said to it, whether the client heard it."""
+        self._witnesses.append(witness)
+
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
@@ -135,7 +140,9 @@ class FaultProxy:
         if not isinstance(fault, Pass):
             self.faults[f"{kind}: {fault.name}"] += 1
 
-        async def delivered() -> None:
+        async def delivered(answer: Answer) -> None:
+            for witness in self._witnesses:
+                witness(seen, answer)
             if await self._called_back(seen, after=True):
                 exchange.reset()
 

@@ -81,6 +81,13 @@ class Fleet:
     book: JobBook = field(default_factory=JobBook)
     members: list[Member] = field(default_factory=list)
 
+    @property
+    def config(self) -> Path:
+        """A settings file for commands that a person gives, which go to the engine by no line."""
+        path = self.folder / "person.yml"
+        path.write_text(yaml.safe_dump({**self.settings, "engine": {"host": self.engine_url}}))
+        return path
+
     async def join(self, **service: Any) -> Member:
         """Start one more daemon, and return it when it works."""
         name = f"daemon{len(self.members)}"

@@ -8,6 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal
@@ -37,6 +38,8 @@ PROMISE = (
     "last job says; the index is equal to the archive, and at no observed moment misses what was there all the time."
 )
 Victim = Literal["daemon", "worker", "both"]
+SOON = timedelta(seconds=3)
+"""How long a daemon has to see the schedule of the only tick before that."""
 VICTIMS: tuple[Victim, ...] = ("worker", "daemon", "both")
 
 
@@ -73,8 +76,8 @@ SORTS: Mapping[str, tuple[Callable[[Seen], bool], int]] = {
     "in the writes": (lambda seen: seen.is_bulk and not _deletes(seen), 6),
     "in the deletes": (_deletes, 2),
     "at a checkpoint": (lambda seen: _checkpoint(seen) is not None, 4),
-    "at a tick": (lambda seen: _written(seen, f"{STATE.name}/_create/tick%2F") is not None, 2),
-    "at the making of a job": (lambda seen: _says(seen, status="pending", trigger_method="scheduled"), 2),
+    "at a tick": (lambda seen: _written(seen, f"{STATE.name}/_create/tick%2F") is not None, 1),
+    "at the making of a job": (lambda seen: _says(seen, status="pending", trigger_method="scheduled"), 1),
     "at the claim of a job": (lambda seen: _says(seen, status="in_progress"), 1),
     "at the lease": (lambda seen: _written(seen, f"{STATE.name}/_doc/target%2F") is not None, 1),
     "at the end of a job": (lambda seen: _says(seen, status="completed"), 1),
@@ -174,7 +177,8 @@ async def killed_and_started_again(here: Fleet, member: Member, moments: list[Mo
     dooms = [Doom(member, one) for one in moments]
     dooms[0].come()
     if moments[0].sort in BY_DAEMON:
-        await here.change("c", scheduling=scheduled())
+        at = datetime.now(UTC) + SOON
+        await here.change("c", scheduling=scheduled(f"{at.second} {at.minute} {at.hour} * * ?"))
     else:
         await here.want("c")
     for number, doom in enumerate(dooms):
@@ -187,8 +191,7 @@ async def killed_and_started_again(here: Fleet, member: Member, moments: list[Mo
         if doom.moment.victim != "worker":
             await here.again(member)
     if moments[0].sort in BY_DAEMON:
-        await holds(lambda: _ticks_have_jobs(here))
-        await here.unscheduled("c")
+        await holds(lambda: _tick_has_its_job(here))
     await here.quiet()
 
 
@@ -196,20 +199,16 @@ async def _runs_what_follows(here: Fleet) -> bool:
     return any("follows" in job.metadata for job in await here.desk.jobs.active())
 
 
-async def _ticks_have_jobs(here: Fleet) -> bool:
-    """Return whether there are ticks, and whether every one was made to its end and a job of theirs has ended."""
-    ticks, jobs = await here.ticks_of("c"), await here.jobs_of("c")
-    named = {one.job for one in ticks}
-    return bool(ticks) and any(job.id in named and has_ended(job) for job in jobs)
+async def _tick_has_its_job(here: Fleet) -> bool:
+    ticks = await here.ticks_of("c")
+    return [one.done for one in ticks] == [True] and await here.desk.jobs.get(ticks[0].job) is not None
 
 
 async def check_jobs(here: Fleet) -> list[SyncJob]:
     """Hold the jobs of the connector to what was wanted of them, and return them, the newest first."""
     jobs, ticks = await here.jobs_of("c"), await here.ticks_of("c")
     assert {job.status for job in jobs} == {JobStatus.COMPLETED}, jobs
-    assert all(one.done for one in ticks), ticks
-    scheduled_ones = {job.id for job in jobs if job.trigger == "scheduled"}
-    assert scheduled_ones <= {one.job for one in ticks}
+    assert [job.id for job in jobs if job.trigger == "scheduled"] == [one.job for one in ticks], (jobs, ticks)
     wanted = [job for job in jobs if job.trigger == "on_demand"]
     resumed = {job.id for job in jobs if job.metadata["sync"].get("resumed_since") is not None}
     assert {job.metadata["follows"] for job in wanted if "follows" in job.metadata} >= resumed, jobs

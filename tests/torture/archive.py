@@ -135,6 +135,9 @@ class Archive:
         del self._documents[doc_id]
         self._write()
 
+    def __contains__(self, doc_id: str) -> bool:
+        return doc_id in self._documents
+
     @property
     def configuration(self) -> dict[str, object]:
         """The settings of a connector that reads it."""

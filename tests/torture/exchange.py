@@ -130,7 +130,8 @@ class Upstream:
     @contextlib.asynccontextmanager
     async def _connected(self) -> AsyncIterator[Pair]:
         """Provide a connection that is not known to be broken; one that breaks inside is not used again."""
-        pair = next((one for one in iter(self._popped, None) if not one[0].at_eof()), None)
+        while (pair := self._popped()) is not None and pair[0].at_eof():
+            pair[1].close()
         try:
             pair = pair or await asyncio.open_connection("127.0.0.1", self.port, limit=LIMIT)
             yield pair

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from connectors import logger
@@ -11,6 +12,9 @@ from connectors.errors import (
     ConfigurationError,
     ConnectorsError,
     EngineError,
+    EngineFailed,
+    EngineOverloaded,
+    EngineUnreachable,
     IndexReplaced,
     JobCanceled,
     JobLost,
@@ -20,6 +24,7 @@ from connectors.services.working.job_record import JobRecord
 from connectors.store.connector import Connector
 from connectors.store.job import JobStatus, SyncJob, Trigger
 from connectors.store.jobs import JobStore, following_id
+from connectors.store.lenient import instant_of
 from connectors.store.snapshot import snapshot_of
 from connectors.store.sync_state import JobType
 from connectors.sync.ledger.scan import query
@@ -33,6 +38,9 @@ LOOK_EVERY_S: Final = 2.0
 """How soon it is seen that somebody wants a job to be canceled."""
 BEATS: Final = 6
 """How often a job says that it is alive within the time after which it would be taken for lost."""
+AWAY: Final = frozenset({502, 503, 504})
+"""What an engine answers that is starting, or something in front of one that is not there."""
+AWAY_SINCE: Final = "engine_away_since"
 REPLACED: Final = "replaced"
 RESUMED: Final = "resumed"
 PATIENCE_S: Final = 20.0
@@ -55,6 +63,7 @@ class JobRun:
     - While it runs its document says how far it has come, and it ends when somebody wants it to be canceled.
     - Its connector is read now, not taken from the snapshot: settings and rules are those of this moment.
     - Cancelling the task suspends the job: it is gone on with, by whomever.
+    - A job that the engine fails because it is away is suspended too, for as long as syncs wait for an engine.
     - A job that is lost, because others took it for dead, writes nothing any more.
     - A sync whose index was replaced is followed by a full one, unless it followed for that reason itself; and so is
       one that went on with what an earlier one had begun. Of these the third at the latest begins anew.
@@ -69,6 +78,7 @@ class JobRun:
         clock = self.place.clock
         self.report = SyncReport(self.job.job_type or JobType.FULL, "", clock.now())
         self._record = JobRecord(self.jobs, self.job, clock)
+        self._away_since: datetime | None = None
 
     async def run(self) -> JobStatus | None:
         """Run the job to its end, and return how that was; None if it is not this process's any more.
@@ -127,7 +137,9 @@ class JobRun:
 
     async def _tell_connector(self, outcome: Outcome, error: Exception) -> None:
         """Tell the connector how its sync failed: of a job that is lost only what nobody else tells."""
-        if not isinstance(error, JobLost):
+        if self._is_gone_on_with(error):
+            await outcome.suspended(self.report)
+        elif not isinstance(error, JobLost):
             await outcome.failed(self.report, error)
         elif self._is_displaced(error):
             await outcome.abandoned(self.report)
@@ -176,9 +188,23 @@ class JobRun:
                 return End(JobStatus.CANCELED, str(error))
             case TargetInUse():
                 return End(JobStatus.SUSPENDED, str(error))
+            case EngineError() if self._is_gone_on_with(error):
+                return End(JobStatus.SUSPENDED, text)
             case IndexReplaced():
                 return End(JobStatus.ERROR, text, REPLACED)
         return End(JobStatus.ERROR, text)
+
+    def _is_gone_on_with(self, error: Exception) -> bool:
+        """Return whether the job is gone on with after an error: its engine was away, and that is not too long ago.
+
+        It counts from the first time, so that a job which the engine fails again and again has an end.
+        """
+        is_away = isinstance(error, EngineUnreachable | EngineOverloaded)
+        if not is_away and not (isinstance(error, EngineFailed) and error.status in AWAY):
+            return False
+        since, now = instant_of(self.job.metadata.get(AWAY_SINCE)), self.place.clock.now()
+        self._away_since = since or now
+        return now - self._away_since < timedelta(seconds=self.place.limits.writer.unavailable_timeout_s)
 
     async def _tell(self, end: End, connector: Connector | None) -> JobStatus | None:
         try:
@@ -196,7 +222,8 @@ class JobRun:
 
     def _told(self, end: End) -> Mapping[str, Any]:
         alone = {"alone": False, "deaths": 0} if end.status is not JobStatus.SUSPENDED else {}
-        return {"held_deletions": self.report.held, "dead_letters": self.report.letters, **alone}
+        away = {AWAY_SINCE: self._away_since} if self._away_since is not None else {}
+        return {"held_deletions": self.report.held, "dead_letters": self.report.letters, **alone, **away}
 
     async def _total(self, connector: Connector | None) -> int | None:
         """Return how many documents the index holds of the connector now."""

@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 from connectors.engine.operations import Refresh
-from connectors.errors import EngineUnreachable, SourceUnreachable
+from connectors.errors import EngineFailed, EngineUnreachable, SourceUnreachable
 from connectors.services.working.job_run import JobRun
 from connectors.store.job import JobStatus, SyncJob, Trigger
 from connectors.store.jobs import Change, JobStore
@@ -92,6 +92,30 @@ async def test_a_job_whose_source_fails_ends_in_its_error_and_deletes_nothing(ya
     assert found.error.startswith("SourceUnreachable: no way with ")
     assert (await yard.stage.known()).document["last_sync_status"] == "error"
     assert not await yard.stage.difference(rows(25))
+
+
+@pytest.mark.parametrize("away", [EngineUnreachable("It is away."), EngineFailed("It starts.", status=503)])
+async def test_a_job_whose_engine_was_away_is_gone_on_with_until_it_was_so_for_too_long(
+    yard: Yard, away: Exception
+) -> None:
+    yard.stage.script.documents = [*rows(25), away]
+    job = await yard.wanted()
+    assert await (await yard.claimed(job)).run() is JobStatus.SUSPENDED
+    found = await yard.known(job)
+    assert (found.error, found.completed_at) == (f"{type(away).__name__}: {away}", None)
+    assert (await yard.stage.known()).document["last_sync_status"] == "suspended"
+    yard.stage.clock.jump(yard.stage.place.limits.writer.unavailable_timeout_s - 60)
+    assert await (await yard.claimed(found)).run() is JobStatus.SUSPENDED
+    yard.stage.clock.jump(120)
+    again = await yard.known(job)
+    assert again.metadata["engine_away_since"] == found.metadata["engine_away_since"]
+    assert await (await yard.claimed(again)).run() is JobStatus.ERROR
+    assert (await yard.stage.known()).document["last_sync_status"] == "error"
+
+
+async def test_a_job_that_the_engine_fails_for_good_ends_in_error_at_once(yard: Yard) -> None:
+    yard.stage.script.documents = [*rows(25), EngineFailed("It can't.", status=500)]
+    assert await (await yard.claimed(await yard.wanted())).run() is JobStatus.ERROR
 
 
 async def test_a_fault_that_is_none_of_the_tree_ends_the_job_without_its_words(yard: Yard) -> None:

@@ -57,7 +57,7 @@ async def _run(
     waiting: Callable[[str], None],
 ) -> SyncReport:
     sync = Sync(place, connector, job_type, waiting=waiting)
-    outcome = Outcome(place.connectors, connector.id, place.clock)
+    outcome = Outcome(place.connectors, connector.id, place.clock, connector)
     begun(sync.report)
     try:
         report = await sync.run(owning=lambda: outcome.begun(sync.report))

@@ -1,14 +1,14 @@
 """The outcome: what a connector's document says of its last sync, for whoever looks at it in Kibana or with `curl`."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 from connectors import logger
 from connectors.aio.clock import Clock
 from connectors.errors import ConnectorsError, JobCanceled, JobLost, TargetInUse
 from connectors.store.connector import Connector, ConnectorStatus
-from connectors.store.connectors import ConnectorStore
+from connectors.store.connectors import ConnectorStore, Update
 from connectors.store.sync_state import JobType
 from connectors.sync.report import SyncReport
 
@@ -26,19 +26,25 @@ class Outcome:
     target, or never had it, does not tell how it ended: the one that has it does, unless that is another connector's.
     What the document says decides nothing: a sync that was killed leaves it `in_progress`, and the next one goes on all
     the same.
+
+    Whether the connector itself is well is told as long as its source and settings are those that the sync has
+    (`read`): of others it knows nothing.
     """
 
-    def __init__(self, connectors: ConnectorStore, connector_id: str, clock: Clock) -> None:
+    def __init__(
+        self, connectors: ConnectorStore, connector_id: str, clock: Clock, read: Connector | None = None
+    ) -> None:
         self._connectors = connectors
         self._id = connector_id
         self._clock = clock
+        self._read = read
         self._has_begun = False
 
     async def begun(self, report: SyncReport) -> None:
         """Tell that a sync has reached its source and owns its target, and begins."""
         self._has_begun = True
         connected = {"status": ConnectorStatus.CONNECTED, "error": None}
-        await self._tell(_of_sync(report, "in_progress", None) | connected)
+        await self._tell(lambda found: _of_sync(report, "in_progress", None) | self._if_known(found, connected))
 
     async def completed(self, report: SyncReport) -> None:
         """Tell that a sync has ended well, or with something that a person has to know."""
@@ -55,32 +61,37 @@ class Outcome:
     async def suspended(self, report: SyncReport) -> None:
         """Tell that a sync was asked to stop, and will be gone on with. There is nothing to say of one that waited."""
         if self._has_begun:
-            await self._tell(_of_sync(report, "suspended", None) | {"last_synced": self._clock.now()})
+            changes = _of_sync(report, "suspended", None) | {"last_synced": self._clock.now()}
+            await self._tell(lambda _: changes)
 
     async def abandoned(self, report: SyncReport) -> None:
         """Tell that who ran a sync is gone and that it will be gone on with, if the document says that it runs."""
         changes = _of_sync(report, "suspended", None)
         name, running = next(iter(changes)), "in_progress"
-        await self._tell(changes, lambda found: found.document.get(name) == running)
+        await self._tell(lambda found: changes if found.document.get(name) == running else {})
 
     async def _ended(self, report: SyncReport, status: str, error: str | None) -> None:
         text = fitting(error)
         has_failed = status == "error"
         how_it_ended = {
             "last_synced": self._clock.now(),
-            "status": ConnectorStatus.ERROR if has_failed else ConnectorStatus.CONNECTED,
-            "error": text if has_failed else None,
             "last_indexed_document_count": report.created + report.updated,
             "last_deleted_document_count": report.deleted,
         }
-        await self._tell(_of_sync(report, status, text) | how_it_ended)
+        status_now = ConnectorStatus.ERROR if has_failed else ConnectorStatus.CONNECTED
+        well_being = {"status": status_now, "error": text if has_failed else None}
+        changes = _of_sync(report, status, text) | how_it_ended
+        await self._tell(lambda found: changes | self._if_known(found, well_being))
 
-    async def _tell(
-        self, changes: Mapping[str, Any], only_if: Callable[[Connector], bool] = lambda _found: True
-    ) -> None:
+    def _if_known(self, found: Connector, well_being: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return how a connector is, if it is as the sync has read it."""
+        is_known = self._read is None or _settings(self._read, self._read) == _settings(found, self._read)
+        return well_being if is_known else {}
+
+    async def _tell(self, changes: Update) -> None:
         try:
             async with asyncio.timeout(PATIENCE_S):
-                await self._connectors.update(self._id, lambda found: changes if only_if(found) else {})
+                await self._connectors.update(self._id, changes)
         except (ConnectorsError, TimeoutError) as problem:
             log.warning("The connector was not told how its sync stands.", connector=self._id, why=str(problem))
 
@@ -88,6 +99,16 @@ class Outcome:
 def fitting(error: str | None) -> str | None:
     """Return an error as a document holds it, cut off where it would be too long for that."""
     return error if error is None or len(error) <= LONGEST else f"{error[: LONGEST - 1]}…"
+
+
+def _settings(connector: Connector, read: Connector) -> Mapping[str, object]:
+    """Return the source of a connector and the values of the settings that it had: what was filled in counts not."""
+    given = connector.configuration
+    return {"": connector.service_type, **{name: _value(given.get(name)) for name in read.configuration}}
+
+
+def _value(setting: object) -> object:
+    return setting.get("value") if isinstance(setting, Mapping) else setting
 
 
 def _of_sync(report: SyncReport, status: str, error: str | None) -> dict[str, Any]:

@@ -156,3 +156,28 @@ async def test_a_connector_that_is_gone_is_no_error(tmp_path: Path) -> None:
     async with workplace(tmp_path, staged()) as place:
         await Outcome(place.connectors, "nobody", Noon()).completed(report_of())
         assert await place.connectors.get("nobody") is None
+
+
+@pytest.mark.parametrize("how", ["begun", "completed", "failed"])
+async def test_of_settings_that_were_changed_meanwhile_a_sync_says_nothing(tmp_path: Path, how: str) -> None:
+    async with workplace(tmp_path, staged()) as place:
+        read = await connector_of(place, configuration={"host": {"value": "a"}})
+        broken = {"status": "error", "error": "No such host.", "configuration": {"host": {"value": "b"}}}
+        await place.connectors.update("c", lambda _: broken)
+        arguments = [SourceUnreachable("No way.")] if how == "failed" else []
+        await getattr(Outcome(place.connectors, "c", Noon(), read), how)(report_of(), *arguments)
+        found = await place.connectors.get("c")
+        assert found is not None
+        assert (found.document["status"], found.document["error"]) == ("error", "No such host.")
+        assert found.document["last_sync_status"] is not None
+
+
+async def test_settings_that_were_only_filled_in_are_those_of_the_sync(tmp_path: Path) -> None:
+    async with workplace(tmp_path, staged()) as place:
+        read = await connector_of(place, configuration={"host": "a"})
+        filled = {"host": {"value": "a", "label": "Host"}, "port": {"value": 1}}
+        await place.connectors.update("c", lambda _: {"configuration": filled, "status": "configured"})
+        await Outcome(place.connectors, "c", Noon(), read).completed(report_of())
+        found = await place.connectors.get("c")
+        assert found is not None
+        assert found.document["status"] == "connected"

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from connectors.engine.stamp import Stamp
+from connectors.store.connector import ConnectorStatus
 from connectors.store.job import JobStatus
 from tests.services.kibana import rule, rules
 from tests.services.works import ROOT
@@ -259,6 +260,36 @@ async def _is_removed(codes: list[int]) -> bool:
     return codes == [0]
 
 
+async def broken_round(seed: int, folder: Path) -> Counter[str]:
+    """Give a connector settings in the middle of a sync that no sync can begin with, and better ones afterwards."""
+    sys.stdout.write(f"seed {seed}\n")
+    async with fleet(folder) as here:
+        archive = await here.archive("c", seed, 200, pause_s=PAUSE_S * 3, index_name="one")
+        await here.join()
+        job = await here.want("c")
+        await middle_of(here, archive, job, 1)
+        configuration = {**(await here.connector("c")).configuration}
+        nowhere = {**configuration["archive"], "value": "/outside/what/is/allowed"}
+        await here.change("c", configuration={**configuration, "archive": nowhere})
+        await holds(lambda: _is(here, ConnectorStatus.ERROR))
+        why = (await here.connector("c")).document["error"]
+        assert (await here.until(job, has_ended)).status is JobStatus.COMPLETED
+        await here.looked()
+        document = (await here.connector("c")).document
+        assert (document["last_sync_status"], document["status"]) == ("completed", ConnectorStatus.ERROR), document
+        assert document["error"] == why
+        assert not await here.differs("c", archive.contents(), "one"), seed
+        await here.change("c", configuration=configuration)
+        await holds(lambda: _is(here, ConnectorStatus.CONNECTED))
+        assert (await here.connector("c")).document["error"] is None
+        await check_living(here)
+    return Counter({"connectors whose settings were broken in a sync": 1})
+
+
+async def _is(here: Fleet, status: ConnectorStatus) -> bool:
+    return (await here.connector("c")).status is status
+
+
 async def check_gone(here: Fleet, contents: dict[str, Content] | None) -> None:
     """Hold a connector to be gone, and its index to be what it was, and to stay so; None where that is gone too."""
     await here.looked()
@@ -272,7 +303,7 @@ async def check_gone(here: Fleet, contents: dict[str, Content] | None) -> None:
     assert (await here.jobs_of("c"), await stamps(here)) == ([], left)
 
 
-ROUNDS = {"marked": marked_round, "removed": removed_round, "overtaken": overtaken_round}
+ROUNDS = {"marked": marked_round, "removed": removed_round, "overtaken": overtaken_round, "broken": broken_round}
 
 
 @pytest.mark.parametrize("seed", SHORT)

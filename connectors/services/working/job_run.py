@@ -117,7 +117,7 @@ class JobRun:
         """Sync the connector, which is told what becomes of that too."""
         sync = Sync(self.place, connector, self.report.job_type, run=self.job.id)
         self.report = sync.report
-        outcome = Outcome(self.place.connectors, connector.id, self.place.clock)
+        outcome = Outcome(self.place.connectors, connector.id, self.place.clock, connector)
         try:
             async with Tasks("job") as tasks:
                 beating = tasks.start(self._beat(connector.id), name="heartbeat")

@@ -213,4 +213,4 @@ async def test_a_real_engine_that_is_restarted_and_paused_loses_nothing(
     request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
     with node(request.config.getoption("--engine")) as running:
-        await one_round(0, tmp_path, Cluster(running))
+        await one_round(0, tmp_path, Cluster(running), connectors=FEW)

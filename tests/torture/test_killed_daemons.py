@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal
@@ -186,7 +187,7 @@ async def killed_and_started_again(here: Fleet, archive: Archive, member: Member
             if doom.moment.sort == FOLLOWS:
                 await holds(lambda: _runs_what_follows(here))
             doom.come()
-        await holds(lambda: _is_met(here, doom, archive))
+        await holds(partial(_is_met, here, doom, archive))
         if doom.moment.victim != "worker":
             await here.again(member)
     if moments[0].sort in BY_DAEMON:
@@ -195,7 +196,7 @@ async def killed_and_started_again(here: Fleet, archive: Archive, member: Member
 
 
 async def _is_met(here: Fleet, doom: Doom, archive: Archive) -> bool:
-    """Return whether a moment has come. A machine that is slow saves fewer checkpoints: then one more sync is wanted."""
+    """Return whether a moment has come. A slow machine saves fewer checkpoints: then one more sync is wanted."""
     if doom.met.is_set() or doom.moment.sort != "at a checkpoint" or await here.desk.jobs.open_jobs():
         return doom.met.is_set()
     archive.change(inserts=10, updates=20, deletes=10)

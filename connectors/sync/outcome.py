@@ -83,7 +83,7 @@ class Outcome:
         changes = _of_sync(report, status, text) | how_it_ended
         await self._tell(lambda found: changes | self._if_known(found, well_being))
 
-    def _if_known(self, found: Connector, well_being: Mapping[str, Any]) -> Mapping[str, Any]:
+    def _if_known(self, found: Connector, well_being: dict[str, Any]) -> dict[str, Any]:
         """Return how a connector is, if it is as the sync has read it."""
         is_known = self._read is None or _settings(self._read, self._read) == _settings(found, self._read)
         return well_being if is_known else {}

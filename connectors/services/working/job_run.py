@@ -197,14 +197,16 @@ class JobRun:
     def _is_gone_on_with(self, error: Exception) -> bool:
         """Return whether the job is gone on with after an error: its engine was away, and that is not too long ago.
 
-        It counts from the first time, so that a job which the engine fails again and again has an end.
+        It counts from the first time, so that a job which the engine fails again and again has an end; and anew once the
+        job has run for that long.
         """
         is_away = isinstance(error, EngineUnreachable | EngineOverloaded)
         if not is_away and not (isinstance(error, EngineFailed) and error.status in AWAY):
             return False
         since, now = instant_of(self.job.metadata.get(AWAY_SINCE)), self.place.clock.now()
-        self._away_since = since or now
-        return now - self._away_since < timedelta(seconds=self.place.limits.writer.unavailable_timeout_s)
+        most = timedelta(seconds=self.place.limits.writer.unavailable_timeout_s)
+        self._away_since = since if since is not None and now - self.report.started_at < most else now
+        return now - self._away_since < most
 
     async def _tell(self, end: End, connector: Connector | None) -> JobStatus | None:
         try:

@@ -7,9 +7,11 @@ from typing import Any, Final, Self
 import msgspec
 
 from connectors.engine import Engine
+from connectors.engine.bulk import BulkItem, index_line
 from connectors.engine.operations import Operations
+from connectors.engine.records import Failure, Hit, Revision
 from connectors.engine.scan import Walk
-from connectors.errors import Conflict
+from connectors.errors import Conflict, EngineRefused
 from connectors.store.connector import Connector
 from connectors.store.index import StoreIndex
 
@@ -69,6 +71,8 @@ _OF_OVERVIEW: Final = (
     *("filtering.domain", "filtering.draft.validation"),
 )
 """What tells how a connector is: all but what it may have much of."""
+_SHORT_PAGE: Final = 2_000
+"""Of what says no more than ids and numbers."""
 LATE: Final = 20
 """A write may become visible after one that has a higher sequence number, if both came at the same time."""
 MOST_CHANGED: Final = 200
@@ -163,16 +167,52 @@ class ConnectorStore:
                 for hit in page:
                     yield Connector.of_hit(hit)
 
-    async def changed_since(self, seq_no: int) -> list[Connector] | None:
-        """Return the connectors that were written after that sequence number, deleted ones too.
+    async def get_many(self, connector_ids: Collection[str]) -> list[Connector]:
+        """Return those of these connectors that there are, deleted ones too, as they are now."""
+        wanted, found = list(connector_ids), list[Connector]()
+        for start in range(0, len(wanted), _PAGE):
+            some = await self._operations.get_many(NAME, wanted[start : start + _PAGE])
+            found += [Connector.of_stored(one) for one in some if one is not None]
+        return found
+
+    async def revisions(self) -> dict[str, Revision]:
+        """Return which write each connector stems from, deleted ones too."""
+        await self._operations.refresh(NAME)
+        async with aclosing(self._operations.scan(Walk(NAME, page_size=_SHORT_PAGE))) as pages:
+            return {hit.id: _revision_of(hit) async for page in pages for hit in page}
+
+    async def revisions_since(self, seq_no: int) -> dict[str, Revision] | None:
+        """Return the same of the connectors that were written after that sequence number.
 
         It looks a little further back, for a write that came late. None when there are too many to be told at once.
         """
         query = {"range": {"_seq_no": {"gt": seq_no - LATE}}}
         await self._operations.refresh(NAME)
-        body = {"query": query, "size": MOST_CHANGED, "sort": [{"_seq_no": "asc"}], "seq_no_primary_term": True}
+        body = {"query": query, "size": MOST_CHANGED, "_source": False, "seq_no_primary_term": True}
         page = await self._operations.search(NAME, body)
-        return [Connector.of_hit(hit) for hit in page.hits] if page.total <= MOST_CHANGED else None
+        return {hit.id: _revision_of(hit) for hit in page.hits} if page.total <= MOST_CHANGED else None
+
+    async def write(self, connectors: Collection[Connector], changes: Mapping[str, Any]) -> set[str]:
+        """Give all of these connectors the same fields, and return the ids of those that nobody changed since.
+
+        The others are left as they are. It is one request, which is not repeated. Raises an `EngineError` when its
+        answer is lost, or one of them is refused for another reason: some may be written all the same.
+        """
+        lines = [
+            line
+            for one in connectors
+            for line in (
+                index_line(one.id, expected=one.revision),
+                msgspec.json.encode({**one.document, **changes}) + b"\n",
+            )
+        ]
+        body = b"".join(lines)
+        answer = await self._operations.bulk(NAME, body, operations=len(connectors), require_alias=True)
+        items = [item for action in answer.items for item in action.values()]
+        refused = next((item for item in items if not item.ok and item.status != 409), None)
+        if refused is not None:
+            raise _refused(refused)
+        return {one.id for one, item in zip(connectors, items, strict=True) if item.ok}
 
     async def _updated(self, connector_id: str, update: Update) -> Connector:
         found = await self.get(connector_id)
@@ -186,6 +226,16 @@ class ConnectorStore:
         except Conflict as error:
             raise _Overtaken from error
         return Connector(connector_id, msgspec.json.decode(body), written.revision)
+
+
+def _revision_of(hit: Hit) -> Revision:
+    return Revision(hit.seq_no or 0, hit.primary_term or 0)
+
+
+def _refused(item: BulkItem) -> EngineRefused:
+    failure = item.error or Failure()
+    text = f"Could not write the connector {item.id!r}: {failure.reason or 'no reason given'} (status {item.status})."
+    return EngineRefused(text, status=item.status, kind=failure.type)
 
 
 class _Overtaken(Exception):

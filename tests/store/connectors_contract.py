@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 
 from connectors.engine import Engine
-from connectors.errors import Conflict
+from connectors.errors import Conflict, EngineRefused
 from connectors.store.connector import Connector
 from connectors.store.connectors import LATE, NAME, ConnectorStore
 
@@ -104,12 +104,45 @@ class ConnectorsContract:
 
     async def test_what_was_written_since_is_found_deleted_ones_too(self, store: ConnectorStore, own: str) -> None:
         made = [await store.create(f"{own}{number:02}", {"deleted": True}) for number in range(LATE + 5)]
-        found = await store.changed_since(made[-2].revision.seq_no)
+        found = await store.revisions_since(made[-2].revision.seq_no)
         assert found is not None
-        assert {one.id: one for one in found}[made[-1].id] == made[-1]
-        assert made[0].id not in {one.id for one in found}
+        assert found[made[-1].id] == made[-1].revision
+        assert made[0].id not in found
         changed = await store.update(made[0].id, lambda _: {"name": "changed"})
-        assert changed in (await store.changed_since(made[-1].revision.seq_no) or [])
+        found = await store.revisions_since(made[-1].revision.seq_no)
+        assert found is not None
+        assert found[changed.id] == changed.revision
+        everything = await store.revisions()
+        assert {one.id: everything.get(one.id) for one in made} == {
+            one.id: one.revision for one in [changed, *made[1:]]
+        }
+
+    async def test_many_are_read_as_they_are_and_those_that_are_missing_left_out(
+        self, store: ConnectorStore, own: str
+    ) -> None:
+        made = {one.id: one for one in [await store.create(f"{own}{n:03}", {"deleted": n == 7}) for n in range(120)]}
+        found = await store.get_many([*made, f"{own}-missing"])
+        assert {one.id: one for one in found} == made
+        assert await store.get_many([]) == []
+
+    async def test_many_are_written_at_once_but_those_that_somebody_changed_or_deleted(
+        self, store: ConnectorStore, own: str
+    ) -> None:
+        made = [await store.create(f"{own}{number}", {**KIBANA, "name": str(number)}) for number in range(4)]
+        await store.update(made[1].id, lambda _: {"description": "changed"})
+        await store.delete(made[2].id)
+        assert await store.write(made, {"last_seen": "2026-01-01"}) == {made[0].id, made[3].id}
+        found = {one.id: one.document for one in await store.get_many([one.id for one in made])}
+        assert found == {
+            made[0].id: {**made[0].document, "last_seen": "2026-01-01"},
+            made[1].id: {**made[1].document, "description": "changed"},
+            made[3].id: {**made[3].document, "last_seen": "2026-01-01"},
+        }
+
+    async def test_one_of_many_that_the_engine_refuses_is_an_error(self, store: ConnectorStore, own: str) -> None:
+        made = [await store.create(f"{own}{number}", {"name": str(number)}) for number in range(2)]
+        with pytest.raises(EngineRefused, match="Could not write the connector"):
+            await store.write(made, {"last_seen": "no date"})
 
     async def test_the_alias_is_what_kibana_knows(self, engine: Engine, store: ConnectorStore) -> None:
         assert await engine.indices.aliases(NAME) == {".elastic-connectors-v1": [NAME]}

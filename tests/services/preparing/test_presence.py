@@ -1,15 +1,16 @@
 """Presence: connectors show that somebody looks after them, and the engine is not asked much for that."""
 
 import asyncio
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
 from connectors.errors import EngineUnreachable
-from connectors.services.preparing.presence import AT_ONCE, EVERY, Presence
+from connectors.services.preparing.presence import AT_ONCE, EVERY, LOOK_EVERY_S, OVERTAKEN_S, Presence
 from connectors.store.connector import Connector
-from connectors.store.connectors import ConnectorStore, Update
+from connectors.store.connectors import ConnectorStore
 from connectors.store.lenient import instant_of
 from tests.services.shop import FILLED, Office
 
@@ -45,16 +46,35 @@ async def test_what_is_no_recent_moment_is_written_over(office: Office, seen: An
     assert await last_seen(office) == office.watch.moment
 
 
-async def test_many_connectors_are_written_to_a_few_at_a_time_the_oldest_first(office: Office) -> None:
-    for number in reversed(range(2 * AT_ONCE + 1)):
-        await office.create(f"c{number}", last_seen=f"2025-01-{number + 1:02}T00:00:00Z")
+async def test_many_connectors_are_written_to_some_at_a_time_the_oldest_first(office: Office) -> None:
+    await office.create("new", last_seen=office.watch.moment)
+    for number in reversed(range(AT_ONCE + 2)):
+        seen = office.watch.moment - timedelta(days=200) + timedelta(days=number)
+        await office.create(f"c{number}", last_seen=seen)
     presence, connectors, counts = Presence(office.store, office.watch, lambda _: True), await every(office), []
     for _ in range(4):
         await presence.look(connectors)
         fresh = {name for name in connectors if await last_seen(office, name) == office.watch.moment}
-        assert fresh == {f"c{number}" for number in range(len(fresh))}
-        counts.append(len(fresh))
-    assert counts == [AT_ONCE, 2 * AT_ONCE, 2 * AT_ONCE + 1, 2 * AT_ONCE + 1]
+        assert fresh == {"new", *(f"c{number}" for number in range(len(fresh) - 1))}
+        counts.append(len(fresh) - 1)
+        office.watch.seconds += LOOK_EVERY_S / 2
+    assert counts == [AT_ONCE, AT_ONCE, AT_ONCE + 2, AT_ONCE + 2]
+
+
+async def test_one_that_somebody_writes_to_is_left_alone_for_a_while(office: Office) -> None:
+    await office.create()
+    connectors = await every(office)
+    await office.change(name="changed")
+    presence = Presence(office.store, office.watch, lambda _: True)
+    await presence.look(connectors)
+    assert await last_seen(office) is None
+    office.watch.seconds += OVERTAKEN_S - 1
+    await presence.look(await every(office))
+    assert await last_seen(office) is None
+    office.watch.seconds += LOOK_EVERY_S
+    await presence.look(await every(office))
+    found = await office.known()
+    assert (found.document["name"], await last_seen(office)) == ("changed", office.watch.moment)
 
 
 async def test_connectors_whose_source_is_not_here_are_another_daemons(office: Office) -> None:
@@ -88,7 +108,7 @@ async def test_an_engine_that_is_away_is_told_of_once_and_asked_again(
     office: Office, caplog: pytest.LogCaptureFixture
 ) -> None:
     class Away(ConnectorStore):
-        async def update(self, connector_id: str, update: Update) -> Connector:
+        async def write(self, connectors: Collection[Connector], changes: Mapping[str, Any]) -> set[str]:
             raise EngineUnreachable("The engine is away.")
 
     for name in ("c", "d"):
@@ -97,5 +117,6 @@ async def test_an_engine_that_is_away_is_told_of_once_and_asked_again(
     await presence.look(await every(office))
     assert caplog.text.count("The engine is away.") == 1
     presence.store = office.store
+    office.watch.seconds += LOOK_EVERY_S
     await presence.look(await every(office))
     assert await last_seen(office) == office.watch.moment

@@ -1,6 +1,6 @@
 """The roster: what somebody changed is known at the next look, and what is gone within a minute."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,8 @@ from connectors.aio.clock import SystemClock
 from connectors.config import EngineSettings
 from connectors.engine import Engine, open_engine
 from connectors.services.scheduling.roster import WHOLE_EVERY, Roster
-from connectors.store.connectors import INDEX, MOST_CHANGED, NAME, ConnectorStore
+from connectors.store.connector import Connector
+from connectors.store.connectors import INDEX, LATE, MOST_CHANGED, NAME, ConnectorStore
 
 
 class Watch(SystemClock):
@@ -101,4 +102,58 @@ async def test_a_look_that_fails_is_made_good_by_the_next_one(world: World) -> N
     await create(world, "b")
     world.watch.seconds += WHOLE_EVERY.total_seconds()
     await world.roster.look()
+    await world.is_right()
+
+
+async def test_only_what_is_other_than_before_is_read(world: World) -> None:
+    read: list[set[str]] = []
+
+    class Counting(ConnectorStore):
+        async def get_many(self, connector_ids: Collection[str]) -> list[Connector]:
+            read.append(set(connector_ids))
+            return await super().get_many(connector_ids)
+
+    await create(world, "a", "b")
+    await create(world, "c", deleted=True)
+    world.roster = Roster(Counting(world.engine.control), world.watch)
+    await world.roster.look()
+    await world.roster.look()
+    world.watch.seconds += WHOLE_EVERY.total_seconds()
+    await world.roster.look()
+    await world.store.update("b", lambda _: {"name": "B"})
+    await world.roster.look()
+    assert read == [{"a", "b", "c"}, {"b"}]
+    await world.is_right()
+
+
+async def test_what_is_removed_between_two_questions_is_gone(world: World) -> None:
+    class Late(ConnectorStore):
+        async def get_many(self, connector_ids: Collection[str]) -> list[Connector]:
+            for one in connector_ids:
+                await world.engine.control.delete(NAME, one)
+            return await super().get_many(connector_ids)
+
+    await create(world, "a", "b")
+    await world.roster.look()
+    await world.store.update("a", lambda _: {"name": "A"})
+    world.roster._store = Late(world.engine.control)
+    assert await world.roster.look() == {"a"}
+    assert await world.roster.look() == set()
+    await world.is_right()
+
+
+async def test_what_is_written_while_others_are_read_is_known_at_the_next_look(world: World) -> None:
+    class Busy(ConnectorStore):
+        async def get_many(self, connector_ids: Collection[str]) -> list[Connector]:
+            await create(world, *(f"n{number}" for number in range(2 * LATE)))
+            await world.store.update("a", lambda _: {"name": "AA"})
+            return await super().get_many(connector_ids)
+
+    await create(world, "a")
+    await world.roster.look()
+    await world.store.update("a", lambda _: {"name": "A"})
+    world.roster._store = Busy(world.engine.control)
+    assert await world.roster.look() == {"a"}
+    world.roster._store = world.store
+    assert await world.roster.look() == {f"n{number}" for number in range(2 * LATE)}
     await world.is_right()

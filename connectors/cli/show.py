@@ -12,6 +12,7 @@ from connectors.cli import overview, table
 from connectors.cli.arguments import AS_JSON, CONNECTOR, print_json
 from connectors.cli.choice import chosen, offer
 from connectors.cli.invocation import Invocation
+from connectors.cli.shown_schedules import HEADER, ShownSchedule, shown_schedules
 from connectors.cli.shown_settings import ShownSetting, shown_settings
 from connectors.cli.wording import as_moment, counted
 from connectors.errors import ConfigurationError
@@ -42,6 +43,8 @@ class Seen:
     letters: int
     held: "list[HeldSet]"
     states: "Mapping[str, SyncState]" = field(default_factory=dict)
+    schedules: list[ShownSchedule] = field(default_factory=list)
+    """The custom ones."""
 
     @property
     def waiting(self) -> "list[HeldSet]":
@@ -84,6 +87,7 @@ async def _seen(invocation: Invocation, connector_id: str) -> Seen:
             letters=await place.letters.count(connector.id),
             held=await place.held.of(connector.id),
             states=await _states(place, connector.id),
+            schedules=list(shown_schedules(connector, configuration)),
         )
 
 
@@ -140,6 +144,7 @@ def _described(seen: Seen) -> dict[str, Any]:
         "configuration": {
             one.name: {"value": one.value, "default": one.is_default, "used": one.counts} for one in seen.settings
         },
+        "custom_scheduling": {one.schedule.key: one.described for one in seen.schedules},
         "rules": rules,
         "advanced_rules": advanced,
         "rules_error": wrong,
@@ -170,6 +175,9 @@ def _tell(seen: Seen) -> None:
         click.echo("None.")
     _title("Schedules")
     overview.show_schedules(connector)
+    if seen.schedules:
+        _title("Custom schedules")
+        table.show(HEADER, [one.row for one in seen.schedules])
     _title("Sync rules")
     for line in _rule_lines(connector):
         click.echo(line)

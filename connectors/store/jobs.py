@@ -60,9 +60,9 @@ Change = Callable[[SyncJob], Mapping[str, Any] | None]
 """Returns the fields that are to be other than they are in a job, each whole; None to leave it as it is."""
 
 
-def scheduled_id(connector: str, job_type: JobType, instant: datetime) -> str:
+def scheduled_id(connector: str, schedule: str, instant: datetime) -> str:
     """Return the id of the job that a tick makes: the same for whoever makes it."""
-    told = "\0".join((connector, str(job_type), instant.isoformat()))
+    told = "\0".join((connector, str(schedule), instant.isoformat()))
     return hashlib.sha256(told.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 

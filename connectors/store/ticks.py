@@ -23,7 +23,7 @@ class TickRecord(Record, frozen=True, kw_only=True):
 
     connector: str
     schedule: str
-    """Which of the connector's schedules: a type of sync, or the key of a custom one."""
+    """Which of the connector's schedules: a type of sync, or `custom:` and the key of a custom one."""
     instant: datetime
     job: str
     done: bool = False

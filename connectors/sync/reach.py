@@ -2,6 +2,8 @@
 
 from typing import Any, Final
 
+import msgspec
+
 from connectors.store.sync_state import Reached
 from connectors.sync.job import Job
 
@@ -19,9 +21,22 @@ def here(job: Job) -> Reached:
     return Reached(recipe=job.recipe, target=job.target.uuid, at=job.place.clock.now())
 
 
-async def save(job: Job, reached: Reached) -> None:
+async def save(job: Job, reached: Reached | None) -> None:
     """Save what the cursor holds for. Raises `JobLost`."""
     await job.place.patience(lambda _: job.state.save(reached=reached))
+
+
+async def void(job: Job) -> Reached | None:
+    """Say that nothing holds which earlier syncs left, and return what the cursor held for.
+
+    A sync with other settings than the connector's writes what no later one may take for its own: what goes on from a
+    cursor or a checkpoint would leave it, and so would one that is skipped. Raises `JobLost`.
+    """
+    state = job.state.value
+    nothing = Reached(recipe=NOTHING, target=NOTHING, at=job.place.clock.now())
+    done = None if state.completed is None else msgspec.structs.replace(state.completed, stamp=None)
+    await job.place.patience(lambda _: job.state.save(reached=nothing, checkpoint=None, completed=done))
+    return state.reached
 
 
 async def begin(job: Job) -> None:

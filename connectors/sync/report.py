@@ -18,6 +18,8 @@ class SyncReport:
     index: str
     started_at: datetime
     finished_at: datetime | None = None
+    adds_only: bool = False
+    """Whether it reads with other settings than the connector's, so that nothing is known of what is gone."""
 
     walked: int = 0
     """Documents that the source yielded."""

@@ -7,6 +7,7 @@ from connectors.errors import ConfigurationError
 from connectors.source import has
 from connectors.store.connector import Connector
 from connectors.store.sync_state import JobType
+from connectors.sync.full.adding import AddingSync
 from connectors.sync.full.sync import FullSync
 from connectors.sync.job import begun
 from connectors.sync.partial.incremental import IncrementalSync
@@ -19,7 +20,8 @@ class Sync:
 
     `report` may be read at any time while it runs: it is what is returned in the end. Cancelling the task that runs it
     ends it at once, and what was acknowledged stays. After an error the index holds no less than before, and the next
-    sync goes on from what it holds.
+    sync goes on from what it holds. One that `adds_only` is a full sync with other settings than those that the
+    connector has.
     """
 
     def __init__(
@@ -29,13 +31,14 @@ class Sync:
         job_type: JobType = JobType.FULL,
         *,
         run: str | None = None,
+        adds_only: bool = False,
         waiting: Callable[[str], None] = lambda _owner: None,
     ) -> None:
         self._place = place
         self._connector = connector
         self._run = run or uuid4().hex
         self._waiting = waiting
-        self.report = SyncReport(job_type, connector.index_name or "", place.clock.now())
+        self.report = SyncReport(job_type, connector.index_name or "", place.clock.now(), adds_only=adds_only)
 
     async def run(self, *, owning: Callable[[], Awaitable[None]] | None = None) -> SyncReport:
         """Sync once. Raises an error of the tree.
@@ -52,6 +55,8 @@ class Sync:
                 )
             if report.job_type is JobType.INCREMENTAL:
                 await IncrementalSync(job).run()
+            elif report.adds_only:
+                await AddingSync(job).run()
             else:
                 await FullSync(job).run()
         report.phase = "done"

@@ -63,6 +63,38 @@ No dead letters, and no deletions held back.
     )
 
 
+def test_custom_schedules_are_shown_with_their_settings_but_nothing_secret(desk: Desk) -> None:
+    desk.create()
+    given = {"file": {"label": "", "value": "/srv/hot.txt"}, "password": {"label": "", "value": "hunter2"}}
+    hot = {"name": "Hot", "enabled": True, "interval": "0 0/15 * * * ?", "configuration_overrides": given}
+    odd = {"configuration_overrides": {"fiel": {"value": "swordfish"}}, "last_synced": "2026-01-01T00:00:00Z"}
+    with_changes(desk, "shelf", {"custom_scheduling": {"hot": hot, "odd": odd}})
+    told = shown(desk, "shelf").partition("Custom schedules\n")[2].partition("\n\n")[0]
+    assert [" ".join(line.split()) for line in told.splitlines()] == [
+        "KEY NAME WHEN LAST SYNC SETTINGS",
+        "hot Hot on 0 0/15 * * * ? never file=/srv/hot.txt, password=***",
+        "odd off 2026-01-01 00:00 UTC The connector has no such settings: 'fiel'. Known: file, password.",
+    ]
+    assert desk.json("show", "shelf")["custom_scheduling"] == {
+        "hot": {
+            "name": "Hot",
+            "enabled": True,
+            "interval": "0 0/15 * * * ?",
+            "last_synced": None,
+            "settings": {"file": "/srv/hot.txt", "password": "***"},
+            "error": None,
+        },
+        "odd": {
+            "name": None,
+            "enabled": False,
+            "interval": None,
+            "last_synced": "2026-01-01T00:00:00+00:00",
+            "settings": {"fiel": "***"},
+            "error": "The connector has no such settings: 'fiel'. Known: file, password.",
+        },
+    }
+
+
 def test_what_waits_for_a_person_is_told_with_the_command_that_tells_more(desk: Desk) -> None:
     desk.put({"_id": "a"}, "fail b it is torn")
     desk.create()

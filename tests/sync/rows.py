@@ -93,7 +93,10 @@ class OneScript(Registry):
 
         class Scripted(BaseDataSource):
             name = "Scripted"
-            fields = Fields(Field("password", "Password", sensitive=True, required=False, default=""))
+            fields = Fields(
+                Field("password", "Password", sensitive=True, required=False, default=""),
+                Field("part", "Part of the source", required=False, default=""),
+            )
 
             async def ping(self) -> None:
                 """Reach nothing."""

@@ -24,6 +24,7 @@ from connectors.services.preparing.presence import Presence
 from connectors.services.scheduling.timings import READY, timings_of
 from connectors.store.connector import Connector, ConnectorStatus
 from connectors.store.connectors import ConnectorStore
+from connectors.store.custom_schedule import custom_schedules, faults_of
 from connectors.sync.foreign import of_source
 from connectors.sync.outcome import LONGEST
 
@@ -157,6 +158,8 @@ class Preparation:
             return _Result(self._digest(connector))
         draft = Draft.of(connector)
         verdict = await examined(source, connector, draft, self.means)
+        if faults := self._faults_of_overrides(connector, source):
+            verdict = replace(verdict, error=" ".join([*([verdict.error] if verdict.error else []), *faults]))
         return await self._tell(connector, draft, verdict, is_new=is_new)
 
     def _source_of(self, connector: Connector) -> tuple[type[Any], Profile]:
@@ -216,12 +219,20 @@ class Preparation:
             document.get("is_native"),
             draft.rules if draft is not None else None,
             self._faults(connector),
+            {one.key: one.overrides for one in custom_schedules(connector).values() if one.enabled},
         ]
         return hashlib.blake2b(msgspec.json.encode(told, order="deterministic"), digest_size=16).digest()
 
     def _faults(self, connector: Connector) -> tuple[str, ...]:
         """Return what is wrong with the schedules, which the scheduler tells in the same words."""
         return timings_of(connector, self.clock.now(), self.zone).faults
+
+    def _faults_of_overrides(self, connector: Connector, source: type[Any]) -> list[str]:
+        try:
+            with of_source(str):
+                return list(faults_of(connector, source, self.means.grants))
+        except ConnectorsError as error:
+            return [str(error)]
 
     def _serves(self, connector: Connector) -> bool:
         try:

@@ -1,5 +1,6 @@
 """The scheduler: makes one job for each tick of a schedule that is due, however many daemons look."""
 
+import random
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -14,6 +15,7 @@ from connectors.services.desk import Desk
 from connectors.services.scheduling.roster import Roster
 from connectors.services.scheduling.timings import LAST_SCHEDULED, Timing, Timings, timings_of
 from connectors.store.connector import Connector
+from connectors.store.custom_schedule import METADATA, customized, schedule_key
 from connectors.store.job import WAITING, Trigger
 from connectors.store.jobs import scheduled_id
 from connectors.store.lenient import instant_of
@@ -34,6 +36,8 @@ class _Watched:
 
     timings: Timings
     since: dict[str, datetime]
+    made: dict[str, datetime] = field(default_factory=dict)
+    """The last ticks of custom schedules, of which the connector says nothing."""
     wake_at: datetime | None = None
 
 
@@ -43,7 +47,8 @@ class Scheduler:
 
     - A tick is a record that one daemon creates, and any of them finishes: its job, whose id follows from it, and what
       the connector says of when it was scheduled last. So a tick makes one job, whoever is killed in between.
-    - Missed ticks make one job. While a job of the same type waits already, a tick makes no other.
+    - Missed ticks make one job. While a job of the same type waits already, a tick makes no other; a job of a custom
+      schedule counts for that schedule alone.
     - A schedule that is wrong makes nothing; its connector says why, once.
 
     What fails for one connector is logged, and looked at again with the next look; others are not held up by it.
@@ -54,6 +59,8 @@ class Scheduler:
     clock: Clock
     zone: Zone
     jitter: timedelta = timedelta()
+    behind_s: float = field(default_factory=lambda: random.uniform(0.005, 0.1))  # noqa: S311 - no secret
+    """How long after a second it looks: another time than most other daemons, so that few want the same at once."""
     _watched: dict[str, _Watched] = field(default_factory=dict)
     _looked_at: datetime | None = None
 
@@ -64,7 +71,11 @@ class Scheduler:
                 await self.look()
             except ConnectorsError as error:
                 log.warning("The schedules could not be looked at.", why=str(error))
-            await self.clock.sleep(LOOK_EVERY_S)
+            await self.clock.sleep(self._until_next_s())
+
+    def _until_next_s(self) -> float:
+        """Return how long it is until just after the next whole second, which is when ticks are."""
+        return LOOK_EVERY_S - self.clock.now().microsecond / 1e6 + self.behind_s
 
     async def look(self) -> None:
         """Make the jobs that are due now. Raises an `EngineError` when the connectors can't be read."""
@@ -87,18 +98,20 @@ class Scheduler:
         timings = timings_of(connector, now, self.zone)
         known = self._watched.get(connector.id)
         if known is None or known.timings != timings:
-            forms = {str(one.job_type): one.form for one in timings.timings}
+            forms = {one.name: one.form for one in timings.timings}
             known = _Watched(timings, dict(await self.desk.ticks.since(connector.id, forms, now)))
             await self._tell_faults(connector, timings)
-        wakes = [await self._look_at_one(connector, timing, known.since, now) for timing in timings.timings]
+        wakes = [await self._look_at_one(connector, timing, known, now) for timing in timings.timings]
         known.wake_at = min((one for one in wakes if one is not None), default=None)
         self._watched[connector.id] = known
 
     async def _look_at_one(
-        self, connector: Connector, timing: Timing, since: dict[str, datetime], now: datetime
+        self, connector: Connector, timing: Timing, known: _Watched, now: datetime
     ) -> datetime | None:
-        name = str(timing.job_type)
-        last = instant_of(connector.document.get(LAST_SCHEDULED[timing.job_type]))
+        name, since = timing.name, known.since
+        last = known.made.get(name)
+        if timing.custom is None:
+            last = instant_of(connector.document.get(LAST_SCHEDULED[timing.job_type]))
         timetable = Timetable(timing.schedule, self.zone, delay_of(connector.id, self.jitter))
         found = due(timetable, last=last, since=since.get(name, now), now=now)
         if found.ignored_last is not None:
@@ -107,26 +120,34 @@ class Scheduler:
             await self.desk.ticks.begin_anew(connector.id, name, now)
             since[name] = now
         if found.tick is not None:
-            await self._make(connector, timing.job_type, found.tick)
+            await self._make(connector, timing, found.tick)
+            known.made[name] = found.tick
         return found.wake_at
 
-    async def _make(self, connector: Connector, job_type: JobType, instant: datetime) -> None:
+    async def _make(self, connector: Connector, timing: Timing, instant: datetime) -> None:
         """See to it that a tick has its job, and that the connector says so."""
-        job_id = scheduled_id(connector.id, job_type, instant)
-        tick = TickRecord(connector=connector.id, schedule=str(job_type), instant=instant, job=job_id)
+        job_type, custom = timing.job_type, timing.custom
+        job_id = scheduled_id(connector.id, timing.name, instant)
+        tick = TickRecord(connector=connector.id, schedule=timing.name, instant=instant, job=job_id)
         claimed = await self.desk.ticks.claim(tick)
         if claimed is not None:
-            if not await self._waits(connector.id, job_type, job_id):
-                snapshot = snapshot_of(connector, job_type, self.desk.registry)
-                await self.desk.jobs.create(job_id, snapshot, job_type, Trigger.SCHEDULED)
-                log.info("A sync is due.", connector=connector.id, job_type=str(job_type), job=job_id)
+            if not await self._waits(connector.id, timing, job_id):
+                shaped = connector if custom is None else customized(connector, custom)
+                snapshot = snapshot_of(shaped, job_type, self.desk.registry)
+                metadata = None if custom is None else {METADATA: custom.key}
+                await self.desk.jobs.create(job_id, snapshot, job_type, Trigger.SCHEDULED, metadata=metadata)
+                log.info("A sync is due.", connector=connector.id, schedule=timing.name, job=job_id)
             await self.desk.ticks.done(claimed)
-        await self.desk.connectors.update(connector.id, lambda found: _scheduled(found, job_type, instant))
+        if custom is None:
+            await self.desk.connectors.update(connector.id, lambda found: _scheduled(found, job_type, instant))
 
-    async def _waits(self, connector_id: str, job_type: JobType, job_id: str) -> bool:
-        """Return whether another job does what this one would."""
-        jobs = await self.desk.jobs.of_connector(connector_id)
-        return any(one.status in WAITING and one.job_type is job_type and one.id != job_id for one in jobs)
+    async def _waits(self, connector_id: str, timing: Timing, job_id: str) -> bool:
+        """Return whether another job does what this one would: one of the same schedule, or wanted by somebody."""
+        key = timing.custom.key if timing.custom is not None else None
+        return any(
+            one.status in WAITING and one.job_type is timing.job_type and schedule_key(one) == key and one.id != job_id
+            for one in await self.desk.jobs.of_connector(connector_id)
+        )
 
     async def _tell_faults(self, connector: Connector, timings: Timings) -> None:
         if timings.faults:

@@ -9,6 +9,7 @@ from connectors.errors import ConfigurationError
 from connectors.schedule import Schedule
 from connectors.schedule.zone import Zone
 from connectors.store.connector import Connector, ConnectorStatus
+from connectors.store.custom_schedule import OVERRIDES, CustomSchedule, custom_schedules
 from connectors.store.sync_state import JobType
 
 READY: Final = frozenset({ConnectorStatus.CONFIGURED, ConnectorStatus.CONNECTED, ConnectorStatus.ERROR})
@@ -31,6 +32,13 @@ class Timing:
 
     job_type: JobType
     schedule: Schedule
+    custom: CustomSchedule | None = None
+    """The custom schedule that it is of, if it is of one."""
+
+    @property
+    def name(self) -> str:
+        """What its ticks go by."""
+        return str(self.job_type) if self.custom is None else self.custom.tick_name
 
     @property
     def form(self) -> str:
@@ -56,15 +64,33 @@ def timings_of(connector: Connector, now: datetime, zone: Zone) -> Timings:
         found = connector.scheduling.get(str(job_type))
         if not isinstance(found, Mapping) or found.get("enabled") is not True or not _may(connector, job_type):
             continue
-        setting = f"scheduling.{job_type}.interval"
-        try:
-            schedule = Schedule.parse(found.get("interval"), setting=setting)
-            schedule.check(now, zone, setting=setting)
-        except ConfigurationError as error:
-            faults.append(f"{setting}: {error}")
+        schedule, fault = _read(found.get("interval"), f"scheduling.{job_type}.interval", now, zone)
+        faults += fault
+        timings += [Timing(job_type, one) for one in schedule]
+    for custom in custom_schedules(connector).values():
+        if not custom.enabled:
+            continue
+        schedule, fault = _read(custom.interval, f"{custom.setting}.interval", now, zone)
+        faults += fault
+        if custom.fault is not None:
+            faults.append(f"{custom.setting}.{OVERRIDES}: {custom.fault}")
         else:
-            timings.append(Timing(job_type, schedule))
+            timings += [Timing(JobType.FULL, one, custom) for one in schedule]
     return Timings(tuple(timings), tuple(faults))
+
+
+def _read(interval: object, setting: str, now: datetime, zone: Zone) -> tuple[list[Schedule], list[str]]:
+    """Return the schedule that an interval says, if it says one, and what is wrong with it, if anything is.
+
+    One that fires no more is a fault, and followed all the same: its last tick may be what is due.
+    """
+    found = list[Schedule]()
+    try:
+        found.append(Schedule.parse(interval, setting=setting))
+        found[0].check(now, zone, setting=setting)
+    except ConfigurationError as error:
+        return found, [f"{setting}: {error}"]
+    return found, []
 
 
 def _may(connector: Connector, job_type: JobType) -> bool:

@@ -22,6 +22,7 @@ from connectors.errors import (
 )
 from connectors.services.working.job_record import JobRecord
 from connectors.store.connector import Connector
+from connectors.store.custom_schedule import customized, schedule_key, schedule_of, synced
 from connectors.store.job import JobStatus, SyncJob, Trigger
 from connectors.store.jobs import JobStore, following_id
 from connectors.store.lenient import instant_of
@@ -115,7 +116,7 @@ class JobRun:
 
     async def _synced(self, connector: Connector) -> End:
         """Sync the connector, which is told what becomes of that too."""
-        sync = Sync(self.place, connector, self.report.job_type, run=self.job.id)
+        sync = self._sync(connector)
         self.report = sync.report
         outcome = Outcome(self.place.connectors, connector.id, self.place.clock, connector)
         try:
@@ -134,6 +135,14 @@ class JobRun:
         await outcome.completed(self.report)
         because = RESUMED if self.report.resumed_since is not None else None
         return End(JobStatus.COMPLETED, self.report.error, because)
+
+    def _sync(self, connector: Connector) -> Sync:
+        """Return the sync, with the settings of a custom schedule where the job is of one; other ones never delete."""
+        adds_only = False
+        if (key := schedule_key(self.job)) is not None:
+            schedule = schedule_of(connector, key)
+            connector, adds_only = customized(connector, schedule), bool(schedule.overrides)
+        return Sync(self.place, connector, self.report.job_type, run=self.job.id, adds_only=adds_only)
 
     async def _tell_connector(self, outcome: Outcome, error: Exception) -> None:
         """Tell the connector how its sync failed: of a job that is lost only what nobody else tells."""
@@ -197,8 +206,8 @@ class JobRun:
     def _is_gone_on_with(self, error: Exception) -> bool:
         """Return whether the job is gone on with after an error: its engine was away, and that is not too long ago.
 
-        It counts from the first time, so that a job which the engine fails again and again has an end; and anew once the
-        job has run for that long.
+        It counts from the first time, so that a job which the engine fails again and again has an end; and anew once it
+        has run for that long.
         """
         is_away = isinstance(error, EngineUnreachable | EngineOverloaded)
         if not is_away and not (isinstance(error, EngineFailed) and error.status in AWAY):
@@ -215,12 +224,20 @@ class JobRun:
                 if end.followed_because is not None and connector is not None:
                     await self._follow(end.followed_because, connector)
                 await self._record.end(end.status, self.report, end.error, total=total, told=self._told(end))
+                await self._tell_schedule(end, connector)
         except JobLost as error:
             log.warning("A job is no longer this worker's.", job=self.job.id, why=str(error))
             return None
         except (ConnectorsError, TimeoutError) as error:
             log.warning("It could not be told how a job ended.", job=self.job.id, status=end.status, why=str(error))
         return end.status
+
+    async def _tell_schedule(self, end: End, connector: Connector | None) -> None:
+        """Say of the custom schedule that the job is of, if it is of one, when its last sync ended."""
+        key = schedule_key(self.job)
+        if key is not None and connector is not None and end.status is not JobStatus.SUSPENDED:
+            now = self.place.clock.now()
+            await self.place.connectors.update(connector.id, lambda found: synced(found, key, now))
 
     def _told(self, end: End) -> Mapping[str, Any]:
         alone = {"alone": False, "deaths": 0} if end.status is not JobStatus.SUSPENDED else {}

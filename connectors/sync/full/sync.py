@@ -42,7 +42,9 @@ class FullSync:
         self._report = job.report
         self._filter = job.filtering
         self._held_back = HeldBack(job.place.held, job.lease, job.state.value.job_type, job.place.clock)
-        self._resumable = job.report.job_type is JobType.FULL and can_resume(job.source)
+        self._is_whole = not job.report.adds_only
+        """Whether a walk that came to its end has seen all that the index should hold."""
+        self._resumable = job.report.job_type is JobType.FULL and self._is_whole and can_resume(job.source)
         self._from = usable(job) if self._resumable else None
 
     async def run(self) -> None:
@@ -123,7 +125,7 @@ class FullSync:
         checkpoints = Checkpoints(job, writer, contents, since)
         found = self._documents(datasets)
         async with contents.running(downloads), checkpoints.running(), read(found, job.mask, job.silence) as documents:
-            await walk.read(documents, job.mask, job.silence, checkpoints)
+            await walk.read(documents, job.mask, job.silence, checkpoints if self._is_whole else None)
         return walk
 
     async def _datasets_to_walk(self) -> Sequence[Dataset] | None:
@@ -161,7 +163,7 @@ class FullSync:
             uuid=job.target.uuid,
             counted=counted,
             before=before,
-            complete=self._from is None,
+            complete=self._from is None and self._is_whole,
             guard=job.settings.delete_guard,
             datasets=walk.datasets,
             datasets_before=dict(done.datasets) if done is not None else {},
@@ -209,11 +211,7 @@ class FullSync:
 
     async def _complete(self, proof: Proof | None, token: Mapping[str, Any] | None, walk: Walk) -> None:
         job, report = self._job, self._report
-        if proof is None:
-            report.unsettled = True
-            report.warnings.append(
-                f"Others kept writing to the index {job.target.index} meanwhile, so it may differ from the source."
-            )
+        self._vouch(proof)
         if self._held_back.reason is not None:
             report.warnings.append(
                 f"{report.held:,} deletions are held: {self._held_back.reason} "
@@ -235,6 +233,15 @@ class FullSync:
         await job.place.patience(lambda _: job.state.save(**changes))
         if proof is not None and proof.stamp is not None and job.place.copies is not None:
             await asyncio.to_thread(job.place.copies.save, job.copy_name, _raw(proof.stamp), self._final)
+
+    def _vouch(self, proof: Proof | None) -> None:
+        """Let a person know that the index can't be vouched for, if that is so."""
+        report, index = self._report, self._job.target.index
+        if proof is None:
+            report.unsettled = True
+            report.warnings.append(
+                f"Others kept writing to the index {index} meanwhile, so it may differ from the source."
+            )
 
 
 def _raw(stamp: Stamp) -> bytes:

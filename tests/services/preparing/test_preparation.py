@@ -403,3 +403,28 @@ async def test_a_source_that_is_reached_has_what_its_connector_remembers(office:
     await office.create(configuration=FILLED, status="configured")
     await office.daemon().look()
     assert (found, await Storage(office.storage, "c").get("token")) == (["of c"], "a newer one")
+
+
+async def test_settings_of_a_custom_schedule_are_checked_with_the_others_and_told_without_secrets(
+    office: Office,
+) -> None:
+    def schedule(**values: Any) -> dict[str, Any]:
+        given = {name: {"label": name, "value": value} for name, value in values.items()}
+        return {"hot": {"enabled": True, "interval": "0 0 * * * ?", "configuration_overrides": given}}
+
+    await office.create(configuration=FILLED, custom_scheduling=schedule(page_size="many", password="hunter3"))
+    daemon = office.daemon()
+    await daemon.look()
+    status, error = await office.state()
+    assert status == "error"
+    assert error is not None
+    assert error.startswith("custom_scheduling.hot.configuration_overrides: page_size: ")
+    assert "hunter3" not in error
+    await office.change(custom_scheduling=schedule(page_size="50"))
+    await daemon.look()
+    assert await office.state() == ("connected", None)
+    pings = len(office.script.pings)
+    seen = {"hot": {**schedule(page_size="50")["hot"], "last_synced": "2026-01-01T00:00:00Z"}}
+    await office.change(custom_scheduling=seen)
+    await daemon.look()
+    assert len(office.script.pings) == pings

@@ -321,3 +321,37 @@ async def test_no_secret_gets_into_a_job(office: Office) -> None:
         "directory": {"value": "/srv"},
         "password": {"value": None, "default_value": None},
     }
+
+
+async def test_the_last_tick_of_a_schedule_that_then_fires_no_more_is_due(office: Office) -> None:
+    await office.connect(scheduling={"full": {"enabled": True, "interval": "0 0 12 1 1 ? 2026"}})
+    scheduler = office.scheduler()
+    await scheduler.look()
+    office.watch.moment = START + HOUR
+    for _ in range(2):
+        await scheduler.look()
+    assert [job.id for job in await office.jobs()] == [scheduled_id("c", FULL, START + HOUR / 2)]
+    found = await office.desk.connectors.get("c")
+    assert found is not None
+    assert found.error is not None
+    assert "does not fire after 2026-01-01" in found.error
+
+
+async def test_it_looks_once_each_second_just_after_that_has_begun(office: Office) -> None:
+    looked: list[datetime] = []
+
+    class Enough(Exception):
+        pass
+
+    class Passing(Watch):
+        async def sleep(self, seconds: float) -> None:
+            looked.append(self.moment)
+            if len(looked) == 4:
+                raise Enough
+            self.moment += timedelta(seconds=seconds)
+
+    office.watch = Passing()
+    office.watch.moment = START + timedelta(milliseconds=700)
+    with pytest.raises(Enough):
+        await office.scheduler(behind_s=0.05).run()
+    assert looked == [START + timedelta(milliseconds=ms) for ms in (700, 1_050, 2_050, 3_050)]

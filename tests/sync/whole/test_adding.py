@@ -80,7 +80,12 @@ async def test_it_saves_no_checkpoint_and_takes_one_away_that_is_there(synced: S
     state, now = await synced.state(), synced.clock.now()
     left = SavedCheckpoint(cursor={"at": 5}, recipe="r", target="t", started_at=now, saved_at=now)
     await _save(synced, msgspec.structs.replace(state, checkpoint=left))
-    await add(synced, [row(1), Checkpoint({"at": 1}), row(2), Checkpoint({"at": 2})])
+
+    async def time_to_save_one() -> None:
+        for _ in range(400):  # so many requests take longer than to save one would
+            await synced.state()
+
+    await add(synced, [*rows(10, text="other"), Checkpoint({"at": 10}), time_to_save_one, row(2)])
     found = await synced.state()
     assert (found.checkpoint, found.without_deletes) == (None, 0)
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from importlib.metadata import version
 
 from benchmarks import aio, bulk, decode, downloads, embedded, ledger, prepare, raw_bulk, rules, sources, startup, sync
+from benchmarks.daemon import __main__ as daemon
 from benchmarks.embedded_tables import text
 from benchmarks.measure import table
 
@@ -107,6 +108,7 @@ PARTS: dict[str, Callable[[], None]] = {
     "ledger": print_ledger,
     "sync": sync.run_all,
     "startup": print_startup,
+    "daemon": daemon.run,
 }
 
 

@@ -1,0 +1,1 @@
+"""What a daemon takes, and how soon it does things: whole daemons, as processes."""

@@ -21,13 +21,13 @@ class Footprint:
     def begin(self) -> None:
         """Forget the peaks so far."""
         self.peak_bytes = 0
-        for pid in _tree(self.pid):
+        for pid in processes_of(self.pid):
             with suppress(OSError):
                 (PROCESSES / str(pid) / "clear_refs").write_text("5")
 
     def look(self) -> None:
         """Take in what the processes have had by now."""
-        self.peak_bytes = max(self.peak_bytes, sum(map(_peak_of, _tree(self.pid))))
+        self.peak_bytes = max(self.peak_bytes, sum(map(_peak_of, processes_of(self.pid))))
 
 
 @asynccontextmanager
@@ -48,12 +48,13 @@ async def footprint(pid: int) -> AsyncIterator[Footprint]:
         await asyncio.wait([looking])
 
 
-def _tree(pid: int) -> Iterator[int]:
+def processes_of(pid: int) -> Iterator[int]:
+    """Yield the numbers of a process, its children, and theirs."""
     yield pid
     with suppress(OSError):
         for children in (PROCESSES / str(pid) / "task").glob("*/children"):
             for child in children.read_text().split():
-                yield from _tree(int(child))
+                yield from processes_of(int(child))
 
 
 def _peak_of(pid: int) -> int:

@@ -38,7 +38,7 @@ class Kibana:
     index: str
 
     async def connect(self, service_type: str, values: Mapping[str, object]) -> None:
-        """Create the connector, its configuration filled in."""
+        """Create the connector, its configuration filled in, and without the `pipeline` that may be left out."""
         source = Registry().source(service_type)
         fields = source.get_default_configuration()
         configuration = {
@@ -54,16 +54,40 @@ class Kibana:
             "configuration": configuration,
             "custom_scheduling": {},
             "features": {"sync_rules": {"basic": {"enabled": True}, "advanced": {"enabled": True}}},
-            "filtering": _filtering([], {}),
-            "pipeline": None,
+            "filtering": [_in_use(_rule_set((), None))],
             "scheduling": {"full": _NEVER, "incremental": _NEVER, "access_control": _NEVER},
         }
         await self.engine.control.put(CONNECTORS, self.connector, document, refresh="now")
 
+    async def change(self, **fields: object) -> None:
+        """Give fields of the connector other values."""
+        await self._change(CONNECTORS, self.connector, lambda found: {**found, **fields})
+
     async def set_rules(self, basic: Sequence[Mapping[str, Any]] = (), advanced: object = None) -> None:
         """Put a rule set into use, as it is once somebody has edited it and it was found valid."""
-        filtering = _filtering(basic, {} if advanced is None else advanced)
-        await self._change(CONNECTORS, self.connector, lambda found: {**found, "filtering": filtering})
+        await self.change(filtering=[_in_use(_rule_set(basic, advanced))])
+
+    async def edit_rules(self, basic: Sequence[Mapping[str, Any]] = (), advanced: object = None) -> None:
+        """Edit the draft of the rules, which waits to be validated; those in use stay."""
+        draft = _rule_set(basic, advanced, state="edited")
+
+        def edited(found: Written) -> Written:
+            (rules,) = found["filtering"]
+            return {**found, "filtering": [{**rules, "draft": draft}]}
+
+        await self._change(CONNECTORS, self.connector, edited)
+
+    async def validated_rules(self, within_s: float) -> Written:
+        """Wait until the draft is not only edited any more, and return it with the rules that are in use."""
+        async with asyncio.timeout(within_s):
+            while (found := await self.rules())["draft"]["validation"]["state"] == "edited":  # noqa: ASYNC110 - as below
+                await asyncio.sleep(LOOK_EVERY_S)
+        return found
+
+    async def rules(self) -> Written:
+        """Return the rules that are in use, and the draft."""
+        (found,) = (await self._read(CONNECTORS, self.connector))["filtering"]
+        return dict(found)
 
     async def sync(self) -> str:
         """Want a full sync now, and return the id of its job."""
@@ -139,14 +163,17 @@ class Kibana:
             return
 
 
-def _filtering(basic: Sequence[Mapping[str, Any]], advanced: object) -> list[Written]:
-    """Return a rule set as active and as draft, the rule that every set has last."""
+def _rule_set(basic: Sequence[Mapping[str, Any]], advanced: object, *, state: str = "valid") -> Written:
+    """Return a rule set, the rule that every set has last."""
     times = {"created_at": _now(), "updated_at": _now()}
     default = {"id": "DEFAULT", "policy": "include", "field": "_", "rule": "regex", "value": ".*", "order": 0}
     rules = [{"id": f"rule-{order}", "order": order, **rule, **times} for order, rule in enumerate(basic, 1)]
-    one = {
+    return {
         "rules": [*rules, {**default, **times}],
-        "advanced_snippet": {"value": advanced, **times},
-        "validation": {"state": "valid", "errors": []},
+        "advanced_snippet": {"value": {} if advanced is None else advanced, **times},
+        "validation": {"state": state, "errors": []},
     }
-    return [{"domain": "DEFAULT", "active": one, "draft": one}]
+
+
+def _in_use(rules: Written) -> Written:
+    return {"domain": "DEFAULT", "active": rules, "draft": rules}

@@ -17,7 +17,7 @@ from connectors.engine import Engine, open_engine
 from connectors.store.dead_letters import DeadLetters
 from fixtures.contract import Fixture, SyncRule
 from tests.functional.comparison import Wrong, compare
-from tests.functional.footprint import Footprint, footprint
+from tests.functional.footprint import Footprint, footprint, processes_of
 from tests.functional.kibana import Kibana, Written
 from tests.functional.table import Stage
 from tests.services.daemons import Daemon, daemon
@@ -27,6 +27,10 @@ INDEX: Final = "search-functional"
 CONNECTOR: Final = "functional"
 PATIENCE_S: Final = 180.0
 CANCELED_WITHIN_S: Final = 10.0
+VALIDATED_WITHIN_S: Final = 30.0
+NO_PIPELINE: Final = "functional-no-such-pipeline"
+DEFAULT_PIPELINE: Final = "search-default-ingestion"
+"""What Kibana names in every connector, whether the engine has it or not."""
 LEASE_S: Final = 6.0
 ONE_BY_ONE: Final = {"CONNECTORS__SYNC__BATCH_DOCUMENTS": "1", "CONNECTORS__SYNC__CONCURRENCY": "1"}
 """How a daemon is slowed down that is to be interrupted: a request for each document, one after the other."""
@@ -71,14 +75,19 @@ class Stages:
             await self._change()
             yield await self._synced(running, "changed, deleted, added")
             yield await self._unchanged(running)
+            async for stage in self._pipelines(running):
+                yield stage
             async for stage in self._rules(running):
                 yield stage
         yield await self._canceled()
         yield await self._recovered("the sync after that")
+        yield await self._worker_killed()
         yield await self._interrupted(signal.SIGTERM)
         yield await self._recovered("the same job, by the next daemon", again=False)
         yield await self._interrupted(signal.SIGKILL)
         yield await self._recovered("another job, by the next daemon")
+        yield await self._all_killed()
+        yield await self._recovered("the same job, by the next daemon", again=False)
 
     def _config(self) -> Mapping[str, object]:
         return {
@@ -110,10 +119,10 @@ class Stages:
         await asyncio.to_thread(self.fixture.change)
         await asyncio.sleep(self.fixture.settles_after_s)
 
-    async def _change_much(self) -> None:
+    async def _change_much(self, share: int = 3) -> None:
         """Change so much that a sync takes some time. What is not settled may be sent again, which is not counted."""
         await asyncio.to_thread(self.fixture.change)
-        await asyncio.to_thread(self.fixture.load, self.documents // 3)
+        await asyncio.to_thread(self.fixture.load, self.documents // share)
 
     # The stages of a daemon that is left alone.
 
@@ -132,24 +141,59 @@ class Stages:
         self._before = now
         return Stage(name, seconds, running.memory.peak_bytes, _report(job), is_sync=True)
 
-    async def _unchanged(self, running: Running) -> Stage:
-        stage = await self._synced(running, "nothing changed")
+    async def _unchanged(self, running: Running, name: str = "nothing changed") -> Stage:
+        stage = await self._synced(running, name)
         if stage.report["sent"] or stage.report["requests"]:
             raise Wrong(f"Nothing had changed, and {stage.report['sent']:,} operations were sent.")
         return stage
 
+    async def _pipelines(self, running: Running) -> AsyncIterator[Stage]:
+        """Sync with every way to name no pipeline, and with one that does not exist; so far there was no such field."""
+        began = time.monotonic()
+        await running.kibana.change(pipeline={"name": NO_PIPELINE})
+        job = await running.kibana.ended(await running.kibana.sync(), PATIENCE_S)
+        if job["status"] != "error" or NO_PIPELINE not in (job["error"] or ""):
+            raise Wrong(f"The pipeline of the job does not exist, and the job is {_said(job)}.")
+        await compare(running.engine, INDEX, self.fixture, self._rule)
+        yield Stage("a pipeline that does not exist", time.monotonic() - began, running.memory.peak_bytes, _report(job))
+        await running.kibana.change(pipeline={"name": DEFAULT_PIPELINE, "run_ml_inference": True})
+        yield await self._unchanged(running, "the default pipeline, not there")
+
     async def _rules(self, running: Running) -> AsyncIterator[Stage]:
-        """Sync under a basic rule, without it, and under an advanced one, which stays."""
-        self._rule = basic = self.fixture.basic_rule
-        await running.kibana.set_rules([basic.wire])
-        yield await self._ruled(running, "a basic rule")
+        """Sync under a basic rule, with a wrong draft beside it, without it, and under an advanced one, which stays."""
+        basic = self.fixture.basic_rule
+        await self._activated(running, [basic.wire])
+        self._rule = basic
+        yield await self._ruled(running, "a basic rule that was edited")
+        await self._rejected(running, basic.wire)
+        yield await self._unchanged(running, "an invalid draft beside it")
         self._rule = None
         await running.kibana.set_rules()
         yield await self._synced(running, "without it")
         if (advanced := self.fixture.advanced_rule) is not None:
+            await self._activated(running, (), advanced.wire)
             self._rule = advanced
-            await running.kibana.set_rules((), advanced.wire)
-            yield await self._ruled(running, "an advanced rule", reshaped=True)
+            yield await self._ruled(running, "an advanced rule that was edited", reshaped=True)
+
+    async def _activated(self, running: Running, basic: Sequence[Mapping[str, Any]], advanced: object = None) -> None:
+        """Edit the rules, and wait until the daemon has put them into use."""
+        await running.kibana.edit_rules(basic, advanced)
+        found = await running.kibana.validated_rules(VALIDATED_WITHIN_S)
+        if found["draft"]["validation"] != {"state": "valid", "errors": []} or found["active"] != found["draft"]:
+            raise Wrong(f"Valid rules were edited, and are not in use as they are: {found}.")
+
+    async def _rejected(self, running: Running, rule: Mapping[str, Any]) -> None:
+        """Edit the rules so that one of them is wrong, and wait until the daemon says so."""
+        before = (await running.kibana.rules())["active"]
+        await running.kibana.edit_rules([{**rule, "policy": "include"}, {**rule, "rule": "resembles"}])
+        found = await running.kibana.validated_rules(VALIDATED_WITHIN_S)
+        validation = found["draft"]["validation"]
+        if validation["state"] != "invalid" or [one["ids"] for one in validation["errors"]] != [["rule-2"]]:
+            raise Wrong(f"The second rule has no operator that there is, and of the draft it is said: {validation}.")
+        if "'resembles'" not in " ".join(validation["errors"][0]["messages"]):
+            raise Wrong(f"The errors of the draft do not name the operator that there is not: {validation}.")
+        if found["active"] != before:
+            raise Wrong(f"An invalid draft has changed the rules in use: {found['active']}.")
 
     async def _ruled(self, running: Running, name: str, *, reshaped: bool = False) -> Stage:
         kept = await asyncio.to_thread(lambda: sum(1 for _ in self.fixture.expected(self._rule)))
@@ -187,6 +231,36 @@ class Stages:
             self._interrupted_job = job_id
             return Stage(f"{number.name} while it writes", seconds, running.memory.peak_bytes, {})
 
+    async def _worker_killed(self) -> Stage:
+        """Kill the process that runs a sync while it writes: the same daemon has another one go on with it."""
+        await self._change_much(12)  # what is left when it is killed goes one by one, too
+        async with self._running(ONE_BY_ONE) as running:
+            job_id = await self._begun(running)
+            instance = (await running.kibana.job(job_id))["metadata"]["instance"]
+            began = time.monotonic()
+            os.kill(process_of(instance), signal.SIGKILL)
+            job = await running.kibana.ended(job_id, PATIENCE_S)
+            await running.kibana.all_ended(PATIENCE_S)  # one that went on with another is followed by a whole one
+            seconds = time.monotonic() - began
+            await _check_completed(job, running.engine)
+            if job["metadata"]["instance"] == instance:
+                raise Wrong(f"The process {instance} was killed, and has ended its job all the same.")
+            self._before = await compare(running.engine, INDEX, self.fixture, self._rule)
+            return Stage("a worker process is killed", seconds, running.memory.peak_bytes, _report(job))
+
+    async def _all_killed(self) -> Stage:
+        """Kill all processes of the daemon at once while it writes, so that nobody is left to say so."""
+        await self._change_much()
+        async with self._running(ONE_BY_ONE) as running:
+            self._interrupted_job = await self._begun(running)
+            began = time.monotonic()
+            everyone = list(processes_of(running.daemon.process.pid))
+            for number in (signal.SIGSTOP, signal.SIGKILL):  # stopped first, none sees another one die
+                for pid in everyone:
+                    os.kill(pid, number)
+            await running.daemon.stop(signal.SIGKILL)
+            return Stage("all processes are killed", time.monotonic() - began, running.memory.peak_bytes, {})
+
     async def _begun(self, running: Running) -> str:
         """Want a sync, and wait until some of it is in the index."""
         data, before = running.engine.data, len(self._before)
@@ -214,6 +288,11 @@ class Stages:
             ended = await running.kibana.ended_jobs()
             report = _sum([_report(ended[one]) for one in ended.keys() - before.keys()])
             return Stage(name, seconds, running.memory.peak_bytes, report)
+
+
+def process_of(instance: str) -> int:
+    """Return the number of the process that has a job."""
+    return int(instance.split("|")[2])
 
 
 def _report(job: Written) -> Mapping[str, Any]:

@@ -165,7 +165,7 @@ async def test_a_source_that_says_nothing_any_more_ends_its_job_and_nothing_else
     settings = yaml.safe_load(here.config.read_text())
     here.config.write_text(yaml.safe_dump({**settings, "service": {"source_timeout_s": 1.5}}))
     await here.connect("silent", [many(5), wait(600)])
-    await here.connect("good", [many(5), wait(1.0)] * 5)
+    await here.connect("good", [many(5), wait(0.5)] * 10)
     silent, good = await here.want("silent"), await here.want("good")
     async with working(here, processes=1) as worker:
         found = await here.until(silent, has_ended)

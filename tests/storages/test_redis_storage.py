@@ -75,6 +75,22 @@ async def test_a_server_that_says_nothing_is_waited_for_within_a_limit(running: 
         assert await Storage(backend, "c").get("k") == 1
 
 
+async def test_a_call_is_one_attempt_as_the_repetitions_are_ours() -> None:
+    connections = 0
+
+    async def hang_up(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal connections
+        connections += 1
+        writer.close()
+
+    listening = await asyncio.start_server(hang_up, "127.0.0.1", 0)
+    port = listening.sockets[0].getsockname()[1]
+    async with listening, open_redis(f"redis://127.0.0.1:{port}/0", None, None) as backend:
+        with pytest.raises(StorageUnreachable, match="ConnectionError"):
+            await backend.read("c", "k")
+    assert connections == 1
+
+
 @pytest.mark.parametrize("password", [None, Secret("wrong password")])
 async def test_a_password_that_is_wrong_or_missing_is_refused_at_once_and_not_told(password: Secret | None) -> None:
     with server("--requirepass", "right password") as one:

@@ -113,11 +113,11 @@ class Office:
 
         self._run(write)
 
-    def own(self, connector: str, owner: str) -> None:
+    def own(self, connector: str, owner: str, run: str = "") -> None:
         """Give the index of a connector to a process."""
 
         async def write(engine: Engine) -> None:
-            record = TargetRecord(target=connector, index="shelf", epoch=1, owner=owner, connector=connector, run="x")
+            record = TargetRecord(target=connector, index="shelf", epoch=1, owner=owner, connector=connector, run=run)
             await (await StateStore.open(engine)).put(TargetRecord.key_of(connector), record)
 
         self._run(write)
@@ -339,6 +339,15 @@ def test_a_record_that_can_not_be_read_is_told_and_all_else_is_shown(office: Off
     assert done[1] == f"! The record 'odd' has format 99, and this version knows held up to 1. {known}"
     [trouble] = office.desk.json("status", code=3)["needs_a_person"]
     assert (trouble["kind"], trouble["command"]) == ("record", None)
+
+
+def test_a_job_that_has_its_index_is_one_sync(office: Office) -> None:
+    office.put(("c", {}))
+    office.run_job("1", "c")
+    office.own("c", str(Instance.current()), run="1")
+    shown = office.status()
+    assert shown[0] == totals("1 connector, 0 need a person; 1 sync runs, 0 wait; 0 held deletions, 0 dead letters")
+    assert shown[-1].endswith(" off   full sync for 2 h, 0 documents indexed, on host")
 
 
 @pytest.fixture

@@ -135,7 +135,8 @@ class Standing:
             yield Trouble("settings", _LACKING[self.connector.status], f"connectors show {own}")
         for fault in self.faults:
             if fault not in (error or ""):
-                yield Trouble("schedule", fault, f"connectors set {own} --help")
+                _, kind, _ = fault.split(".", 2)  # as in scheduling.full.interval, which it begins with
+                yield Trouble("schedule", fault, f"connectors set {own} --{kind.replace('_', '-')} CRON")
         if _has_invalid_draft(self.connector):
             text = "Its edited sync rules are not valid, so those before them are in use."
             yield Trouble("rules", text, f"connectors rules show {own}")
@@ -181,7 +182,8 @@ def _coming(connector: Connector, timing: Timing, rhythm: Rhythm, seen: Mapping[
     timetable = Timetable(timing.schedule, rhythm.zone, delay_of(connector.id, rhythm.jitter))
     last = instant_of(connector.document.get(LAST_SCHEDULED[timing.job_type]))
     found = due(timetable, last=last, since=since, now=rhythm.now)
-    return Coming(timing.job_type, timing.form, found.wake_at, found.tick)
+    due_since = found.tick + timetable.delay if found.tick is not None else None
+    return Coming(timing.job_type, timing.form, found.wake_at, due_since)
 
 
 def _has_invalid_draft(connector: Connector) -> bool:

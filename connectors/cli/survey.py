@@ -68,11 +68,11 @@ class Survey:
     def _undone(self) -> Iterator[Trouble]:
         """Yield that what a daemon should do is not done, if that is so."""
         now, undone = self.rhythm.now, list[str]()
-        due = [one for standing in self.standings for one in standing.coming if one.due_since is not None]
-        late = [now - one.due_since - self.rhythm.jitter for one in due if one.due_since is not None]
+        coming = [one for standing in self.standings for one in standing.coming]
+        late = [now - one.due_since for one in coming if one.due_since is not None]
         if late and (max(late) > UNATTENDED or not self._is_attended):
-            undone.append(f"{counted(len(due), 'schedule')} made a sync due, the first {in_short(max(late))} ago")
-        elif not self._is_attended and any(standing.coming for standing in self.standings):
+            undone.append(f"{counted(len(late), 'schedule')} made a sync due, the first {in_short(max(late))} ago")
+        elif coming and not self._is_attended:
             undone.append("schedules are switched on")
         if self.waiting_since is not None and not self.running and now - self.waiting_since > UNATTENDED:
             what = counted(self.waiting, "sync waits", "syncs wait")
@@ -100,7 +100,7 @@ async def survey(engine: Engine, settings: Settings) -> Survey:
     unread: list[str] = []
     seen = await _read(Ticks(state).seen(), {}, unread)
     held = _by_connector(await _read(HeldSets(state).waiting(), [], unread))
-    without_job = await _read(_without_job(state, {job.id for job in active}, rhythm), {}, unread)
+    without_job = await _read(_without_job(state, {job.id for job in (*active, *longest)}, rhythm), {}, unread)
     number_of_letters = await letters.numbers()
     runs, waits = _runs(active), _runs(longest)
     standings = []

@@ -1,5 +1,6 @@
 """A standing: what of a connector needs a person, and when its syncs come."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -7,6 +8,7 @@ import pytest
 
 from connectors.cli.standing import Coming, Rhythm, Run, Standing, schedules_of
 from connectors.engine.records import Revision
+from connectors.schedule import delay_of
 from connectors.store.connector import Connector
 from connectors.store.held import HeldSet, HeldStatus
 from connectors.store.job import SyncJob
@@ -188,6 +190,16 @@ def test_a_tick_without_a_job_is_due_since_then() -> None:
     assert [one.due_since for one in coming] == [datetime(2026, 11, 30, 6, tzinfo=UTC), None]
 
 
+def test_a_tick_is_due_when_the_job_of_this_connector_is_to_be_made() -> None:
+    rhythm = replace(RHYTHM, jitter=timedelta(minutes=8))
+    seen = {"full": SeenSchedule(form=HOURLY, since=NOW - timedelta(days=1))}
+    (full, incremental), _ = schedules_of(scheduled(), rhythm, seen)
+    delay = delay_of("c", rhythm.jitter)
+    assert timedelta() < delay <= timedelta(minutes=8)
+    assert full.due_since == datetime(2026, 11, 30, 6, tzinfo=UTC) + delay
+    assert (incremental.at, incremental.due_since) == (datetime(2026, 11, 30, 7, tzinfo=UTC) + delay, None)
+
+
 def test_a_schedule_of_another_form_counts_from_now_on() -> None:
     seen = {"full": SeenSchedule(form="0 0 0 * * ?", since=NOW - timedelta(days=1))}
     assert [one.due_since for one in schedules_of(scheduled(), RHYTHM, seen)[0]] == [None, None]
@@ -198,6 +210,6 @@ def test_a_schedule_that_is_wrong_is_told_unless_the_connector_says_so_itself() 
     found = connector(scheduling=scheduling)
     coming, (fault,) = schedules_of(found, RHYTHM, {})
     assert coming == []
-    assert troubles(standing(found, faults=[fault])) == [("schedule", fault, "connectors set c --help")]
+    assert troubles(standing(found, faults=[fault])) == [("schedule", fault, "connectors set c --full CRON")]
     told = connector(scheduling=scheduling, status="error", error=f"{fault} And more.")
     assert [kind for kind, _, _ in troubles(standing(told, faults=[fault]))] == ["error"]

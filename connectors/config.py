@@ -188,7 +188,7 @@ class StorageSettings:
         default="engine",
         text="What keeps it. SQLite is for daemons of one machine. Nothing is taken along when this is changed.",
     )
-    path: Path = setting(default=Path("data/storage.db"), text="The file of SQLite, made when it is missing.")
+    path: Path = setting(default=Path("data/storage/values.db"), text="The file of SQLite, made when it is missing.")
     url: str | None = setting(
         default=None,
         text="Address of Redis, with the number of a database that nothing else uses; `rediss` is Redis over TLS.",
@@ -308,6 +308,9 @@ class Settings:
         for service_type, place in self.sources.items():
             if not _PLACE.fullmatch(place):
                 yield Problem(f"sources.{service_type}", "A class is named as package.module:Class.")
+        is_ours = self.storage.backend == "sqlite" and self.engine.host is None
+        if is_ours and self.storage.path.resolve().parent == self.engine.data.resolve():
+            yield Problem("storage.path", "The embedded engine removes strange files from there: name another folder.")
         if self.sync.concurrency > self.engine.data_connections:
             most = self.engine.data_connections
             yield Problem("sync.concurrency", f"There are connections for {most}: raise engine.data_connections too.")

@@ -306,6 +306,10 @@ def test_the_storage_of_sources_is_the_engine_unless_it_is_named(tmp_path: Path)
             "{backend: redis, url: 'redis://u:secret@a/0'}",
             "storage.url: Put the user name and password into settings of their own, where they are kept secret.",
         ),
+        (
+            "{backend: sqlite, path: data/storage.db}",
+            "storage.path: The embedded engine removes strange files from there: name another folder.",
+        ),
         ("{backend: redis, url: 'redis://a:b/0'}", "storage.url: Port could not be cast to integer value as 'b'."),
     ],
 )

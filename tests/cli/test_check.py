@@ -187,3 +187,11 @@ def test_what_keeps_the_values_of_a_source_is_told_of_when_it_is_away(desk: Desk
     done = desk.run("check", "shelf", CONNECTORS__STORAGE__BACKEND="redis", CONNECTORS__STORAGE__URL=url)
     assert done.returncode == 1
     assert f"The storage of sources, Redis at {url}, can't be used now: ConnectionError." in done.stdout
+
+
+def test_a_file_that_keeps_values_outlives_the_embedded_engine_beside_it(desk: Desk) -> None:
+    desk.put("remember")
+    desk.create()
+    done = [desk.run("check", "shelf", CONNECTORS__STORAGE__BACKEND="sqlite") for _ in range(3)]
+    assert [lines_of(one, desk)[-1] for one in done] == [f"ok       document   'a' with times_{n}" for n in (1, 2, 3)]
+    assert (desk.folder / "data" / "storage" / "values.db").exists()

@@ -76,22 +76,28 @@ class Fleet:
     desk: Desk
     folder: Path
     stack: AsyncExitStack
-    engine_url: str
+    line: FaultProxy
+    """That of the test itself, and of persons who give commands."""
     settings: dict[str, Any]
     book: JobBook = field(default_factory=JobBook)
     members: list[Member] = field(default_factory=list)
 
     @property
     def config(self) -> Path:
-        """A settings file for commands that a person gives, which go to the engine by no line."""
+        """A settings file for commands that a person gives."""
         path = self.folder / "person.yml"
-        path.write_text(yaml.safe_dump({**self.settings, "engine": {"host": self.engine_url}}))
+        path.write_text(yaml.safe_dump({**self.settings, "engine": {"host": self.line.url}}))
         return path
+
+    def moved(self, engine_url: str) -> None:
+        """Lead all lines to the engine at another address."""
+        for line in (self.line, *(member.line for member in self.members)):
+            line.engine_port = port_of(engine_url)
 
     async def join(self, **service: Any) -> Member:
         """Start one more daemon, and return it when it works."""
         name = f"daemon{len(self.members)}"
-        line = await self.stack.enter_async_context(FaultProxy(port_of(self.engine_url)))
+        line = await self.stack.enter_async_context(FaultProxy(self.line.engine_port))
         line.on_answer(self.book.witness(name))
         config = self.folder / f"{name}.yml"
         usual = {**self.settings, "engine": {"host": line.url}}
@@ -228,10 +234,14 @@ async def fleet(folder: Path, engine_url: str | None = None, **sync: Any) -> Asy
         return
     usual = {"ledgers": str(folder / "ledgers"), "heartbeat_timeout_s": LEASE_S, "batch_documents": 10}
     settings = {"sources": SOURCES, "allowed_paths": [str(folder)], "sync": {**usual, **sync}}
-    async with open_engine(EngineSettings(host=engine_url)) as engine, AsyncExitStack() as stack:
+    async with (
+        FaultProxy(port_of(engine_url), notes=False) as line,
+        open_engine(EngineSettings(host=line.url)) as engine,
+        AsyncExitStack() as stack,
+    ):
         connectors, jobs = await ConnectorStore.open(engine), await JobStore.open(engine)
         desk = Desk(connectors, jobs, Ticks(await StateStore.open(engine)), Registry(SOURCES))
-        made = Fleet(engine, desk, folder, stack, engine_url, settings)
+        made = Fleet(engine, desk, folder, stack, line, settings)
         try:
             yield made
         finally:

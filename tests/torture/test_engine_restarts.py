@@ -151,8 +151,7 @@ async def one_round(seed: int, folder: Path, engine: Engine, *, connectors: int 
                 await engine.kill()
                 await asyncio.sleep(chance.choice([0.0, 2.0, 8.0]))
                 await engine.start()
-                for member in here.members:
-                    member.line.engine_port = int(engine.url.rpartition(":")[2])
+                here.moved(engine.url)
             else:
                 send(engine.pid, signal.SIGSTOP)
                 await asyncio.sleep(chance.choice([2.0, 8.0]))

@@ -29,7 +29,7 @@ from tests.torture.job_book import job_in
 from tests.torture.messages import Answer
 from tests.torture.watcher import Watcher
 
-SHORT = (1, 3, 8)
+SHORT = (3, 8)
 """Seeds of moments that no test of the sync alone knows."""
 PROMISE = (
     "A daemon syncs an archive, and is killed, or its worker process is, or both: when a bulk arrives or was applied, "

@@ -247,6 +247,12 @@ class ServiceSettings:
     timezone: str = setting(
         default="UTC", text="The zone that the schedules of connectors are in, as the IANA database names it."
     )
+    windows: tuple[str, ...] = setting(
+        default=(),
+        text="When syncs that are due may begin, in that zone; without any, always. What is due at another time waits. "
+        "Connectors may have windows of their own. Syncs that somebody wants by hand begin at once.",
+        example="22:00-06:00",
+    )
     jitter_s: Annotated[float, msgspec.Meta(ge=0, le=86_400)] = setting(
         default=0.0,
         text="Seconds by which the jobs of a tick are spread, each connector's always by as much, so that not all of "

@@ -17,7 +17,7 @@ from connectors.config import Settings
 from connectors.engine import Engine, open_engine
 from connectors.errors import ConnectorsError
 from connectors.registry import Registry
-from connectors.schedule import zone_of
+from connectors.schedule import Windows, zone_of
 from connectors.services.cleaning.janitor import Janitor
 from connectors.services.cleaning.remains import Shelf
 from connectors.services.desk import Desk
@@ -60,6 +60,7 @@ class Supervisor:
     async def run(self, stopping: asyncio.Event) -> None:
         """Work until the event is set. Raises a `ConfigurationError`; for an engine that is away it waits."""
         zone_of(self.settings.service.timezone, setting="service.timezone")
+        Windows.parse(self.settings.service.windows, setting="service.windows")
         working = asyncio.Event()
         async with Tasks("supervisor") as tasks:
             serving = tasks.start(self._serve(stopping, working), name="daemon")
@@ -117,7 +118,8 @@ class Supervisor:
         desk = Desk(connectors, shelf.jobs, Ticks(shelf.state), registry)
         roster = Roster(connectors, clock)
         worker = Worker(desk, self._command(), self._limits(), clock)
-        scheduler = Scheduler(desk, roster, clock, zone, timedelta(seconds=service.jitter_s))
+        windows = Windows.parse(service.windows, setting="service.windows")
+        scheduler = Scheduler(desk, roster, clock, zone, timedelta(seconds=service.jitter_s), windows)
         preparation = Preparation(connectors, registry, Means(settings.grants, shelf.storage), clock, zone)
         janitor = Janitor.of(
             shelf,

@@ -1,12 +1,14 @@
 """The settings of one connector's syncs, which stand in its document beside what the protocol has there."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Annotated, Final, Self
 
 import msgspec
 
-from connectors.binding import Binder, setting
+from connectors.binding import Binder, Problem, setting
 from connectors.errors import ConfigurationError
+from connectors.schedule import Windows
 
 FIELD: Final = "sync"
 """Where a connector document has them."""
@@ -47,6 +49,16 @@ class SyncSettings:
     )
     delete_guard: DeleteGuard = field(default_factory=DeleteGuard)
     max_dead_letters: MaxDeadLetters = field(default_factory=MaxDeadLetters)
+    windows: tuple[str, ...] = setting(
+        default=(), text="When syncs that are due may begin, instead of what the service says.", example="22:00-06:00"
+    )
+
+    def problems(self) -> Iterator[Problem]:
+        """Yield what is wrong with the settings."""
+        try:
+            Windows.parse(self.windows)
+        except ConfigurationError as error:
+            yield Problem("windows", error.message)
 
     @classmethod
     def of(cls, given: object) -> Self:

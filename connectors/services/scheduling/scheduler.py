@@ -9,7 +9,7 @@ from typing import Any, Final
 from connectors import logger
 from connectors.aio.clock import Clock
 from connectors.errors import ConnectorsError
-from connectors.schedule import Timetable, delay_of, due
+from connectors.schedule import Timetable, Windows, delay_of, due
 from connectors.schedule.zone import Zone
 from connectors.services.desk import Desk
 from connectors.services.scheduling.roster import Roster
@@ -49,6 +49,7 @@ class Scheduler:
       the connector says of when it was scheduled last. So a tick makes one job, whoever is killed in between.
     - Missed ticks make one job. While a job of the same type waits already, a tick makes no other; a job of a custom
       schedule counts for that schedule alone.
+    - A tick outside of the windows waits until one opens.
     - A schedule that is wrong makes nothing; its connector says why, once.
 
     What fails for one connector is logged, and looked at again with the next look; others are not held up by it.
@@ -59,6 +60,8 @@ class Scheduler:
     clock: Clock
     zone: Zone
     jitter: timedelta = timedelta()
+    windows: Windows = Windows()
+    """When syncs may begin of connectors that say nothing of it."""
     behind_s: float = field(default_factory=lambda: random.uniform(0.005, 0.1))  # noqa: S311 - no secret
     """How long after a second it looks: another time than most other daemons, so that few want the same at once."""
     _watched: dict[str, _Watched] = field(default_factory=dict)
@@ -112,7 +115,8 @@ class Scheduler:
         last = known.made.get(name)
         if timing.custom is None:
             last = instant_of(connector.document.get(LAST_SCHEDULED[timing.job_type]))
-        timetable = Timetable(timing.schedule, self.zone, delay_of(connector.id, self.jitter))
+        windows = timing.windows if timing.windows is not None else self.windows
+        timetable = Timetable(timing.schedule, self.zone, delay_of(connector.id, self.jitter), windows)
         found = due(timetable, last=last, since=since.get(name, now), now=now)
         if found.ignored_last is not None:
             log.warning("A time in the future is ignored.", connector=connector.id, last_scheduled_at=str(last))

@@ -6,10 +6,11 @@ from datetime import datetime
 from typing import Final
 
 from connectors.errors import ConfigurationError
-from connectors.schedule import Schedule
+from connectors.schedule import Schedule, Windows
 from connectors.schedule.zone import Zone
 from connectors.store.connector import Connector, ConnectorStatus
 from connectors.store.custom_schedule import OVERRIDES, CustomSchedule, custom_schedules
+from connectors.store.sync_settings import FIELD
 from connectors.store.sync_state import JobType
 
 READY: Final = frozenset({ConnectorStatus.CONFIGURED, ConnectorStatus.CONNECTED, ConnectorStatus.ERROR})
@@ -34,6 +35,8 @@ class Timing:
     schedule: Schedule
     custom: CustomSchedule | None = None
     """The custom schedule that it is of, if it is of one."""
+    windows: Windows | None = None
+    """When its syncs may begin; None where the connector does not say."""
 
     @property
     def name(self) -> str:
@@ -59,14 +62,14 @@ def timings_of(connector: Connector, now: datetime, zone: Zone) -> Timings:
     """Return the schedules of a connector that make it due, and what is wrong with those that can't."""
     if connector.status not in READY:
         return Timings()
-    timings, faults = list[Timing](), list[str]()
+    timings, faults, windows = list[Timing](), list[str](), _windows_of(connector)
     for job_type in JobType:
         found = connector.scheduling.get(str(job_type))
         if not isinstance(found, Mapping) or found.get("enabled") is not True or not _may(connector, job_type):
             continue
         schedule, fault = _read(found.get("interval"), f"scheduling.{job_type}.interval", now, zone)
         faults += fault
-        timings += [Timing(job_type, one) for one in schedule]
+        timings += [Timing(job_type, one, windows=windows) for one in schedule]
     for custom in custom_schedules(connector).values():
         if not custom.enabled:
             continue
@@ -75,8 +78,18 @@ def timings_of(connector: Connector, now: datetime, zone: Zone) -> Timings:
         if custom.fault is not None:
             faults.append(f"{custom.setting}.{OVERRIDES}: {custom.fault}")
         else:
-            timings += [Timing(JobType.FULL, one, custom) for one in schedule]
+            timings += [Timing(JobType.FULL, one, custom, windows) for one in schedule]
     return Timings(tuple(timings), tuple(faults))
+
+
+def _windows_of(connector: Connector) -> Windows | None:
+    """Return when syncs of a connector may begin; what can't be read is told by the sync, which ends in that error."""
+    if connector.document.get(FIELD) is None:
+        return None
+    try:
+        return Windows.parse(connector.sync.windows) or None
+    except ConfigurationError:
+        return None
 
 
 def _read(interval: object, setting: str, now: datetime, zone: Zone) -> tuple[list[Schedule], list[str]]:

@@ -14,6 +14,7 @@ from connectors.aio.clock import SystemClock
 from connectors.config import EngineSettings
 from connectors.engine import open_engine
 from connectors.registry import Registry
+from connectors.schedule import Windows
 from connectors.services.desk import Desk
 from connectors.services.scheduling.roster import Roster
 from connectors.services.scheduling.scheduler import Scheduler
@@ -355,3 +356,32 @@ async def test_it_looks_once_each_second_just_after_that_has_begun(office: Offic
     with pytest.raises(Enough):
         await office.scheduler(behind_s=0.05).run()
     assert looked == [START + timedelta(milliseconds=ms) for ms in (700, 1_050, 2_050, 3_050)]
+
+
+@pytest.mark.parametrize("where", ["service", "connector"])
+async def test_ticks_outside_of_the_windows_wait_and_make_one_job_when_one_opens(office: Office, where: str) -> None:
+    texts = ["14:15-14:20", "20:00-24:00"]
+    is_own = where == "connector"
+    await office.connect(sync={"windows": texts} if is_own else {})
+    scheduler = office.scheduler(windows=Windows.parse(["1:00-2:00"] if is_own else texts))
+    made: list[tuple[timedelta, datetime | None]] = []
+    for minutes in range(0, 12 * 60, 5):
+        office.watch.moment = START + timedelta(minutes=minutes)
+        await scheduler.look()
+        for job in await office.jobs():
+            if job.status is JobStatus.PENDING:
+                made.append((timedelta(minutes=minutes), await office.scheduled()))
+                await office.desk.jobs.change(job.id, lambda _: {"status": JobStatus.COMPLETED})
+    assert made == [
+        (2.75 * HOUR, START + 2.5 * HOUR),  # at 14:15, that of 14:00
+        *((hours * HOUR, START + hours * HOUR) for hours in (8.5, 9.5, 10.5, 11.5)),
+    ]
+
+
+async def test_windows_that_can_not_be_read_keep_no_sync_from_telling_that(office: Office) -> None:
+    await office.connect(sync={"windows": ["at night"]})
+    scheduler = office.scheduler()
+    await scheduler.look()
+    office.watch.moment = START + HOUR
+    await scheduler.look()
+    assert len(await office.jobs()) == 1

@@ -256,7 +256,8 @@ def _length(found: "list[SyncJob]") -> int:
 
 
 def _kind(found: "SyncJob") -> str:
-    return overview.KINDS.get(_word(found.job_type) or "", "unknown")
+    kind, schedule = overview.KINDS.get(_word(found.job_type) or "", "unknown"), found.metadata.get("custom_schedule")
+    return f"{kind}, {schedule}" if isinstance(schedule, str) else kind
 
 
 def _word(one: object) -> str | None:

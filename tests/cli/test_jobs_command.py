@@ -60,6 +60,13 @@ def test_jobs_are_listed_the_newest_first_by_as_much_of_their_ids_as_tells_them_
     assert [one["id"] for one in busy.json("jobs", "--most", "2")] == ["bbbb", "aaaaaaaa-2"]
 
 
+def test_a_job_of_a_custom_schedule_says_of_which(desk: Desk) -> None:
+    desk.create()
+    with_job(desk, "aaaa", metadata={"custom_schedule": "hot"})
+    assert " ".join(lines(desk, "jobs")[1].split()).startswith("aaaa shelf full, hot pending ")
+    assert "  custom schedule  hot" in lines(desk, "job", "show", "aaaa")
+
+
 def test_jobs_of_one_connector_are_listed_alone(busy: Desk) -> None:
     busy.create("board", index="board")
     with_job(busy, "cccc", connector="board")

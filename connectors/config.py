@@ -220,6 +220,25 @@ class ServiceSettings:
 
 
 @dataclass(frozen=True)
+class MonitoringSettings:
+    """Where a daemon tells over HTTP whether it is well (/healthz, /readyz), and its metrics (/metrics)."""
+
+    host: str = setting(
+        default="127.0.0.1",
+        text="Address to listen at. There is no password: another one than loopback is for a network of yours.",
+    )
+    port: Annotated[int, msgspec.Meta(ge=1, le=65_535)] | None = setting(
+        default=9481, text="Port to listen at, another one for each daemon of a machine; null for not at all."
+    )
+    names: tuple[str, ...] = setting(
+        default=(),
+        text="Names under which it is asked, besides localhost and, where host is no loopback address, the machine's "
+        "own and addresses in numbers. Others are refused, so that no page of the web has a browser ask.",
+        example="connectors.example.org",
+    )
+
+
+@dataclass(frozen=True)
 class Settings:
     """All settings of the service."""
 
@@ -228,6 +247,7 @@ class Settings:
     sync: SyncsSettings = field(default_factory=SyncsSettings)
     downloads: DownloadSettings = field(default_factory=DownloadSettings)
     service: ServiceSettings = field(default_factory=ServiceSettings)
+    monitoring: MonitoringSettings = field(default_factory=MonitoringSettings)
     sources: Mapping[str, str] = setting(
         default={},
         text="Sources of yours, and others in the place of ours: the service type, and the class that reads it. What "

@@ -1,11 +1,9 @@
-"""The supervisor: starts the parts of a daemon in order, starts again what fails, and ends all of them in order."""
+"""The supervisor: starts a daemon in order, and ends it in order."""
 
 import asyncio
-import sys
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
@@ -15,32 +13,21 @@ from connectors.aio.retry import Retry, RetryPolicy
 from connectors.aio.tasks import Tasks
 from connectors.config import Settings
 from connectors.engine import Engine, open_engine
-from connectors.errors import ConnectorsError
-from connectors.registry import Registry
 from connectors.schedule import zone_of
-from connectors.services.cleaning.janitor import Janitor
+from connectors.services.assembly import Assembly
 from connectors.services.cleaning.remains import Shelf
-from connectors.services.desk import Desk
 from connectors.services.engine_process import engine_process
-from connectors.services.preparing.preparation import Preparation
-from connectors.services.scheduling.roster import Roster
-from connectors.services.scheduling.scheduler import Scheduler
-from connectors.services.working.turns import Places
-from connectors.services.working.worker import Worker, WorkLimits
+from connectors.services.monitoring.server import Monitor
+from connectors.services.monitoring.watched import Watched
+from connectors.services.parts import Part, Parts
 from connectors.store.connectors import ConnectorStore
 from connectors.store.dead_letters import DeadLetters
 from connectors.store.jobs import JobStore
 from connectors.store.state import StateStore
-from connectors.store.ticks import Ticks
 
 log = logger.get(__name__)
 PATIENCE: Final = RetryPolicy(attempts=1_000_000, first_pause_s=1.0, longest_pause_s=30.0, limit_s=float("inf"))
 """A daemon waits for its engine for as long as that takes."""
-PREPARE_EVERY_S: Final = 1.0
-LOOKS_OF_JANITOR: Final = 12
-"""How often it looks within the time after which a job counts as lost."""
-PAUSES: Final = RetryPolicy(first_pause_s=1.0, longest_pause_s=60.0)
-"""How long to wait before a part is started again that has failed."""
 
 
 @dataclass(frozen=True)
@@ -57,16 +44,30 @@ class Supervisor:
     async def run(self, stopping: asyncio.Event) -> None:
         """Work until the event is set. Raises a `ConfigurationError`; for an engine that is away it waits."""
         zone_of(self.settings.service.timezone, setting="service.timezone")
+        watched = Watched(self.clock)
+        async with Tasks("supervisor") as tasks:
+            around = Parts(tasks, self.clock)
+            try:
+                await around.become([self._monitor(watched)])
+                await self._until(stopping, watched)
+            finally:
+                await around.end(*around.names)
+
+    def _monitor(self, watched: Watched) -> Part:
+        settings = self.settings.monitoring
+        return Part("monitor", lambda: Monitor(settings, watched.health, watched.metrics, self.clock).run, settings)
+
+    async def _until(self, stopping: asyncio.Event, watched: Watched) -> None:
         working = asyncio.Event()
         async with Tasks("supervisor") as tasks:
-            serving = tasks.start(self._serve(stopping, working), name="daemon")
+            serving = tasks.start(self._serve(stopping, working, watched), name="daemon")
             asked = tasks.start(stopping.wait(), name="end")
             await asyncio.wait({serving, asked}, return_when=asyncio.FIRST_COMPLETED)
             asked.cancel()
             if not working.is_set():
                 serving.cancel()  # it waits for an engine still
 
-    async def _serve(self, stopping: asyncio.Event, working: asyncio.Event) -> None:
+    async def _serve(self, stopping: asyncio.Event, working: asyncio.Event, watched: Watched) -> None:
         async with AsyncExitStack() as stack:
             if self.settings.engine.host is None:
                 await stack.enter_async_context(engine_process(self.settings.engine.data))
@@ -77,7 +78,7 @@ class Supervisor:
                 await self.ready(engine)
             working.set()
             log.info("The daemon works.", engine=str(engine.info))
-            await self._work(shelf, stopping)
+            await self._work(engine, shelf, watched, stopping)
             log.info("The daemon has ended.")
 
     async def _shelf(self, engine: Engine) -> Shelf:
@@ -88,77 +89,19 @@ class Supervisor:
             connectors=await ConnectorStore.open(engine),
         )
 
-    async def _work(self, shelf: Shelf, stopping: asyncio.Event) -> None:
+    async def _work(self, engine: Engine, shelf: Shelf, watched: Watched, stopping: asyncio.Event) -> None:
         """Run the parts until they are to end: first those that make work, then the one that has it done."""
-        worker, *others = self._parts(shelf)
+        assembly = Assembly(shelf, self.config, self.clock, watched.metrics, watched.pulses, self.settings)
+        watched.begin(engine)
         async with Tasks("daemon") as tasks:
-            working = tasks.start(self._kept(*worker), name=worker[0])
-            making = [tasks.start(self._kept(name, run), name=name) for name, run in others]
+            parts = Parts(tasks, self.clock)
             try:
+                await parts.become(assembly.parts())
                 await stopping.wait()
                 log.info("The daemon ends; what runs is suspended, and gone on with later.")
             finally:
-                for some in (making, [working]):
-                    for one in some:
-                        one.cancel()
-                    await asyncio.wait(some)
-
-    def _parts(self, shelf: Shelf) -> Sequence[tuple[str, Callable[[], Awaitable[None]]]]:
-        """Return the parts by their names: the worker, and those that make work for it or look after what there is."""
-        settings, service, clock = self.settings, self.settings.service, self.clock
-        registry, zone, connectors = Registry(settings.sources), zone_of(service.timezone), shelf.connectors
-        desk = Desk(connectors, shelf.jobs, Ticks(shelf.state), registry)
-        roster = Roster(connectors, clock)
-        worker = Worker(desk, self._command(), self._limits(), clock)
-        scheduler = Scheduler(desk, roster, clock, zone, timedelta(seconds=service.jitter_s))
-        preparation = Preparation(connectors, registry, settings.grants, clock, zone)
-        janitor = Janitor.of(
-            shelf,
-            roster,
-            clock,
-            timeout_s=settings.sync.heartbeat_timeout_s,
-            retention=timedelta(days=service.keep_jobs_days),
-        )
-        return [
-            ("worker", worker.run),
-            ("scheduler", scheduler.run),
-            ("preparation", lambda: self._every(PREPARE_EVERY_S, lambda: preparation.look(roster.connectors))),
-            ("janitor", lambda: self._every(settings.sync.heartbeat_timeout_s / LOOKS_OF_JANITOR, janitor.look)),
-        ]
-
-    async def _every(self, seconds: float, look: Callable[[], Awaitable[None]]) -> None:
-        while True:
-            await look()
-            await self.clock.sleep(seconds)
-
-    def _command(self) -> Sequence[str]:
-        command = [sys.executable, "-m", "connectors.services.working.process"]
-        return command if self.config is None else [*command, str(self.config)]
-
-    def _limits(self) -> WorkLimits:
-        service = self.settings.service
-        places = Places(
-            service.max_concurrent_content_syncs,
-            service.max_concurrent_access_control_syncs,
-            service.max_concurrent_syncs_of_source,
-        )
-        return WorkLimits(service.workers, places, service.source_timeout_s, service.shutdown_timeout_s)
-
-    async def _kept(self, name: str, run: Callable[[], Awaitable[None]]) -> None:
-        """Run a part, and start it again when it fails: a fault in one ends neither the others nor the daemon."""
-        failures = 0
-        while True:
-            started = self.clock.monotonic()
-            try:
-                await run()
-            except ConnectorsError as error:
-                log.error("A part of the daemon failed, and is started again.", part=name, why=str(error))
-            except Exception:
-                log.exception(
-                    "A part of the daemon failed by a fault of this program, and is started again.", part=name
-                )
-            failures = 0 if self.clock.monotonic() - started > PAUSES.longest_pause_s else failures + 1
-            await self.clock.sleep(PAUSES.pause_s(failures, 1.0))
+                await parts.end(*(name for name in parts.names if name != "worker"))
+                await parts.end("worker")
 
 
 def _waiting(error: Exception, attempt: int, pause_s: float) -> None:

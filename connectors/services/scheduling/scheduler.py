@@ -1,6 +1,6 @@
 """The scheduler: makes one job for each tick of a schedule that is due, however many daemons look."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -11,6 +11,7 @@ from connectors.errors import ConnectorsError
 from connectors.schedule import Timetable, delay_of, due
 from connectors.schedule.zone import Zone
 from connectors.services.desk import Desk
+from connectors.services.monitoring.pulse import Pulse
 from connectors.services.scheduling.roster import Roster
 from connectors.services.scheduling.timings import LAST_SCHEDULED, Timing, Timings, timings_of
 from connectors.store.connector import Connector
@@ -54,14 +55,19 @@ class Scheduler:
     clock: Clock
     zone: Zone
     jitter: timedelta = timedelta()
+    pulse: Pulse = field(default_factory=Pulse)
+    made: Callable[[JobType, float], None] = lambda _job_type, _delay_s: None
+    """Is called for each job that a tick has made, with how many seconds after it was due."""
     _watched: dict[str, _Watched] = field(default_factory=dict)
     _looked_at: datetime | None = None
 
     async def run(self) -> None:
         """Look until cancelled."""
         while True:
+            self.pulse.began()
             try:
                 await self.look()
+                self.pulse.looked()
             except ConnectorsError as error:
                 log.warning("The schedules could not be looked at.", why=str(error))
             await self.clock.sleep(LOOK_EVERY_S)
@@ -118,7 +124,9 @@ class Scheduler:
         if claimed is not None:
             if not await self._waits(connector.id, job_type, job_id):
                 snapshot = snapshot_of(connector, job_type, self.desk.registry)
-                await self.desk.jobs.create(job_id, snapshot, job_type, Trigger.SCHEDULED)
+                job = await self.desk.jobs.create(job_id, snapshot, job_type, Trigger.SCHEDULED)
+                due_at = instant + delay_of(connector.id, self.jitter)
+                self.made(job_type, ((job.created_at or due_at) - due_at).total_seconds())
                 log.info("A sync is due.", connector=connector.id, job_type=str(job_type), job=job_id)
             await self.desk.ticks.done(claimed)
         await self.desk.connectors.update(connector.id, lambda found: _scheduled(found, job_type, instant))

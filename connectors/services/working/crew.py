@@ -10,6 +10,7 @@ from connectors.aio.clock import Clock, SystemClock
 from connectors.aio.retry import RetryPolicy
 from connectors.aio.tasks import Tasks
 from connectors.services.working.hand import Hand
+from connectors.services.working.messages import FromWorker
 
 log = logger.get(__name__)
 WATCH_EVERY_S: Final = 1.0
@@ -39,6 +40,8 @@ class Crew:
     command: Sequence[str]
     size: int
     died: Callable[[Death], Awaitable[None]]
+    told: Callable[[FromWorker], None] = lambda _message: None
+    """Is called with whatever a process says."""
     silent_after_s: float = 60.0
     stop_within_s: float = 30.0
     clock: Clock = field(default_factory=SystemClock)
@@ -81,7 +84,7 @@ class Crew:
                 await self._stop()
 
     def _hand(self, *, alone: bool = False) -> Hand:
-        hand = Hand(self.command, self._job_ended, alone)
+        hand = Hand(self.command, self._job_ended, self.told, alone)
         self._hands.append(hand)
         return hand
 

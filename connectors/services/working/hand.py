@@ -11,7 +11,7 @@ from typing import Final
 import msgspec
 
 from connectors import logger
-from connectors.services.working.messages import Ended, Ready, Run, Stop, ToWorker, heard, line_of
+from connectors.services.working.messages import Ended, FromWorker, Ready, Run, Stop, ToWorker, heard, line_of
 
 log = logger.get(__name__)
 LONGEST_LINE: Final = 2**20
@@ -29,6 +29,8 @@ class Hand:
     command: Sequence[str]
     ended: Callable[[], None]
     """Is called whenever a job has ended."""
+    told: Callable[[FromWorker], None] = lambda _message: None
+    """Is called with whatever the process says."""
     alone: bool = False
     """Whether it runs one job, which may be what ended the process that ran it before."""
     jobs: set[str] = field(default_factory=set)
@@ -102,6 +104,7 @@ class Hand:
             except (msgspec.DecodeError, UnicodeDecodeError):
                 log.warning("A worker process said something that is no message.", pid=process.pid)
                 continue
+            self.told(message)
             match message:
                 case Ready():
                     self.instance = message.instance

@@ -1,8 +1,11 @@
 """Messages between a daemon and its worker processes: one line of JSON each."""
 
-from typing import Final
+from typing import Final, Self
 
 import msgspec
+
+from connectors.engine.traffic import Traffic
+from connectors.sync.report import SyncReport
 
 
 class Run(msgspec.Struct, frozen=True, tag="run"):
@@ -25,14 +28,42 @@ class Alive(msgspec.Struct, frozen=True, tag="alive"):
     """From a worker: its event loop turns."""
 
 
-class Ended(msgspec.Struct, frozen=True, tag="ended"):
-    """From a worker: a job has ended, or could not be claimed."""
+class Progress(msgspec.Struct, frozen=True, tag="progress", omit_defaults=True, kw_only=True):
+    """From a worker: how far a job has come, as its report counts; once a second at most, and before it ends."""
 
     job: str
+    created: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    dropped: int = 0
+    superseded: int = 0
+    letters: int = 0
+    deleted: int = 0
+    sent_bytes: int = 0
+    downloaded_bytes: int = 0
+
+    @classmethod
+    def of(cls, job: str, report: SyncReport) -> Self:
+        """Return what a report says now."""
+        counters = report.counters()
+        return cls(job=job, **{name: counters[name] for name in cls.__struct_fields__ if name != "job"})
+
+
+class Requests(msgspec.Struct, frozen=True, tag="requests"):
+    """From a worker: what it has sent to the engine since it said so last, by lane."""
+
+    lanes: dict[str, Traffic]
+
+
+class Ended(msgspec.Struct, frozen=True, tag="ended", omit_defaults=True):
+    """From a worker: a job has ended, or could not be claimed; then it has no status."""
+
+    job: str
+    status: str | None = None
 
 
 ToWorker = Run | Stop
-FromWorker = Ready | Alive | Ended
+FromWorker = Ready | Alive | Progress | Requests | Ended
 _encode: Final = msgspec.json.Encoder().encode
 _to_worker: Final = msgspec.json.Decoder(ToWorker)
 _from_worker: Final = msgspec.json.Decoder(FromWorker)

@@ -17,13 +17,15 @@ from connectors.engine import open_engine
 from connectors.errors import ConnectorsError
 from connectors.registry import Registry
 from connectors.services.working.job_run import JobRun
-from connectors.services.working.messages import Alive, Ended, FromWorker, Ready, Run, line_of, told
-from connectors.store.job import WAITING
+from connectors.services.working.messages import Alive, Ended, FromWorker, Progress, Ready, Requests, Run, line_of, told
+from connectors.store.job import WAITING, JobStatus
 from connectors.store.jobs import JobStore
 from connectors.sync.workplace import SyncLimits, Workplace, open_workplace
 
 log = logger.get("connectors.services.working.process")  # not by `__name__`, which is another one in the process itself
 ALIVE_EVERY_S: Final = 1.0
+LOST: Final = "lost"
+"""How a job ended that others took over."""
 
 
 @dataclass
@@ -34,6 +36,8 @@ class Bench:
     jobs: JobStore
     out: BinaryIO
     _running: dict[str, asyncio.Task[None]] = field(default_factory=dict)
+    _runs: dict[str, JobRun] = field(default_factory=dict)
+    _said: dict[str, Progress] = field(default_factory=dict)
 
     async def serve(self, lines: asyncio.StreamReader) -> None:
         """Do what the lines say until one says to stop, or there are no more; what runs then is suspended."""
@@ -52,18 +56,26 @@ class Bench:
                     one.cancel()
 
     async def _run(self, job_id: str) -> None:
+        status = None
         try:
-            await self._claimed_and_run(job_id)
+            status = await self._claimed_and_run(job_id)
         except ConnectorsError as error:
             log.warning("A job could not be claimed.", job=job_id, why=str(error))
+        except asyncio.CancelledError:
+            status = JobStatus.SUSPENDED if job_id in self._runs else None
+            raise
         finally:
             self._running.pop(job_id, None)
-            self._say(Ended(job_id))
+            self._say_how_far(job_id)
+            self._runs.pop(job_id, None)
+            self._said.pop(job_id, None)
+            self._say(Ended(job_id, status))
 
-    async def _claimed_and_run(self, job_id: str) -> None:
+    async def _claimed_and_run(self, job_id: str) -> str | None:
+        """Return how a job ended; None if another process had it, or took it."""
         job = await self.jobs.get(job_id)
         if job is None or job.status not in WAITING:
-            return
+            return None
         connector = await self.place.connectors.get(job.connector_id) if job.connector_id is not None else None
         claimed = await self.jobs.claim(
             job,
@@ -72,15 +84,33 @@ class Bench:
             sync_cursor=connector.sync_cursor if connector is not None else None,
         )
         if claimed is None:
-            return
+            return None
         log.info("A job begins.", job=job_id, connector=job.connector_id, job_type=str(job.job_type))
-        status = await JobRun(self.place, self.jobs, claimed).run()
+        run = self._runs[job_id] = JobRun(self.place, self.jobs, claimed)
+        status = await run.run()
         log.info("A job has ended.", job=job_id, connector=job.connector_id, status=str(status))
+        return status or LOST
 
     async def _stay_alive(self) -> None:
         while True:
             self._say(Alive())
+            for job_id in self._runs:
+                self._say_how_far(job_id)
+            self._say_what_was_sent()
             await asyncio.sleep(ALIVE_EVERY_S)
+
+    def _say_how_far(self, job_id: str) -> None:
+        """Say how far a job has come, if that is further than was said last."""
+        if job_id in self._runs:
+            progress = Progress.of(job_id, self._runs[job_id].report)
+            if progress != self._said.get(job_id, Progress(job=job_id)):
+                self._said[job_id] = progress
+                self._say(progress)
+
+    def _say_what_was_sent(self) -> None:
+        lanes = {name: one.taken() for name, one in self.place.engine.traffic.items() if one.requests}
+        if lanes:
+            self._say(Requests(lanes))
 
     def _say(self, message: FromWorker) -> None:
         with suppress(BrokenPipeError):  # the daemon is gone, which the other pipe says too

@@ -10,6 +10,9 @@ from connectors.aio.clock import Clock
 from connectors.aio.tasks import Tasks
 from connectors.errors import Conflict, ConnectorsError
 from connectors.services.desk import Desk
+from connectors.services.monitoring.job_tally import JobTally
+from connectors.services.monitoring.metrics import Metrics
+from connectors.services.monitoring.pulse import Pulse
 from connectors.services.working.crew import Crew, Death
 from connectors.services.working.turns import Lane, Places, next_jobs
 from connectors.store.job import ACTIVE, JobStatus, SyncJob
@@ -41,16 +44,28 @@ class Worker:
       it ends in error.
     """
 
-    def __init__(self, desk: Desk, command: Sequence[str], limits: WorkLimits, clock: Clock) -> None:
+    def __init__(
+        self,
+        desk: Desk,
+        command: Sequence[str],
+        limits: WorkLimits,
+        clock: Clock,
+        *,
+        tally: JobTally | None = None,
+        pulse: Pulse | None = None,
+    ) -> None:
         self._desk = desk
         self._limits = limits
         self._clock = clock
+        self._tally = tally or JobTally(Metrics(), (), clock)
+        self._pulse = pulse or Pulse(clock)
         self._last_turns: dict[Lane, int] = {}
         self._turn = 0
         self.crew = Crew(
             command,
             limits.processes,
             died=self._died,
+            told=self._tally.heard,
             silent_after_s=limits.silent_after_s,
             stop_within_s=limits.stop_within_s,
             clock=clock,
@@ -65,20 +80,25 @@ class Worker:
     async def _look_again(self) -> None:
         while True:
             await self._clock.sleep(LOOK_EVERY_S)
+            self._pulse.began()
             try:
                 await self.look()
+                self._pulse.looked()
             except ConnectorsError as error:
                 log.warning("It could not be found out which jobs wait.", why=str(error))
 
     async def look(self) -> None:
         """Give out the jobs that may be begun now. Raises an `EngineError`."""
         known = await self._desk.jobs.open_jobs()
+        self._tally.known(known)
         for job in next_jobs(known, self.crew.jobs, self._limits.places, self._last_turns):
             self._turn += 1
             self._last_turns[Lane.of(job)] = self._turn
+            self._tally.given(job)
             self.crew.give(job.id, alone=job.metadata.get("alone") is True)
 
     async def _died(self, death: Death) -> None:
+        self._tally.died(death.jobs)
         for job_id in sorted(death.jobs):
             try:
                 job = await self._desk.jobs.change(job_id, lambda job: _after(death, job, self._clock.now()))

@@ -1,0 +1,148 @@
+"""The assembly: makes the parts of a daemon of its settings, each of those settings that it depends on."""
+
+import sys
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from os import getpid
+from pathlib import Path
+from typing import Final
+
+from connectors.aio.clock import Clock
+from connectors.config import Settings
+from connectors.registry import Registry
+from connectors.schedule import zone_of
+from connectors.services.cleaning.janitor import Janitor
+from connectors.services.cleaning.remains import Shelf
+from connectors.services.desk import Desk
+from connectors.services.monitoring.job_tally import JobTally
+from connectors.services.monitoring.memory import resident_bytes
+from connectors.services.monitoring.metrics import Metrics, Numbers
+from connectors.services.monitoring.pulse import Pulse, Pulses
+from connectors.services.parts import Part, Run
+from connectors.services.preparing.preparation import Preparation
+from connectors.services.scheduling.roster import Roster
+from connectors.services.scheduling.scheduler import Scheduler
+from connectors.services.working.turns import Places
+from connectors.services.working.worker import Worker, WorkLimits
+from connectors.store.sync_state import JobType
+from connectors.store.ticks import Ticks
+
+PREPARE_EVERY_S: Final = 1.0
+PREPARED_LATE_AFTER_S: Final = 180.0
+"""A look at connectors takes as long as the slowest of their sources."""
+LOOKS_OF_JANITOR: Final = 12
+"""How often it looks within the time after which a job counts as lost."""
+CLEANED_LATE_AFTER_S: Final = 300.0
+"""A look of the janitor may remove thousands of records."""
+
+
+@dataclass
+class Assembly:
+    """Makes parts. What they share, and the worker with its processes, is made once."""
+
+    shelf: Shelf
+    config: Path | None
+    clock: Clock
+    metrics: Metrics
+    pulses: Pulses
+    settings: Settings
+    roster: Roster = field(init=False)
+    worker: Worker = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.roster = Roster(self.shelf.connectors, self.clock)
+        desk = self._desk(Registry(self.settings.sources))
+        tally = JobTally(self.metrics, desk.registry.places, self.clock)
+        self.worker = Worker(
+            desk,
+            self._command(),
+            limits_of(self.settings),
+            self.clock,
+            tally=tally,
+            pulse=self.pulses.of("worker"),
+        )
+        self.metrics.worker_processes.read = lambda: {(): len(self.worker.crew.pids)}
+        self.metrics.resident_memory.read = self._memory
+        self.metrics.look_age.read = self.pulses.ages
+        self.metrics.connectors.read = self._connectors
+
+    def parts(self) -> Sequence[Part]:
+        """Return the parts: the worker, and those that make work for it or look after what there is."""
+        settings, service = self.settings, self.settings.service
+        return [
+            Part("worker", lambda: self.worker.run),
+            Part("scheduler", self._scheduler, (settings.sources, service.timezone, service.jitter_s)),
+            Part("preparation", self._preparation, (settings.sources, settings.grants, service.timezone)),
+            Part("janitor", self._janitor, service.keep_jobs_days),
+        ]
+
+    def _scheduler(self) -> Run:
+        service = self.settings.service
+
+        def made(job_type: JobType, delay_s: float) -> None:
+            self.metrics.tick_delay_seconds.labels(str(job_type)).observe(max(delay_s, 0.0))
+
+        return Scheduler(
+            self._desk(Registry(self.settings.sources)),
+            self.roster,
+            self.clock,
+            zone_of(service.timezone),
+            timedelta(seconds=service.jitter_s),
+            pulse=self.pulses.of("scheduler"),
+            made=made,
+        ).run
+
+    def _preparation(self) -> Run:
+        settings, zone = self.settings, zone_of(self.settings.service.timezone)
+        registry = Registry(settings.sources)
+        preparation = Preparation(self.shelf.connectors, registry, settings.grants, self.clock, zone)
+        pulse = self.pulses.of("preparation", late_after_s=PREPARED_LATE_AFTER_S)
+        return lambda: self._every(PREPARE_EVERY_S, lambda: self._prepare(preparation), pulse)
+
+    def _janitor(self) -> Run:
+        timeout_s = self.settings.sync.heartbeat_timeout_s
+        kept = timedelta(days=self.settings.service.keep_jobs_days)
+        janitor = Janitor.of(self.shelf, self.roster, self.clock, timeout_s=timeout_s, retention=kept)
+        pulse = self.pulses.of("janitor", late_after_s=CLEANED_LATE_AFTER_S)
+        return lambda: self._every(timeout_s / LOOKS_OF_JANITOR, janitor.look, pulse)
+
+    async def _prepare(self, preparation: Preparation) -> bool:
+        await preparation.look(self.roster.connectors)
+        return True
+
+    async def _every(self, seconds: float, look: Callable[[], Awaitable[bool]], pulse: Pulse) -> None:
+        while True:
+            pulse.began()
+            if await look():
+                pulse.looked()
+            await self.clock.sleep(seconds)
+
+    def _desk(self, registry: Registry) -> Desk:
+        return Desk(self.shelf.connectors, self.shelf.jobs, Ticks(self.shelf.state), registry)
+
+    def _command(self) -> Sequence[str]:
+        command = [sys.executable, "-m", "connectors.services.working.process"]
+        return command if self.config is None else [*command, str(self.config)]
+
+    def _memory(self) -> Numbers:
+        return {
+            ("daemon",): resident_bytes([getpid()]),
+            ("workers",): resident_bytes(self.worker.crew.pids),
+        }
+
+    def _connectors(self) -> Mapping[tuple[str, ...], float]:
+        counted = Counter(str(one.status or "unknown") for one in self.roster.connectors.values())
+        return {(status,): number for status, number in counted.items()}
+
+
+def limits_of(settings: Settings) -> WorkLimits:
+    """Return how much a daemon works on at once."""
+    service = settings.service
+    places = Places(
+        service.max_concurrent_content_syncs,
+        service.max_concurrent_access_control_syncs,
+        service.max_concurrent_syncs_of_source,
+    )
+    return WorkLimits(service.workers, places, service.source_timeout_s, service.shutdown_timeout_s)

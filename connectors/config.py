@@ -18,9 +18,11 @@ from connectors.grants import Grants
 from connectors.secret import Secret
 
 ENVIRONMENT_PREFIX: Final = "CONNECTORS__"
+DEFAULT_PLACE: Final = Path("config.yml")
 Seconds = Annotated[float, msgspec.Meta(gt=0)]
 Count = Annotated[int, msgspec.Meta(ge=1)]
 ExposedSecret = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z_][A-Za-z0-9_]*(=.+)?$")]
+_QUOTED: Final = re.compile(r"'[^']{2,}'")
 _PLACE: Final = re.compile(r"\w+(\.\w+)*:\w+(\.\w+)*")
 
 
@@ -317,7 +319,7 @@ def load_settings(path: Path | None = None, environ: Mapping[str, str] = os.envi
 
 def read_settings(path: Path | None = None, environ: Mapping[str, str] = os.environ) -> LoadedSettings:
     """Return the same with what is wrong. Raises a `ConfigurationError` only for a file that can't be read."""
-    place = path if path is not None else Path("config.yml")
+    place = path if path is not None else DEFAULT_PLACE
     text = _text_of(place, required=path is not None)
     given = _content(place, text)
     binder = Binder(environ, files=True)
@@ -341,10 +343,18 @@ def _content(path: Path, text: str) -> dict[str, object]:
     try:
         content = yaml.safe_load(text)
     except yaml.YAMLError as error:
-        raise ConfigurationError(f"The settings file {path} can't be read: {error}", field="") from None
+        raise ConfigurationError(f"The settings file {path} can't be read: {_told(error)}", field="") from None
     if not isinstance(content, dict | None):
         raise ConfigurationError(f"The settings file {path} holds a {type(content).__name__}, no settings.", field="")
     return content or {}
+
+
+def _told(error: yaml.YAMLError) -> str:
+    """Return what is wrong with a file, without the lines that it quotes: a secret may stand in them."""
+    mark = error.problem_mark if isinstance(error, yaml.MarkedYAMLError) else None
+    if mark is None or not isinstance(error, yaml.MarkedYAMLError):
+        return str(error)
+    return f"line {mark.line + 1}, column {mark.column + 1}: {_QUOTED.sub('…', error.problem or 'no YAML')}."
 
 
 def _overridden(given: dict[str, object], environ: Mapping[str, str]) -> dict[str, object]:

@@ -3,14 +3,13 @@
 import sys
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from os import getpid
-from pathlib import Path
 from typing import Final
 
 from connectors.aio.clock import Clock
-from connectors.config import Settings
+from connectors.config import MonitoringSettings, ServiceSettings, Settings
 from connectors.registry import Registry
 from connectors.schedule import zone_of
 from connectors.services.cleaning.janitor import Janitor
@@ -24,6 +23,7 @@ from connectors.services.parts import Part, Run
 from connectors.services.preparing.preparation import Preparation
 from connectors.services.scheduling.roster import Roster
 from connectors.services.scheduling.scheduler import Scheduler
+from connectors.services.working.messages import FROM_DAEMON, Begin
 from connectors.services.working.turns import Places
 from connectors.services.working.worker import Worker, WorkLimits
 from connectors.store.sync_state import JobType
@@ -43,30 +43,34 @@ class Assembly:
     """Makes parts. What they share, and the worker with its processes, is made once."""
 
     shelf: Shelf
-    config: Path | None
     clock: Clock
     metrics: Metrics
     pulses: Pulses
     settings: Settings
     roster: Roster = field(init=False)
     worker: Worker = field(init=False)
+    _tally: JobTally = field(init=False)
 
     def __post_init__(self) -> None:
         self.roster = Roster(self.shelf.connectors, self.clock)
         desk = self._desk(Registry(self.settings.sources))
-        tally = JobTally(self.metrics, desk.registry.places, self.clock)
-        self.worker = Worker(
-            desk,
-            self._command(),
-            limits_of(self.settings),
-            self.clock,
-            tally=tally,
-            pulse=self.pulses.of("worker"),
-        )
+        self._tally = JobTally(self.metrics, desk.registry.places, self.clock)
+        command = [sys.executable, "-m", "connectors.services.working.process", FROM_DAEMON]
+        pulse = self.pulses.of("worker")
+        limits = limits_of(self.settings)
+        self.worker = Worker(desk, command, limits, self.clock, tally=self._tally, pulse=pulse)
+        self.worker.adopt(limits, Begin(self.settings), renew=False)
         self.metrics.worker_processes.read = lambda: {(): len(self.worker.crew.pids)}
         self.metrics.resident_memory.read = self._memory
         self.metrics.look_age.read = self.pulses.ages
         self.metrics.connectors.read = self._connectors
+
+    def adopt(self, settings: Settings) -> None:
+        """Make parts of these settings from now on; the worker goes on with them, with what it runs."""
+        renew = _of_processes(settings) != _of_processes(self.settings)
+        self.settings = settings
+        self._tally.service_types = Registry(settings.sources).places
+        self.worker.adopt(limits_of(settings), Begin(settings), renew=renew)
 
     def parts(self) -> Sequence[Part]:
         """Return the parts: the worker, and those that make work for it or look after what there is."""
@@ -122,10 +126,6 @@ class Assembly:
     def _desk(self, registry: Registry) -> Desk:
         return Desk(self.shelf.connectors, self.shelf.jobs, Ticks(self.shelf.state), registry)
 
-    def _command(self) -> Sequence[str]:
-        command = [sys.executable, "-m", "connectors.services.working.process"]
-        return command if self.config is None else [*command, str(self.config)]
-
     def _memory(self) -> Numbers:
         return {
             ("daemon",): resident_bytes([getpid()]),
@@ -135,6 +135,11 @@ class Assembly:
     def _connectors(self) -> Mapping[tuple[str, ...], float]:
         counted = Counter(str(one.status or "unknown") for one in self.roster.connectors.values())
         return {(status,): number for status, number in counted.items()}
+
+
+def _of_processes(settings: Settings) -> Settings:
+    """Return settings without what only the daemon itself looks at, so that its processes need not be renewed."""
+    return replace(settings, service=ServiceSettings(), monitoring=MonitoringSettings())
 
 
 def limits_of(settings: Settings) -> WorkLimits:

@@ -16,7 +16,9 @@ from connectors.engine import Engine, open_engine
 from connectors.schedule import zone_of
 from connectors.services.assembly import Assembly
 from connectors.services.cleaning.remains import Shelf
+from connectors.services.current_settings import CurrentSettings
 from connectors.services.engine_process import engine_process
+from connectors.services.hangup import hangups
 from connectors.services.monitoring.server import Monitor
 from connectors.services.monitoring.watched import Watched
 from connectors.services.parts import Part, Parts
@@ -36,7 +38,7 @@ class Supervisor:
 
     settings: Settings
     config: Path | None = None
-    """The settings file, which worker processes read too."""
+    """The settings file, which is read again when it changes."""
     clock: Clock = SystemClock()
     ready: Callable[[Engine], Awaitable[None]] | None = None
     """Is awaited when everything is there, before anything is begun."""
@@ -44,30 +46,26 @@ class Supervisor:
     async def run(self, stopping: asyncio.Event) -> None:
         """Work until the event is set. Raises a `ConfigurationError`; for an engine that is away it waits."""
         zone_of(self.settings.service.timezone, setting="service.timezone")
-        watched = Watched(self.clock)
-        async with Tasks("supervisor") as tasks:
-            around = Parts(tasks, self.clock)
+        current = CurrentSettings(self.settings, self.config, self.clock)
+        async with Tasks("supervisor") as tasks, hangups(current.ask, stopping.set):
+            running = _Running(current, Watched(self.clock), Parts(tasks, self.clock))
             try:
-                await around.become([self._monitor(watched)])
-                await self._until(stopping, watched)
+                await running.around.become([running.monitor(), Part("settings", lambda: running.keep_up)])
+                await self._until(stopping, running)
             finally:
-                await around.end(*around.names)
+                await running.around.end(*running.around.names)
 
-    def _monitor(self, watched: Watched) -> Part:
-        settings = self.settings.monitoring
-        return Part("monitor", lambda: Monitor(settings, watched.health, watched.metrics, self.clock).run, settings)
-
-    async def _until(self, stopping: asyncio.Event, watched: Watched) -> None:
+    async def _until(self, stopping: asyncio.Event, running: "_Running") -> None:
         working = asyncio.Event()
         async with Tasks("supervisor") as tasks:
-            serving = tasks.start(self._serve(stopping, working, watched), name="daemon")
+            serving = tasks.start(self._serve(stopping, working, running), name="daemon")
             asked = tasks.start(stopping.wait(), name="end")
             await asyncio.wait({serving, asked}, return_when=asyncio.FIRST_COMPLETED)
             asked.cancel()
             if not working.is_set():
                 serving.cancel()  # it waits for an engine still
 
-    async def _serve(self, stopping: asyncio.Event, working: asyncio.Event, watched: Watched) -> None:
+    async def _serve(self, stopping: asyncio.Event, working: asyncio.Event, running: "_Running") -> None:
         async with AsyncExitStack() as stack:
             if self.settings.engine.host is None:
                 await stack.enter_async_context(engine_process(self.settings.engine.data))
@@ -78,7 +76,8 @@ class Supervisor:
                 await self.ready(engine)
             working.set()
             log.info("The daemon works.", engine=str(engine.info))
-            await self._work(engine, shelf, watched, stopping)
+            running.watched.begin(engine)
+            await running.work(shelf, stopping)
             log.info("The daemon has ended.")
 
     async def _shelf(self, engine: Engine) -> Shelf:
@@ -89,19 +88,50 @@ class Supervisor:
             connectors=await ConnectorStore.open(engine),
         )
 
-    async def _work(self, engine: Engine, shelf: Shelf, watched: Watched, stopping: asyncio.Event) -> None:
+
+@dataclass
+class _Running:
+    """A daemon that runs: its settings, who watches it, and its parts, which follow from them."""
+
+    current: CurrentSettings
+    watched: Watched
+    around: Parts
+    """What runs while the engine is away, too."""
+    assembly: Assembly | None = None
+    parts: Parts | None = None
+
+    def monitor(self) -> Part:
+        """Return the part that tells over HTTP how the daemon is."""
+        settings, watched = self.current.now.monitoring, self.watched
+        return Part(
+            "monitor", lambda: Monitor(settings, watched.health, watched.metrics, self.current.clock).run, settings
+        )
+
+    async def keep_up(self) -> None:
+        """Work with the settings as they are, whenever they change."""
+        await self.current.run(self._adopt)
+
+    async def work(self, shelf: Shelf, stopping: asyncio.Event) -> None:
         """Run the parts until they are to end: first those that make work, then the one that has it done."""
-        assembly = Assembly(shelf, self.config, self.clock, watched.metrics, watched.pulses, self.settings)
-        watched.begin(engine)
+        clock, watched = self.current.clock, self.watched
+        self.assembly = Assembly(shelf, clock, watched.metrics, watched.pulses, self.current.now)
         async with Tasks("daemon") as tasks:
-            parts = Parts(tasks, self.clock)
+            self.parts = Parts(tasks, clock)
             try:
-                await parts.become(assembly.parts())
+                await self.parts.become(self.assembly.parts())
                 await stopping.wait()
                 log.info("The daemon ends; what runs is suspended, and gone on with later.")
             finally:
+                parts, self.parts = self.parts, None
                 await parts.end(*(name for name in parts.names if name != "worker"))
                 await parts.end("worker")
+
+    async def _adopt(self, settings: Settings) -> None:
+        logger.set_up(level=settings.log.level, style=settings.log.format)
+        await self.around.become([self.monitor()])
+        if self.assembly is not None and self.parts is not None:
+            self.assembly.adopt(settings)
+            await self.parts.become(self.assembly.parts())
 
 
 def _waiting(error: Exception, attempt: int, pause_s: float) -> None:

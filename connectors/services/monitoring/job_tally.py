@@ -37,7 +37,8 @@ class JobTally:
 
     def __init__(self, metrics: Metrics, service_types: Collection[str], clock: Clock) -> None:
         self._metrics = metrics
-        self._service_types = service_types
+        self.service_types = service_types
+        """Those that the daemon has sources for."""
         self._clock = clock
         self._running: dict[str, _Running] = {}
         self._waiting: Counter[Kind] = Counter()
@@ -101,5 +102,5 @@ class JobTally:
     def _kind_of(self, job: SyncJob) -> Kind:
         """Return the type of a job and of its source, as far as both are known: anybody may write anything into it."""
         found = (job.document.get("connector") or {}).get("service_type")
-        service_type = found if isinstance(found, str) and found in self._service_types else UNKNOWN
+        service_type = found if isinstance(found, str) and found in self.service_types else UNKNOWN
         return str(job.job_type or UNKNOWN), service_type

@@ -10,7 +10,7 @@ from connectors.aio.clock import Clock, SystemClock
 from connectors.aio.retry import RetryPolicy
 from connectors.aio.tasks import Tasks
 from connectors.services.working.hand import Hand
-from connectors.services.working.messages import FromWorker
+from connectors.services.working.messages import Begin, FromWorker
 
 log = logger.get(__name__)
 WATCH_EVERY_S: Final = 1.0
@@ -35,6 +35,8 @@ class Crew:
 
     A job that is to be alone gets a process of its own, which ends with it. A process that says nothing for
     `silent_after_s`, not even that it is alive, is killed: something in it holds up everything else.
+
+    Settings may change while it runs: processes that began with others retire, with the jobs that they have.
     """
 
     command: Sequence[str]
@@ -45,6 +47,8 @@ class Crew:
     silent_after_s: float = 60.0
     stop_within_s: float = 30.0
     clock: Clock = field(default_factory=SystemClock)
+    begin: Begin | None = None
+    """What each process is told first; None if processes read the settings themselves."""
     _hands: list[Hand] = field(default_factory=list)
     _tasks: Tasks | None = None
     _serving: set[asyncio.Task[None]] = field(default_factory=set)
@@ -67,12 +71,29 @@ class Crew:
             hand.run(job)
             self._start(self._serve(hand), f"alone with {job}")
         else:
-            min((one for one in self._hands if not one.alone), key=lambda one: len(one.jobs)).run(job)
+            min(self._keeping(), key=lambda one: len(one.jobs)).run(job)
+
+    def change(self, size: int, begin: Begin | None, *, renew: bool) -> None:
+        """Have so many processes from now on, which begin with that; with `renew` those that there are retire."""
+        self.size, self.begin = size, begin
+        if self._tasks is None or self._is_stopping:
+            return
+        for hand in self._keeping():
+            if hand.pid is None:
+                hand.begin = begin  # it is not told anything yet
+            elif renew:
+                hand.retire()
+        staying = sorted(self._keeping(), key=lambda one: len(one.jobs))
+        for hand in staying[: max(0, len(staying) - size)]:
+            hand.retire()
+        for number in range(len(staying), size):
+            self._start(self._keep(self._hand()), f"worker {number}")
 
     async def run(self) -> None:
         """Keep the processes until cancelled; then have them suspend what they run, and kill those that do not end."""
         async with Tasks("crew") as tasks:
-            self._tasks = tasks
+            self._tasks, self._is_stopping = tasks, False
+            self._hands.clear()
             for number in range(self.size):
                 self._start(self._keep(self._hand()), f"worker {number}")
             watching = tasks.start(self._watch(), name="watch")
@@ -83,8 +104,12 @@ class Crew:
                 watching.cancel()
                 await self._stop()
 
+    def _keeping(self) -> list[Hand]:
+        """Return the processes that jobs are given to."""
+        return [hand for hand in self._hands if not hand.alone and not hand.is_retired]
+
     def _hand(self, *, alone: bool = False) -> Hand:
-        hand = Hand(self.command, self._job_ended, self.told, alone)
+        hand = Hand(self.command, self._job_ended, self.told, alone, self.begin)
         self._hands.append(hand)
         return hand
 
@@ -97,10 +122,13 @@ class Crew:
         while True:
             await self._serve(hand)
             in_vain = in_vain + 1 if hand.instance is None else 0
-            if self._is_stopping:
+            if self._is_stopping or hand.is_retired:
                 return
             hand = self._hand()
             await self.clock.sleep(PAUSES.pause_s(in_vain, 1.0) if in_vain else 0.0)
+            if hand.is_retired and not hand.jobs:
+                self._hands.remove(hand)
+                return
 
     async def _serve(self, hand: Hand) -> None:
         """Serve one process to its end, and tell of it if it was not told to end."""
@@ -108,14 +136,14 @@ class Crew:
             code = await hand.serve()
         finally:
             self._hands.remove(hand)
-        if self._is_stopping or (hand.alone and not hand.jobs):
+        if self._is_stopping or ((hand.alone or hand.is_retired) and not hand.jobs):
             return
         log.warning("A worker process has ended.", code=code, jobs=sorted(hand.jobs))
         await self.died(Death(frozenset(hand.jobs), hand.instance, hand.alone, code))
 
     def _job_ended(self) -> None:
         for hand in self._hands:
-            if hand.alone and not hand.jobs:
+            if (hand.alone or hand.is_retired) and not hand.jobs:
                 hand.stop()
 
     async def _watch(self) -> None:

@@ -1,11 +1,23 @@
 """Messages between a daemon and its worker processes: one line of JSON each."""
 
-from typing import Final, Self
+from typing import Any, Final, Self
 
 import msgspec
 
+from connectors.config import Settings
 from connectors.engine.traffic import Traffic
+from connectors.secret import Secret
 from connectors.sync.report import SyncReport
+
+LONGEST_LINE: Final = 2**20
+FROM_DAEMON: Final = "-"
+"""What a process is given instead of a settings file, when it is to `Begin` with those that it is told."""
+
+
+class Begin(msgspec.Struct, frozen=True, tag="begin"):
+    """To a worker, before all else: the settings to work with. Secrets are in it; it goes through the pipe alone."""
+
+    settings: Settings
 
 
 class Run(msgspec.Struct, frozen=True, tag="run"):
@@ -62,10 +74,21 @@ class Ended(msgspec.Struct, frozen=True, tag="ended", omit_defaults=True):
     status: str | None = None
 
 
-ToWorker = Run | Stop
+ToWorker = Begin | Run | Stop
 FromWorker = Ready | Alive | Progress | Requests | Ended
-_encode: Final = msgspec.json.Encoder().encode
-_to_worker: Final = msgspec.json.Decoder(ToWorker)
+
+
+def _plain(value: object) -> str:
+    return value.reveal() if isinstance(value, Secret) else str(value)
+
+
+def _made(kind: type[Any], value: object) -> object:
+    made: object = kind(value)
+    return made
+
+
+_encode: Final = msgspec.json.Encoder(enc_hook=_plain).encode
+_to_worker: Final = msgspec.json.Decoder(ToWorker, dec_hook=_made)
 _from_worker: Final = msgspec.json.Decoder(FromWorker)
 
 

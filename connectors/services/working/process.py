@@ -12,12 +12,25 @@ import msgspec
 
 from connectors import logger
 from connectors.aio.tasks import Tasks
-from connectors.config import load_settings
+from connectors.config import Settings, load_settings
 from connectors.engine import open_engine
 from connectors.errors import ConnectorsError
 from connectors.registry import Registry
 from connectors.services.working.job_run import JobRun
-from connectors.services.working.messages import Alive, Ended, FromWorker, Progress, Ready, Requests, Run, line_of, told
+from connectors.services.working.messages import (
+    FROM_DAEMON,
+    LONGEST_LINE,
+    Alive,
+    Begin,
+    Ended,
+    FromWorker,
+    Progress,
+    Ready,
+    Requests,
+    Run,
+    line_of,
+    told,
+)
 from connectors.store.job import WAITING, JobStatus
 from connectors.store.jobs import JobStore
 from connectors.sync.workplace import SyncLimits, Workplace, open_workplace
@@ -54,6 +67,7 @@ class Bench:
                 alive.cancel()
                 for one in self._running.values():
                     one.cancel()
+        self._say_what_was_sent()
 
     async def _run(self, job_id: str) -> None:
         status = None
@@ -118,9 +132,13 @@ class Bench:
             self.out.flush()
 
 
-async def work(config: Path | None) -> None:
+async def work(config: str | None) -> None:
     """Run jobs until standard input ends or says so. Raises an error of the tree when it can't even begin."""
-    settings = load_settings(config)
+    lines = asyncio.StreamReader(limit=LONGEST_LINE)
+    await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(lines), sys.stdin)
+    settings = await _settings(config, lines)
+    if settings is None:
+        return
     logger.set_up(level=settings.log.level, style=settings.log.format)
     out = os.fdopen(os.dup(sys.stdout.fileno()), "wb", buffering=0)
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what a source prints is none of our messages
@@ -134,16 +152,23 @@ async def work(config: Path | None) -> None:
             copies=settings.sync.ledgers,
             limits=SyncLimits.of(settings),
         )
-        lines = asyncio.StreamReader()
-        await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(lines), sys.stdin)
         await Bench(place, await JobStore.open(engine), out).serve(lines)
 
 
+async def _settings(config: str | None, lines: asyncio.StreamReader) -> Settings | None:
+    """Return the settings of a file, or those that the daemon says; None if it says nothing any more."""
+    if config != FROM_DAEMON:
+        return load_settings(Path(config) if config is not None else None)
+    first = await lines.readline()
+    message = told(first) if first else None
+    return message.settings if isinstance(message, Begin) else None
+
+
 def main() -> None:
-    """Work with the settings file that is named, if one is."""
+    """Work with the settings file that is named, if one is, or with what the daemon says (`-`)."""
     logger.set_up()
     try:
-        asyncio.run(work(Path(sys.argv[1]) if len(sys.argv) > 1 else None))
+        asyncio.run(work(sys.argv[1] if len(sys.argv) > 1 else None))
     except (ConnectorsError, msgspec.DecodeError) as error:
         log.error("A worker process can't work.", why=str(error))
         sys.exit(1)

@@ -14,6 +14,7 @@ from connectors.services.monitoring.job_tally import JobTally
 from connectors.services.monitoring.metrics import Metrics
 from connectors.services.monitoring.pulse import Pulse
 from connectors.services.working.crew import Crew, Death
+from connectors.services.working.messages import Begin
 from connectors.services.working.turns import Lane, Places, next_jobs
 from connectors.store.job import ACTIVE, JobStatus, SyncJob
 from connectors.store.sync_state import JobType
@@ -70,6 +71,15 @@ class Worker:
             stop_within_s=limits.stop_within_s,
             clock=clock,
         )
+
+    def adopt(self, limits: WorkLimits, begin: Begin | None, *, renew: bool) -> None:
+        """Work within these limits from now on, with processes that begin with that.
+
+        With `renew` those that there are retire: what they run goes on, and they are given nothing more.
+        """
+        self._limits = limits
+        self.crew.silent_after_s, self.crew.stop_within_s = limits.silent_after_s, limits.stop_within_s
+        self.crew.change(limits.processes, begin, renew=renew)
 
     async def run(self) -> None:
         """Work until cancelled; then the jobs that run here are suspended."""

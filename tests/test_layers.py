@@ -13,7 +13,7 @@ ROOT = Path(__file__).parent.parent
 ROWS: list[set[str]] = [
     {"errors", "logger", "pattern", "references", "secret"},
     {"aio"},
-    {"binding", "config", "fields", "grants"},
+    {"binding", "config", "fields", "grants", "settings_file"},
     {"byoc", "filtering", "literal", "predicate", "schedule"},
     {"changes", "dataset", "download", "source"},
     {"engine", "registry", "sources"},
@@ -54,7 +54,7 @@ DRIVERS: dict[str, str | tuple[str, ...]] = {
     "xxhash": "connectors/sync/",
     "structlog": ("connectors/logger.py", "connectors/testing/"),
     "yarl": "connectors/engine/node.py",
-    "yaml": ("connectors/config.py", "connectors/cli/create.py"),
+    "yaml": ("connectors/settings_file.py", "connectors/cli/create.py"),
 }
 
 

@@ -20,7 +20,10 @@ _OUTCOMES: Final = {
     "superseded": "superseded",
     "letters": "dead_letter",
     "deleted": "deleted",
+    "held": "held",
+    "content_failed": "without_content",
 }
+"""What a report calls it, and what a metric does."""
 Kind = tuple[str, str]
 
 

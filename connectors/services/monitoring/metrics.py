@@ -48,7 +48,8 @@ class Metrics:
         self.documents = Counter(
             "connectors_documents",
             "Documents, by what became of them: created, updated, unchanged, dropped (by a sync rule), superseded (it "
-            "came again in the same sync), dead_letter, deleted.",
+            "came again in the same sync), dead_letter; besides, deleted, held (to be deleted, if a person says so), "
+            "and without_content (that could not be had).",
             [*KIND, "outcome"],
             registry=own,
         )

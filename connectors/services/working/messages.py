@@ -51,6 +51,8 @@ class Progress(msgspec.Struct, frozen=True, tag="progress", omit_defaults=True, 
     superseded: int = 0
     letters: int = 0
     deleted: int = 0
+    held: int = 0
+    content_failed: int = 0
     sent_bytes: int = 0
     downloaded_bytes: int = 0
 

@@ -63,7 +63,18 @@ def test_what_a_job_does_is_counted_as_it_comes_on_and_once(books: Books) -> Non
 def test_every_outcome_of_a_report_has_its_number(books: Books) -> None:
     books.tally.given(books.job("1"))
     books.tally.heard(
-        Progress(job="1", created=1, updated=2, unchanged=3, dropped=4, superseded=5, letters=6, deleted=7)
+        Progress(
+            job="1",
+            created=1,
+            updated=2,
+            unchanged=3,
+            dropped=4,
+            superseded=5,
+            letters=6,
+            deleted=7,
+            held=8,
+            content_failed=9,
+        )
     )
     assert {labels[2]: number for labels, number in books.of("connectors_documents_total").items()} == {
         "created": 1,
@@ -73,6 +84,8 @@ def test_every_outcome_of_a_report_has_its_number(books: Books) -> None:
         "superseded": 5,
         "dead_letter": 6,
         "deleted": 7,
+        "held": 8,
+        "without_content": 9,
     }
 
 
@@ -141,6 +154,6 @@ def test_what_workers_sent_adds_up(books: Books) -> None:
 def test_messages_are_small() -> None:
     full = Progress(job="x" * 32, **dict.fromkeys(Progress.__struct_fields__[1:], 10**9))
     assert heard(line_of(full)) == full
-    assert len(line_of(full)) < 350
+    assert len(line_of(full)) < 400
     assert line_of(Progress(job="1", created=2)) == b'{"type":"progress","job":"1","created":2}\n'
     assert heard(line_of(Alive())) == Alive()

@@ -203,3 +203,32 @@ async def test_processes_come_and_go_as_settings_say_and_what_runs_goes_on(here:
         await there_are(2)
         await here.connect("d", [many(10)])
         assert (await here.until(await here.want("d"), has_ended)).status is JobStatus.COMPLETED
+
+
+async def test_a_retired_process_that_dies_gives_its_job_to_one_with_the_new_settings(here: Works) -> None:
+    await here.connect("c", [many(10), wait(600)])
+    job = await here.want("c")
+    async with working(here, processes=1) as worker:
+        begun = await here.until(job, lambda found: found.status is JobStatus.IN_PROGRESS)
+        [pid] = worker.crew.pids
+        worker.crew.command = [*COMMAND, FROM_DAEMON]
+        worker.adopt(WorkLimits(processes=1), Begin(load_settings(here.config)), renew=True)
+        here.config.write_text("none: of this is a setting")
+        here.script("c", [many(10)])
+        os.kill(pid, signal.SIGKILL)
+        done = await here.until(job, has_ended)
+    assert (done.status, done.metadata["instance"] != begun.metadata["instance"]) == (JobStatus.COMPLETED, True)
+
+
+async def test_a_worker_that_was_ended_may_be_run_again_and_notices_deaths(here: Works) -> None:
+    worker = Worker(here.desk, here.command, WorkLimits(processes=1), SystemClock())
+    for name in ("first", "second"):
+        await here.connect(name, [many(10), wait(600)])
+        job = await here.want(name)
+        task = asyncio.create_task(worker.run())
+        await here.until(job, lambda found: found.status is JobStatus.IN_PROGRESS)
+        here.script(name, [many(10)])
+        os.kill(worker.crew.pids[0], signal.SIGKILL)
+        assert (await here.until(job, has_ended)).status is JobStatus.COMPLETED
+        task.cancel()
+        await asyncio.wait([task])

@@ -34,6 +34,7 @@ class CurrentSettings:
     clock: Clock
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
     _asked: bool = False
+    _was_there: bool = False
     _looked_at: Stand | None = None
     _read: Stand | None = None
 
@@ -57,8 +58,9 @@ class CurrentSettings:
         if not (has_changed or self._asked):
             return None
         is_asked, self._asked = self._asked, False
-        was_there, self._read = self._read is not None, stand
-        loaded = self._loaded(required=self.config is not None or was_there)
+        self._read = stand
+        self._was_there = self._was_there or stand is not None
+        loaded = self._loaded(required=self.config is not None or self._was_there)
         return self._adopted(loaded.settings, is_asked=is_asked) if loaded is not None else None
 
     @property

@@ -129,7 +129,9 @@ def test_a_file_that_is_gone_changes_nothing(
     here.looks()
     here.file.unlink()
     assert here.looks() == []
-    assert "There is no settings file config.yml." in caplog.text
+    here.current.ask()
+    assert here.looks() == []
+    assert caplog.text.count("There is no settings file config.yml.") == 2
     here.write("service: {workers: 7}\n")
     assert [found.service.workers for found in here.looks()] == [7]
 

@@ -83,6 +83,8 @@ class Binder:
                 self._add(at, f"There is no such setting. {_nearest(key, list(defaults))}")
             elif is_dataclass(hints[key]) and isinstance(hints[key], type):
                 values[key] = self.section(hints[key], value, at)
+            elif value is None and defaults[key] is not None and type(None) in get_args(hints[key]):
+                values[key] = None  # which is another value than the default
             elif value is not None and not (value == "" and defaults[key] is None):
                 for bound in self._value(hints[key], value, at):
                     values[key] = bound

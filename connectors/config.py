@@ -10,14 +10,15 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 import msgspec
-import yaml
 
 from connectors.binding import Binder, Problem, setting
 from connectors.errors import ConfigurationError
 from connectors.grants import Grants
 from connectors.secret import Secret
+from connectors.settings_file import SettingsFile
 
 ENVIRONMENT_PREFIX: Final = "CONNECTORS__"
+DEFAULT_PLACE: Final = Path("config.yml")
 Seconds = Annotated[float, msgspec.Meta(gt=0)]
 Count = Annotated[int, msgspec.Meta(ge=1)]
 ExposedSecret = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z_][A-Za-z0-9_]*(=.+)?$")]
@@ -281,6 +282,25 @@ class ServiceSettings:
 
 
 @dataclass(frozen=True)
+class MonitoringSettings:
+    """Where a daemon tells over HTTP whether it is well (/healthz, /readyz), and its metrics (/metrics)."""
+
+    host: str = setting(
+        default="127.0.0.1",
+        text="Address to listen at. There is no password: another one than loopback is for a network of yours.",
+    )
+    port: Annotated[int, msgspec.Meta(ge=1, le=65_535)] | None = setting(
+        default=9481, text="Port to listen at, another one for each daemon of a machine; null for not at all."
+    )
+    names: tuple[str, ...] = setting(
+        default=(),
+        text="Names under which it is asked, besides localhost and, where host is no loopback address, the machine's "
+        "own and addresses in numbers. Others are refused, so that no page of the web has a browser ask.",
+        example="connectors.example.org",
+    )
+
+
+@dataclass(frozen=True)
 class Settings:
     """All settings of the service."""
 
@@ -290,6 +310,7 @@ class Settings:
     downloads: DownloadSettings = field(default_factory=DownloadSettings)
     service: ServiceSettings = field(default_factory=ServiceSettings)
     storage: StorageSettings = field(default_factory=StorageSettings)
+    monitoring: MonitoringSettings = field(default_factory=MonitoringSettings)
     sources: Mapping[str, str] = setting(
         default={},
         text="Sources of yours, and others in the place of ours: the service type, and the class that reads it. What "
@@ -352,6 +373,10 @@ class LoadedSettings:
             raise ConfigurationError("\n".join(map(str, self.problems)), field=self.problems[0].name)
 
 
+_SECTIONS: Final = frozenset(one.name for one in fields(Settings) if is_dataclass(getattr(Settings(), one.name)))
+_MAPPING: Final = "sources"
+
+
 def load_settings(path: Path | None = None, environ: Mapping[str, str] = os.environ) -> Settings:
     """Return the settings of a file, overridden by the environment (`CONNECTORS__ENGINE__HOST`).
 
@@ -365,41 +390,15 @@ def load_settings(path: Path | None = None, environ: Mapping[str, str] = os.envi
 
 def read_settings(path: Path | None = None, environ: Mapping[str, str] = os.environ) -> LoadedSettings:
     """Return the same with what is wrong. Raises a `ConfigurationError` only for a file that can't be read."""
-    place = path if path is not None else Path("config.yml")
-    text = _text_of(place, required=path is not None)
-    given = _content(place, text)
+    place = path if path is not None else DEFAULT_PLACE
+    file = SettingsFile.read(place, {*_SECTIONS, _MAPPING}, required=path is not None)
     binder = Binder(environ, files=True)
-    settings = binder.section(Settings, _overridden(given, environ))
-    origins = dict([*_origins_in(place, text, given), *_origins_in_environment(given, environ)])
-    return LoadedSettings(settings, tuple(binder.problems), origins)
+    settings = binder.section(Settings, _overridden(file.given, environ))
+    origins = dict([*_origins_in(file), *_origins_in_environment(file.given, environ)])
+    return LoadedSettings(settings, (*file.problems(), *binder.problems), origins)
 
 
-def _text_of(path: Path, *, required: bool) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        if not required:
-            return ""
-        raise ConfigurationError(f"There is no settings file {path}.", field="") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"The settings file {path} can't be read: {error}", field="") from None
-
-
-def _content(path: Path, text: str) -> dict[str, object]:
-    try:
-        content = yaml.safe_load(text)
-    except yaml.MarkedYAMLError as error:
-        mark, reason = error.problem_mark, error.problem or error.context or "it is no YAML"
-        at = f" (line {mark.line + 1})" if mark is not None else ""
-        raise ConfigurationError(f"The settings file {path} can't be read: {reason}{at}.", field="") from None
-    except yaml.YAMLError as error:
-        raise ConfigurationError(f"The settings file {path} can't be read: {error}", field="") from None
-    if not isinstance(content, dict | None):
-        raise ConfigurationError(f"The settings file {path} holds a {type(content).__name__}, no settings.", field="")
-    return content or {}
-
-
-def _overridden(given: dict[str, object], environ: Mapping[str, str]) -> dict[str, object]:
+def _overridden(given: Mapping[str, object], environ: Mapping[str, str]) -> dict[str, object]:
     """Return what was given with what `CONNECTORS__SECTION__NAME` variables say in its place."""
     merged = dict(given)
     for variable, section, name in _variables(given, environ):
@@ -421,29 +420,23 @@ def _variables(given: Mapping[str, object], environ: Mapping[str, str]) -> Itera
                 yield variable, section, name
 
 
-def _origins_in(path: Path, text: str, given: Mapping[str, object]) -> Iterator[tuple[str, Origin]]:
-    """Yield where a file gives each setting; its text is read once more for that, as values know no lines."""
-    sections = {one.name for one in fields(Settings) if is_dataclass(getattr(Settings(), one.name))}
-    for section, value in _pairs_of(yaml.compose(text, yaml.SafeLoader)):
-        found = given.get(section.value)
-        if section.value not in sections:
-            yield section.value, Origin(_line(path, section), found)
-        elif isinstance(found, dict):
-            for name, _ in _pairs_of(value):
-                yield f"{section.value}.{name.value}", Origin(_line(path, name), found.get(name.value))
-
-
-def _pairs_of(node: yaml.Node | None) -> list[tuple[yaml.Node, yaml.Node]]:
-    return node.value if isinstance(node, yaml.MappingNode) else []
-
-
-def _line(path: Path, node: yaml.Node) -> str:
-    return f"{path}, line {node.start_mark.line + 1}"
+def _origins_in(file: SettingsFile) -> Iterator[tuple[str, Origin]]:
+    """Yield where a file gives each setting."""
+    for key in file.keys:
+        section, _, name = key.name.partition(".")
+        within, place = file.given.get(section), f"{file.path}, line {key.line}"
+        if section == _MAPPING:
+            if not key.is_within:
+                yield section, Origin(place, within)  # of which the whole is one setting
+        elif section not in _SECTIONS:
+            yield key.name, Origin(place, within)
+        elif name and isinstance(within, dict):
+            yield key.name, Origin(place, within.get(name))
 
 
 def _origins_in_environment(given: Mapping[str, object], environ: Mapping[str, str]) -> Iterator[tuple[str, Origin]]:
     for variable, section, name in _variables(given, environ):
-        is_one = not name or section == "sources"  # of which the whole is one setting
+        is_one = not name or section == _MAPPING
         yield section if is_one else f"{section}.{name}", Origin(variable, environ[variable])
 
 

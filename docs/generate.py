@@ -15,7 +15,8 @@ from connectors.registry.profile import Profile
 
 ROOT = Path(__file__).resolve().parent.parent
 CONFIG_HEAD = """\
-# The settings of Connectors. Every setting is here with its default; what is commented out is not set.
+# The settings of Connectors. Every setting is here with its default; what is commented out is not set. A setting may
+# also be written with a dot, as `engine.host: http://localhost:9200`, but not in both ways.
 #
 # ${NAME} is replaced from the environment, ${NAME:-default} too, and ${file:/run/secrets/name} by what is in that
 # file. $${ stands for ${. A variable such as CONNECTORS__ENGINE__HOST=http://localhost:9200 comes before what this file
@@ -26,10 +27,11 @@ CONFIG_HEAD = """\
 PAGE_HEAD = """\
 # Settings
 
-What `config.yml` may say. Each setting can also be given in the environment, under the name in the last column. In
-both, `${NAME}` and `${NAME:-default}` stand for variables of the environment, and `${file:/path}` for what is in a
-file, up to 64 kB without the end of its last line. `connectors config show` tells what counts, and where it is from.
-This page is written by `make docs` from what `connectors/config.py` declares.
+What `config.yml` may say, in sections or with dots (`engine.host: …`), but each setting once. Each can also be given in
+the environment, under the name in the last column. In both, `${NAME}` and `${NAME:-default}` stand for variables of the
+environment, and `${file:/path}` for what is in a file, up to 64 kB without the end of its last line. `connectors config
+show` tells what counts, and where it is from. A daemon that runs reads its file again when it changes: see
+[daemon.md](daemon.md). This page is written by `make docs` from what `connectors/config.py` declares.
 """
 
 

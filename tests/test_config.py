@@ -119,6 +119,14 @@ def test_what_is_empty_is_the_default(tmp_path: Path, text: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "port"), [("", 9481), ("monitoring: {port: null}", None), ("monitoring:\n  port:", None)]
+)
+def test_what_is_set_to_null_is_off_where_its_default_is_not(tmp_path: Path, text: str, port: int | None) -> None:
+    assert load(tmp_path, text).monitoring.port == port
+    assert load(tmp_path, text, CONNECTORS__MONITORING__PORT="null").monitoring.port is None
+
+
+@pytest.mark.parametrize(
     ("text", "expected"),
     [
         ("engin: {}", ["engin: There is no such setting. Did you mean engine?"]),

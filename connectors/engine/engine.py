@@ -1,8 +1,8 @@
 """The engine: opened from the settings, recognised, and offered over two lanes that do not get in each other's way."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from elastic_transport import TransportError
 from elasticsearch import AsyncElasticsearch
@@ -20,6 +20,7 @@ from connectors.engine.node import HttpNode
 from connectors.engine.opensearch import OpenSearchNode
 from connectors.engine.operations import Operations
 from connectors.engine.pressure import Pressure
+from connectors.engine.traffic import Traffic
 
 log = logger.get(__name__)
 
@@ -37,6 +38,8 @@ class Engine:
     data: Operations
     indices: Indices
     pressure: Pressure
+    traffic: Mapping[str, Traffic] = field(default_factory=dict)
+    """What was sent, by the name of the lane."""
 
 
 @dataclass(frozen=True)
@@ -106,6 +109,7 @@ def _assembled(
         data=Operations(data_lane, info.flavor),
         indices=Indices(control_lane, info.flavor),
         pressure=pressure,
+        traffic={"control": control_lane.traffic, "data": data_lane.traffic},
     )
 
 

@@ -1,8 +1,9 @@
 """A lane: one pool of connections to the engine, over which named calls are made, retried and decoded."""
 
+import time
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 import msgspec
@@ -11,6 +12,7 @@ from elasticsearch import ApiError, AsyncElasticsearch, NotFoundError
 
 from connectors.aio.retry import NEVER, Retry
 from connectors.engine.faults import incomplete, is_answer, translate
+from connectors.engine.traffic import Traffic
 from connectors.errors import EngineError, EngineFailed, EngineUnreachable
 
 T = TypeVar("T")
@@ -25,6 +27,7 @@ class Lane:
     where: str
     retry: Retry
     turn: Callable[[], AbstractAsyncContextManager[None]]
+    traffic: Traffic = field(default_factory=Traffic)
 
     async def call(self, what: str, request: Request, answer: type[T], *, repeat: bool = True) -> T:
         """Make one request until it is answered, and return the answer decoded as that type.
@@ -38,7 +41,7 @@ class Lane:
             nonlocal maybe_applied
             try:
                 async with self.turn():
-                    return self._decode(await self._sent(what, request), what, answer)
+                    return await self._counted(what, request, answer)
             except EngineError as error:
                 maybe_applied |= _answer_was_lost(error)
                 error.maybe_applied = maybe_applied
@@ -46,6 +49,16 @@ class Lane:
 
         retry = self.retry if repeat else replace(self.retry, policy=NEVER)
         return await retry(attempt)
+
+    async def _counted(self, what: str, request: Request, answer: type[T]) -> T:
+        started = time.monotonic()
+        try:
+            found = self._decode(await self._sent(what, request), what, answer)
+        except EngineError as error:
+            self.traffic.count(time.monotonic() - started, error)
+            raise
+        self.traffic.count(time.monotonic() - started)
+        return found
 
     async def _sent(self, what: str, request: Request) -> bytes:
         try:

@@ -161,4 +161,7 @@ class Operations:
         )
         if len(answer.items) != operations:
             raise EngineFailed(f"Could not {what}: the engine answered for {len(answer.items)}.", status=200)
+        if answer.errors:
+            refused = sum(one.status == 429 for item in answer.items for one in item.values())
+            self._lane.traffic.rejected_operations += refused
         return answer

@@ -81,3 +81,12 @@ def test_a_file_that_can_not_be_read_is_told(desk: Desk) -> None:
     config(desk, "engine: [")
     [problem] = desk.json("config", "check", code=2)["problems"]
     assert problem["text"].startswith("The settings file config.yml can't be read: ")
+
+
+def test_a_key_with_dots_is_shown_where_it_stands_and_told_when_it_is_given_twice(desk: Desk) -> None:
+    config(desk, "engine:\n  attempts: 3\nengine.host: http://e\n")
+    assert desk.json("config", "show")["engine.host"] == {"value": "http://e", "from": "config.yml, line 3"}
+    config(desk, "engine:\n  host: http://a\nengine.host: http://e\n")
+    done = desk.run("config", "check")
+    told = "engine.host: It is given twice, in lines 2 and 3. Keep one of them.\n"
+    assert (done.returncode, done.stderr) == (2, told)

@@ -6,6 +6,7 @@ import pty
 import re
 import select
 import signal
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -54,12 +55,26 @@ class Terminal:
         self.code = os.waitstatus_to_exitcode(status)
         return self._shown
 
+    def hang_up(self) -> int:
+        """Close the terminal, and return how the command ended."""
+        os.close(self._master)
+        self._master = -1
+        until = time.monotonic() + PATIENCE_S
+        while time.monotonic() < until:
+            pid, status = os.waitpid(self._pid, os.WNOHANG)
+            if pid:
+                self.code = os.waitstatus_to_exitcode(status)
+                return self.code
+            time.sleep(0.05)
+        raise AssertionError("It has not ended.")
+
     def close(self) -> None:
         """Leave nothing behind, whatever became of the command."""
         if self.code is None:
             os.kill(self._pid, signal.SIGKILL)
             os.waitpid(self._pid, 0)
-        os.close(self._master)
+        if self._master >= 0:
+            os.close(self._master)
 
     def _read(self) -> bool:
         readable, _, _ = select.select([self._master], [], [], PATIENCE_S)
@@ -199,3 +214,14 @@ def test_a_retry_with_json_shows_nothing_else_and_what_was_done_when_it_is_inter
     assert printed[0].startswith("Interrupted: 1 document had been read")
     found = json.loads("\n".join(printed[1:]))
     assert (found["outcome"], found["error"], found["sync"]["walked"]) == ("interrupted", None, 1)
+
+
+def test_a_daemon_whose_terminal_is_gone_ends_as_if_it_was_asked_to(desk: Desk) -> None:
+    terminal = Terminal(desk, "run", CONNECTORS__MONITORING__PORT="null", CONNECTORS__LOG__LEVEL="info")
+    try:
+        terminal.see("The daemon works")
+        terminal.send(signal.SIGHUP)
+        terminal.see("and nothing has changed")
+        assert terminal.hang_up() == 0
+    finally:
+        terminal.close()

@@ -105,6 +105,7 @@ async def works(folder: Path, **settings: Any) -> AsyncIterator[Works]:
             "sources": SOURCES,
             "allowed_paths": [str(folder)],
             "sync": {"ledgers": str(folder / "ledgers"), "heartbeat_timeout_s": 3.0},
+            "monitoring": {"port": None},
         }
         config.write_text(yaml.safe_dump({**usual, **settings}))
         async with open_engine(EngineSettings(host=server.url)) as engine:

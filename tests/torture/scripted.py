@@ -73,6 +73,11 @@ def reach(path: Path) -> Step:
     return {"!reach": str(path)}
 
 
+def hold(path: Path) -> Step:
+    """Let the source wait until there is such a file."""
+    return {"!hold": str(path)}
+
+
 def written(path: Path, steps: Iterable[Step]) -> Path:
     """Write a script in the place of what stands there."""
     temporary = path.with_suffix(".new")
@@ -95,10 +100,8 @@ class ScriptedDataSource(BaseDataSource):
         """Yield what the script says."""
         for step in _steps(Path(self.configuration.script)):
             match step:
-                case {"!wait": seconds}:
-                    await asyncio.sleep(seconds)
-                case {"!cling": seconds}:
-                    await _clung(seconds)
+                case {"!wait": _} | {"!hold": _} | {"!cling": _}:
+                    await _pass(step)
                 case {"!fail": [error, text]}:
                     raise _error(error, text)
                 case {"!unreadable": doc_id}:
@@ -112,6 +115,18 @@ class ScriptedDataSource(BaseDataSource):
                     _happen(step)
                 case _:
                     yield step
+
+
+async def _pass(step: Step) -> None:
+    """Let time pass."""
+    match step:
+        case {"!wait": seconds}:
+            await asyncio.sleep(seconds)
+        case {"!hold": path}:
+            while not os.path.exists(path):  # noqa: ASYNC110, ASYNC240, PTH110 - another process makes it
+                await asyncio.sleep(0.05)
+        case {"!cling": seconds}:
+            await _clung(seconds)
 
 
 async def _clung(seconds: float) -> None:

@@ -49,15 +49,21 @@ class Janitor:
         ]
         return cls(chores, clock)
 
-    async def look(self) -> None:
-        """Do what is due, each chore for itself: what fails is logged, and tried again with the next look."""
+    async def look(self) -> bool:
+        """Do what is due, each chore for itself: what fails is logged, and tried again with the next look.
+
+        Returns whether nothing failed.
+        """
+        has_failed = False
         for chore in self.chores:
             if self.clock.monotonic() < self._due_at.get(chore.name, float("-inf")):
                 continue
             try:
                 is_done = await chore.look()
             except ConnectorsError as error:
+                has_failed = True
                 log.warning("The janitor could not finish.", chore=chore.name, why=str(error))
             else:
                 if is_done:
                     self._due_at[chore.name] = self.clock.monotonic() + chore.every_s
+        return not has_failed

@@ -1,7 +1,7 @@
 """The scheduler: makes one job for each tick of a schedule that is due, however many daemons look."""
 
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -12,6 +12,7 @@ from connectors.errors import ConnectorsError
 from connectors.schedule import Timetable, Windows, delay_of, due
 from connectors.schedule.zone import Zone
 from connectors.services.desk import Desk
+from connectors.services.monitoring.pulse import Pulse
 from connectors.services.scheduling.roster import Roster
 from connectors.services.scheduling.timings import LAST_SCHEDULED, Timing, Timings, timings_of
 from connectors.store.connector import Connector
@@ -64,14 +65,19 @@ class Scheduler:
     """When syncs may begin of connectors that say nothing of it."""
     behind_s: float = field(default_factory=lambda: random.uniform(0.005, 0.1))  # noqa: S311 - no secret
     """How long after a second it looks: another time than most other daemons, so that few want the same at once."""
+    pulse: Pulse = field(default_factory=Pulse)
+    made: Callable[[JobType, float], None] = lambda _job_type, _delay_s: None
+    """Is called for each job that a tick has made, with how many seconds after it was due."""
     _watched: dict[str, _Watched] = field(default_factory=dict)
     _looked_at: datetime | None = None
 
     async def run(self) -> None:
         """Look until cancelled."""
         while True:
+            self.pulse.began()
             try:
                 await self.look()
+                self.pulse.looked()
             except ConnectorsError as error:
                 log.warning("The schedules could not be looked at.", why=str(error))
             await self.clock.sleep(self._until_next_s())
@@ -139,7 +145,9 @@ class Scheduler:
                 shaped = connector if custom is None else customized(connector, custom)
                 snapshot = snapshot_of(shaped, job_type, self.desk.registry)
                 metadata = None if custom is None else {METADATA: custom.key}
-                await self.desk.jobs.create(job_id, snapshot, job_type, Trigger.SCHEDULED, metadata=metadata)
+                job = await self.desk.jobs.create(job_id, snapshot, job_type, Trigger.SCHEDULED, metadata=metadata)
+                due_at = instant + delay_of(connector.id, self.jitter)
+                self.made(job_type, ((job.created_at or due_at) - due_at).total_seconds())
                 log.info("A sync is due.", connector=connector.id, schedule=timing.name, job=job_id)
             await self.desk.ticks.done(claimed)
         if custom is None:

@@ -10,6 +10,7 @@ from connectors.aio.clock import Clock, SystemClock
 from connectors.aio.retry import RetryPolicy
 from connectors.aio.tasks import Tasks
 from connectors.services.working.hand import Hand
+from connectors.services.working.messages import Begin, FromWorker
 from connectors.services.working.resident import resident_bytes
 
 log = logger.get(__name__)
@@ -40,15 +41,21 @@ class Crew:
     A job that is to be alone gets a process of its own, which ends with it. A process that says nothing for
     `silent_after_s`, not even that it is alive, is killed: something in it holds up everything else. So is one that has
     more memory than `memory_bytes`, before the system ends any for want of it.
+
+    Settings may change while it runs: processes that began with others retire, with the jobs that they have.
     """
 
     command: Sequence[str]
     size: int
     died: Callable[[Death], Awaitable[None]]
+    told: Callable[[FromWorker], None] = lambda _message: None
+    """Is called with whatever a process says."""
     silent_after_s: float = 60.0
     stop_within_s: float = 30.0
     memory_bytes: int | None = None
     clock: Clock = field(default_factory=SystemClock)
+    begin: Begin | None = None
+    """What each process is told first; None if processes read the settings themselves."""
     _hands: list[Hand] = field(default_factory=list)
     _tasks: Tasks | None = None
     _serving: set[asyncio.Task[None]] = field(default_factory=set)
@@ -71,12 +78,29 @@ class Crew:
             hand.run(job)
             self._start(self._serve_alone(hand), f"alone with {job}")
         else:
-            min((one for one in self._hands if not one.alone), key=lambda one: len(one.jobs)).run(job)
+            min(self._keeping(), key=lambda one: len(one.jobs)).run(job)
+
+    def change(self, size: int, begin: Begin | None, *, renew: bool) -> None:
+        """Have so many processes from now on, which begin with that; with `renew` those that there are retire."""
+        self.size, self.begin = size, begin
+        if self._tasks is None or self._is_stopping:
+            return
+        for hand in self._keeping():
+            if hand.pid is None:
+                hand.begin = begin  # it is not told anything yet
+            elif renew:
+                hand.retire()
+        staying = sorted(self._keeping(), key=lambda one: len(one.jobs))
+        for hand in staying[: max(0, len(staying) - size)]:
+            hand.retire()
+        for number in range(len(staying), size):
+            self._start(self._keep(self._hand()), f"worker {number}")
 
     async def run(self) -> None:
         """Keep the processes until cancelled; then have them suspend what they run, and kill those that do not end."""
         async with Tasks("crew") as tasks:
-            self._tasks = tasks
+            self._tasks, self._is_stopping = tasks, False
+            self._hands.clear()
             for number in range(self.size):
                 self._start(self._keep(self._hand()), f"worker {number}")
             watching = tasks.start(self._watch(), name="watch")
@@ -87,8 +111,12 @@ class Crew:
                 watching.cancel()
                 await self._stop()
 
+    def _keeping(self) -> list[Hand]:
+        """Return the processes that jobs are given to."""
+        return [hand for hand in self._hands if not hand.alone and not hand.is_retired]
+
     def _hand(self, *, alone: bool = False) -> Hand:
-        hand = Hand(self.command, self._job_ended, alone)
+        hand = Hand(self.command, self._job_ended, self.told, alone, self.begin)
         self._hands.append(hand)
         return hand
 
@@ -103,9 +131,15 @@ class Crew:
             in_vain = in_vain + 1 if ended.instance is None else 0
             if self._is_stopping:
                 return
+            if ended.is_retired:
+                await self._tell(ended, code)
+                return
             hand = self._hand()
             await self._tell(ended, code)
             await self.clock.sleep(PAUSES.pause_s(in_vain, 1.0) if in_vain else 0.0)
+            if hand.is_retired and not hand.jobs:
+                self._hands.remove(hand)
+                return
 
     async def _serve_alone(self, hand: Hand) -> None:
         await self._tell(hand, await self._served(hand))
@@ -119,14 +153,14 @@ class Crew:
 
     async def _tell(self, hand: Hand, code: int) -> None:
         """Tell of the end of a process, if it was not told to end."""
-        if self._is_stopping or (hand.alone and not hand.jobs):
+        if self._is_stopping or ((hand.alone or hand.is_retired) and not hand.jobs):
             return
         log.warning("A worker process has ended.", code=code, why=hand.why, jobs=sorted(hand.jobs))
         await self.died(Death(frozenset(hand.jobs), hand.instance, hand.alone, code, hand.why))
 
     def _job_ended(self) -> None:
         for hand in self._hands:
-            if hand.alone and not hand.jobs:
+            if (hand.alone or hand.is_retired) and not hand.jobs:
                 hand.stop()
 
     async def _watch(self) -> None:

@@ -6,15 +6,25 @@ import time
 from asyncio.subprocess import PIPE, Process
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Final
 
 import msgspec
 
 from connectors import logger
-from connectors.services.working.messages import Ended, Hung, Ready, Run, Stop, ToWorker, heard, line_of
+from connectors.services.working.messages import (
+    LONGEST_LINE,
+    Begin,
+    Ended,
+    FromWorker,
+    Hung,
+    Ready,
+    Run,
+    Stop,
+    ToWorker,
+    heard,
+    line_of,
+)
 
 log = logger.get(__name__)
-LONGEST_LINE: Final = 2**20
 
 
 @dataclass(eq=False)
@@ -29,8 +39,14 @@ class Hand:
     command: Sequence[str]
     ended: Callable[[], None]
     """Is called whenever a job has ended."""
+    told: Callable[[FromWorker], None] = lambda _message: None
+    """Is called with whatever the process says."""
     alone: bool = False
     """Whether it runs one job, which may be what ended the process that ran it before."""
+    begin: Begin | None = None
+    """What it is told first, with the settings to work with; None if it reads them itself."""
+    is_retired: bool = False
+    """Whether it is given no more jobs, and ends with the last one that it has."""
     jobs: set[str] = field(default_factory=set)
     instance: str | None = None
     """How others know the process; None until it is ready."""
@@ -60,6 +76,8 @@ class Hand:
         )
         self.heard_at = time.monotonic()
         try:
+            if self.begin is not None:
+                self._say(self.begin)
             while self._unsaid:
                 self._say(self._unsaid.pop(0))
             await self._listen(process)
@@ -74,6 +92,12 @@ class Hand:
         """Have it claim a job and run it."""
         self.jobs.add(job)
         self._say(Run(job))
+
+    def retire(self) -> None:
+        """Have it end as soon as it has no jobs."""
+        self.is_retired = True
+        if not self.jobs:
+            self.stop()
 
     def stop(self) -> None:
         """Have it suspend what it runs, and end."""
@@ -105,6 +129,7 @@ class Hand:
             except (msgspec.DecodeError, UnicodeDecodeError):
                 log.warning("A worker process said something that is no message.", pid=process.pid)
                 continue
+            self.told(message)
             match message:
                 case Ready():
                     self.instance = message.instance

@@ -1,8 +1,23 @@
 """Messages between a daemon and its worker processes: one line of JSON each."""
 
-from typing import Final
+from typing import Any, Final, Self
 
 import msgspec
+
+from connectors.config import Settings
+from connectors.engine.traffic import Traffic
+from connectors.secret import Secret
+from connectors.sync.report import SyncReport
+
+LONGEST_LINE: Final = 2**20
+FROM_DAEMON: Final = "-"
+"""What a process is given instead of a settings file, when it is to `Begin` with those that it is told."""
+
+
+class Begin(msgspec.Struct, frozen=True, tag="begin"):
+    """To a worker, before all else: the settings to work with. Secrets are in it; it goes through the pipe alone."""
+
+    settings: Settings
 
 
 class Run(msgspec.Struct, frozen=True, tag="run"):
@@ -25,10 +40,27 @@ class Alive(msgspec.Struct, frozen=True, tag="alive"):
     """From a worker: its event loop turns."""
 
 
-class Ended(msgspec.Struct, frozen=True, tag="ended"):
-    """From a worker: a job has ended, or could not be claimed."""
+class Progress(msgspec.Struct, frozen=True, tag="progress", omit_defaults=True, kw_only=True):
+    """From a worker: how far a job has come, as its report counts; once a second at most, and before it ends."""
 
     job: str
+    created: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    dropped: int = 0
+    superseded: int = 0
+    letters: int = 0
+    deleted: int = 0
+    held: int = 0
+    content_failed: int = 0
+    sent_bytes: int = 0
+    downloaded_bytes: int = 0
+
+    @classmethod
+    def of(cls, job: str, report: SyncReport) -> Self:
+        """Return what a report says now."""
+        counters = report.counters()
+        return cls(job=job, **{name: counters[name] for name in cls.__struct_fields__ if name != "job"})
 
 
 class Hung(msgspec.Struct, frozen=True, tag="hung"):
@@ -37,10 +69,34 @@ class Hung(msgspec.Struct, frozen=True, tag="hung"):
     why: str
 
 
-ToWorker = Run | Stop
-FromWorker = Ready | Alive | Ended | Hung
-_encode: Final = msgspec.json.Encoder().encode
-_to_worker: Final = msgspec.json.Decoder(ToWorker)
+class Requests(msgspec.Struct, frozen=True, tag="requests"):
+    """From a worker: what it has sent to the engine since it said so last, by lane."""
+
+    lanes: dict[str, Traffic]
+
+
+class Ended(msgspec.Struct, frozen=True, tag="ended", omit_defaults=True):
+    """From a worker: a job has ended, or could not be claimed; then it has no status."""
+
+    job: str
+    status: str | None = None
+
+
+ToWorker = Begin | Run | Stop
+FromWorker = Ready | Alive | Progress | Requests | Ended | Hung
+
+
+def _plain(value: object) -> str:
+    return value.reveal() if isinstance(value, Secret) else str(value)
+
+
+def _made(kind: type[Any], value: object) -> object:
+    made: object = kind(value)
+    return made
+
+
+_encode: Final = msgspec.json.Encoder(enc_hook=_plain).encode
+_to_worker: Final = msgspec.json.Decoder(ToWorker, dec_hook=_made)
 _from_worker: Final = msgspec.json.Decoder(FromWorker)
 
 

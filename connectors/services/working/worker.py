@@ -10,9 +10,13 @@ from connectors.aio.tasks import Tasks
 from connectors.errors import ConnectorsError
 from connectors.services.cleaning.job_ends import JobEnds
 from connectors.services.desk import Desk
+from connectors.services.monitoring.job_tally import JobTally
+from connectors.services.monitoring.metrics import Metrics
+from connectors.services.monitoring.pulse import Pulse
 from connectors.services.working.aftermath import Aftermath
-from connectors.services.working.crew import Crew
+from connectors.services.working.crew import Crew, Death
 from connectors.services.working.ledgers import Ledgers
+from connectors.services.working.messages import Begin
 from connectors.services.working.turns import Places, next_jobs
 from connectors.store.lanes import Lane
 
@@ -43,22 +47,46 @@ class Worker:
     - A process that dies takes down the jobs in it, and nothing else. `Aftermath` says what becomes of these.
     """
 
-    def __init__(self, desk: Desk, command: Sequence[str], limits: WorkLimits, clock: Clock) -> None:
+    def __init__(
+        self,
+        desk: Desk,
+        command: Sequence[str],
+        limits: WorkLimits,
+        clock: Clock,
+        *,
+        tally: JobTally | None = None,
+        pulse: Pulse | None = None,
+    ) -> None:
         self._desk = desk
         self._limits = limits
         self._clock = clock
+        self._tally = tally or JobTally(Metrics(), (), clock)
+        self._pulse = pulse or Pulse(clock)
         self._last_turns: dict[Lane, int] = {}
         self._turn = 0
         self._ledgers = Ledgers(desk.jobs, limits.ledger_bytes)
+        self._aftermath = Aftermath(JobEnds(desk.jobs, desk.connectors, clock))
         self.crew = Crew(
             command,
             limits.processes,
-            died=Aftermath(JobEnds(desk.jobs, desk.connectors, clock)).of,
+            died=self._died,
+            told=self._tally.heard,
             silent_after_s=limits.silent_after_s,
             stop_within_s=limits.stop_within_s,
             memory_bytes=limits.memory_bytes,
             clock=clock,
         )
+
+    def adopt(self, limits: WorkLimits, begin: Begin | None, *, renew: bool) -> None:
+        """Work within these limits from now on, with processes that begin with that.
+
+        With `renew` those that there are retire: what they run goes on, and they are given nothing more.
+        """
+        self._limits = limits
+        self._ledgers.most_bytes = limits.ledger_bytes
+        self.crew.silent_after_s, self.crew.stop_within_s = limits.silent_after_s, limits.stop_within_s
+        self.crew.memory_bytes = limits.memory_bytes
+        self.crew.change(limits.processes, begin, renew=renew)
 
     async def run(self) -> None:
         """Work until cancelled; then the jobs that run here are suspended."""
@@ -69,16 +97,24 @@ class Worker:
     async def _look_again(self) -> None:
         while True:
             await self._clock.sleep(LOOK_EVERY_S)
+            self._pulse.began()
             try:
                 await self.look()
+                self._pulse.looked()
             except ConnectorsError as error:
                 log.warning("It could not be found out which jobs wait.", why=str(error))
 
     async def look(self) -> None:
         """Give out the jobs that may be begun now. Raises an `EngineError`."""
         known, own = await self._desk.jobs.open_jobs(), self.crew.jobs
+        self._tally.known(known)
         chosen = next_jobs(known, own, self._limits.places, self._last_turns)
         for job in await self._ledgers.admitted(chosen, known, own):
             self._turn += 1
             self._last_turns[Lane.of(job)] = self._turn
+            self._tally.given(job)
             self.crew.give(job.id, alone=job.metadata.get("alone") is True)
+
+    async def _died(self, death: Death) -> None:
+        self._tally.died(death.jobs)
+        await self._aftermath.of(death)

@@ -104,3 +104,12 @@ async def test_a_sync_whose_process_was_killed_is_gone_on_with_to_its_end(tmp_pa
         found = await jobs.get("j")
         assert found is not None
         assert (found.status, found.metadata["lost"]) == (JobStatus.COMPLETED, 1)
+
+
+async def test_a_look_tells_whether_all_went_well() -> None:
+    clock = Watch()
+    chore = Counting(clock, error=EngineUnreachable("It is away."))
+    janitor = Janitor([chore, Often(clock)], clock)
+    assert not await janitor.look()
+    chore.error = None
+    assert await janitor.look()

@@ -14,8 +14,9 @@ from connectors.aio.clock import SystemClock
 from connectors.config import EngineSettings
 from connectors.engine import open_engine
 from connectors.registry import Registry
-from connectors.schedule import Windows
+from connectors.schedule import Windows, delay_of
 from connectors.services.desk import Desk
+from connectors.services.monitoring.pulse import Pulse
 from connectors.services.scheduling.roster import Roster
 from connectors.services.scheduling.scheduler import Scheduler
 from connectors.services.scheduling.timings import LAST_SCHEDULED
@@ -385,3 +386,29 @@ async def test_windows_that_can_not_be_read_keep_no_sync_from_telling_that(offic
     office.watch.moment = START + HOUR
     await scheduler.look()
     assert len(await office.jobs()) == 1
+
+
+async def test_how_late_a_tick_became_a_job_is_told_without_its_jitter(office: Office) -> None:
+    made: list[tuple[JobType, float]] = []
+    for name in ("c", "d"):
+        await office.connect(name)
+    jitter = timedelta(minutes=20)
+    scheduler = office.scheduler(jitter=jitter, made=lambda job_type, delay_s: made.append((job_type, delay_s)))
+    await scheduler.look()
+    office.watch.moment = START + HOUR
+    for _ in range(2):
+        await scheduler.look()
+    half_an_hour = HOUR.total_seconds() / 2
+    delays = [delay_of(name, jitter).total_seconds() for name in ("c", "d")]
+    assert sorted(made) == sorted((FULL, half_an_hour - delay_s) for delay_s in delays)
+
+
+async def test_a_look_that_came_through_is_noted(office: Office) -> None:
+    scheduler = office.scheduler(pulse=Pulse(office.watch))
+    running = asyncio.create_task(scheduler.run())
+    async with asyncio.timeout(20):
+        while scheduler.pulse.looked_at is None:  # noqa: ASYNC110 - it tells nobody
+            await asyncio.sleep(0.01)
+    running.cancel()
+    await asyncio.wait([running])
+    assert scheduler.pulse.began_at <= scheduler.pulse.looked_at

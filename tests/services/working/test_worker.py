@@ -14,12 +14,14 @@ import pytest
 import yaml
 
 from connectors.aio.clock import SystemClock
+from connectors.config import load_settings
+from connectors.services.working.messages import FROM_DAEMON, Begin
 from connectors.services.working.turns import Places
 from connectors.services.working.worker import Worker, WorkLimits
 from connectors.store.job import ENDED, JobStatus, SyncJob
-from tests.services.works import Works, works
+from tests.services.works import COMMAND, Works, until, works
 from tests.torture.oracle import Content, expected
-from tests.torture.scripted import block, cling, die, eat, many, reach, wait
+from tests.torture.scripted import block, cling, die, eat, hold, many, reach, wait
 
 pytestmark = pytest.mark.timeout(120)
 NUMBER = re.compile(r"[\d,]+\d")
@@ -248,3 +250,62 @@ async def test_two_workers_run_each_job_once(here: Works) -> None:
             assert (found.status, found.document["indexed_document_count"]) == (JobStatus.COMPLETED, 50)
     for number in range(6):
         assert not await here.differs(f"c{number}", rows(50))
+
+
+async def test_processes_come_and_go_as_settings_say_and_what_runs_goes_on(here: Works) -> None:
+    go_on = here.folder / "go"
+    await here.connect("c", [many(10), hold(go_on)])
+    job = await here.want("c")
+    settings = load_settings(here.config)
+
+    async def there_are(count: int) -> None:
+        async def is_so() -> bool:
+            return len(worker.crew.pids) == count
+
+        await until(is_so)
+
+    async with working(here, processes=1) as worker:
+        begun = await here.until(job, lambda found: found.status is JobStatus.IN_PROGRESS)
+        worker.adopt(WorkLimits(processes=3), None, renew=False)
+        await there_are(3)
+        worker.adopt(WorkLimits(processes=1), None, renew=False)
+        await there_are(1)
+        assert (await here.job(job)).metadata["instance"] == begun.metadata["instance"]
+        worker.crew.command = [*COMMAND, FROM_DAEMON]
+        worker.adopt(WorkLimits(processes=2), Begin(settings), renew=True)
+        await there_are(3)
+        go_on.touch()
+        done = await here.until(job, has_ended)
+        assert (done.status, done.metadata["instance"]) == (JobStatus.COMPLETED, begun.metadata["instance"])
+        await there_are(2)
+        await here.connect("d", [many(10)])
+        assert (await here.until(await here.want("d"), has_ended)).status is JobStatus.COMPLETED
+
+
+async def test_a_retired_process_that_dies_gives_its_job_to_one_with_the_new_settings(here: Works) -> None:
+    await here.connect("c", [many(10), wait(600)])
+    job = await here.want("c")
+    async with working(here, processes=1) as worker:
+        begun = await here.until(job, lambda found: found.status is JobStatus.IN_PROGRESS)
+        [pid] = worker.crew.pids
+        worker.crew.command = [*COMMAND, FROM_DAEMON]
+        worker.adopt(WorkLimits(processes=1), Begin(load_settings(here.config)), renew=True)
+        here.config.write_text("none: of this is a setting")
+        here.script("c", [many(10)])
+        os.kill(pid, signal.SIGKILL)
+        done = await here.until(job, has_ended)
+    assert (done.status, done.metadata["instance"] != begun.metadata["instance"]) == (JobStatus.COMPLETED, True)
+
+
+async def test_a_worker_that_was_ended_may_be_run_again_and_notices_deaths(here: Works) -> None:
+    worker = Worker(here.desk, here.command, WorkLimits(processes=1), SystemClock())
+    for name in ("first", "second"):
+        await here.connect(name, [many(10), wait(600)])
+        job = await here.want(name)
+        task = asyncio.create_task(worker.run())
+        await here.until(job, lambda found: found.status is JobStatus.IN_PROGRESS)
+        here.script(name, [many(10)])
+        os.kill(worker.crew.pids[0], signal.SIGKILL)
+        assert (await here.until(job, has_ended)).status is JobStatus.COMPLETED
+        task.cancel()
+        await asyncio.wait([task])

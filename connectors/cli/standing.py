@@ -47,12 +47,17 @@ class Trouble:
 
 @dataclass(frozen=True)
 class Coming:
-    """When a schedule that is enabled makes a sync due: next, and since when one is that nobody has made a job for."""
+    """When a schedule that is enabled makes a sync due: next, and since when one is that nobody has made a job for.
+
+    Since when one of a custom schedule is stands in its ticks alone, of which there are too many to look through.
+    """
 
     job_type: JobType
     interval: str
     at: datetime | None
     due_since: datetime | None
+    custom: str | None = None
+    """The key of the custom schedule that it is of, if it is of one."""
 
 
 @dataclass(frozen=True)
@@ -135,8 +140,9 @@ class Standing:
             yield Trouble("settings", _LACKING[self.connector.status], f"connectors show {own}")
         for fault in self.faults:
             if fault not in (error or ""):
-                _, kind, _ = fault.split(".", 2)  # as in scheduling.full.interval, which it begins with
-                yield Trouble("schedule", fault, f"connectors set {own} --{kind.replace('_', '-')} CRON")
+                where, kind, _ = fault.split(".", 2)  # as in scheduling.full.interval, which it begins with
+                option = f"set {own} --{kind.replace('_', '-')} CRON" if where == "scheduling" else f"show {own}"
+                yield Trouble("schedule", fault, f"connectors {option}")
         if _has_invalid_draft(self.connector):
             text = "Its edited sync rules are not valid, so those before them are in use."
             yield Trouble("rules", text, f"connectors rules show {own}")
@@ -180,6 +186,9 @@ def _coming(connector: Connector, timing: Timing, rhythm: Rhythm, seen: Mapping[
     noted = seen.get(str(timing.job_type))
     since = noted.since if noted is not None and noted.form == timing.form else rhythm.now
     timetable = Timetable(timing.schedule, rhythm.zone, delay_of(connector.id, rhythm.jitter))
+    if timing.custom is not None:
+        found = due(timetable, last=None, since=rhythm.now, now=rhythm.now)
+        return Coming(timing.job_type, timing.form, found.wake_at, None, timing.custom.key)
     last = instant_of(connector.document.get(LAST_SCHEDULED[timing.job_type]))
     found = due(timetable, last=last, since=since, now=rhythm.now)
     due_since = found.tick + timetable.delay if found.tick is not None else None

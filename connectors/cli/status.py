@@ -125,6 +125,8 @@ def _last(standing: "Standing") -> str:
 
 def _coming_text(one: "Coming", now: datetime) -> str:
     kind = "" if one.job_type == "full" else f"{overview.KINDS[one.job_type]} "
+    if one.custom is not None:
+        kind = f"{one.custom} "
     if one.due_since is not None:
         return f"{kind}due since {in_short(now - one.due_since)}"
     return f"{kind}in {in_short(one.at - now)}" if one.at is not None else f"{kind}never again"
@@ -208,6 +210,7 @@ def _standing_wire(standing: "Standing") -> dict[str, Any]:
         "next": [
             {
                 "job_type": one.job_type,
+                "custom_schedule": one.custom,
                 "interval": one.interval,
                 "at": _wire(one.at),
                 "due_since": _wire(one.due_since),

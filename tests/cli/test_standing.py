@@ -200,6 +200,21 @@ def test_a_tick_is_due_when_the_job_of_this_connector_is_to_be_made() -> None:
     assert (incremental.at, incremental.due_since) == (datetime(2026, 11, 30, 7, tzinfo=UTC) + delay, None)
 
 
+def test_a_custom_schedule_comes_too() -> None:
+    custom = {"weekly": {"enabled": True, "interval": HOURLY}, "never": {"enabled": False, "interval": HOURLY}}
+    seen = {"full": SeenSchedule(form=HOURLY, since=NOW - timedelta(days=1))}
+    coming, faults = schedules_of(connector(custom_scheduling=custom), RHYTHM, seen)
+    assert coming == [Coming(JobType.FULL, HOURLY, datetime(2026, 11, 30, 7, tzinfo=UTC), None, "weekly")]
+    assert faults == ()
+
+
+def test_a_custom_schedule_that_is_wrong_is_told() -> None:
+    found = connector(custom_scheduling={"weekly": {"enabled": True, "interval": "weekly"}})
+    _, (fault,) = schedules_of(found, RHYTHM, {})
+    assert fault.startswith("custom_scheduling.weekly.interval: ")
+    assert troubles(standing(found, faults=[fault])) == [("schedule", fault, "connectors show c")]
+
+
 def test_a_schedule_of_another_form_counts_from_now_on() -> None:
     seen = {"full": SeenSchedule(form="0 0 0 * * ?", since=NOW - timedelta(days=1))}
     assert [one.due_since for one in schedules_of(scheduled(), RHYTHM, seen)[0]] == [None, None]

@@ -212,7 +212,13 @@ def test_as_json_everything_is_told_whole(office: Office) -> None:
     }
     year = office.now.year + 1
     assert a["next"] == [
-        {"job_type": "full", "interval": YEARLY, "at": f"{year}-01-01T00:00:00+00:00", "due_since": None}
+        {
+            "job_type": "full",
+            "custom_schedule": None,
+            "interval": YEARLY,
+            "at": f"{year}-01-01T00:00:00+00:00",
+            "due_since": None,
+        }
     ]
     counts = {"phase": None, "read": None, "expected": None, "indexed": 7, "deleted": 1}
     seen = office.now.isoformat()

@@ -176,10 +176,12 @@ class ConnectorsContract:
             "last_access_control_sync_error": "none",
         }
         filtering = [{"domain": "DEFAULT", "active": {"rules": []}, "draft": draft}]
-        created = await store.create(own, {**KIBANA, **told, "filtering": filtering})
+        weekly = {"enabled": True, "interval": "0 0 0 ? * 1", "name": "Weekly"}
+        custom = {"weekly": {**weekly, "configuration_overrides": {"database": {"value": "secret"}}}}
+        created = await store.create(own, {**KIBANA, **told, "filtering": filtering, "custom_scheduling": custom})
         await store.create(f"{own}-gone", {**KIBANA, "deleted": True})
         found = {one.id: one async for one in store.overview()}
         shown = [{"domain": "DEFAULT", "draft": {"validation": draft["validation"]}}]
-        assert found[own].document == {**told, "filtering": shown}
+        assert found[own].document == {**told, "filtering": shown, "custom_scheduling": {"weekly": weekly}}
         assert found[own].revision == created.revision
         assert f"{own}-gone" not in found

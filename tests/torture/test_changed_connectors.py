@@ -31,9 +31,10 @@ PROMISE = (
 )
 DELETED = (
     "A connector is deleted while it is synced, or between the claim of a job and its lease: marked, or removed by "
-    "`connectors delete`. A removal is refused while there is a sync. A mark cancels the sync, and what waits ends "
-    "too. Afterwards nothing is written any more, nothing is gone from the index, the daemon syncs others, and who "
-    "takes the mark back has the connector synced again."
+    "`connectors delete`; or its settings are broken. A removal is refused while there is a sync. A mark cancels the "
+    "sync, and what waits ends too. Afterwards nothing is written any more, nothing is gone from the index, the "
+    "daemon syncs others, and who takes the mark back has the connector synced again. What is wrong with settings is "
+    "told after the sync, too."
 )
 INDICES = ("one", "two")
 PAUSE_S = 0.15
@@ -337,4 +338,4 @@ async def test_connectors_that_are_deleted_while_they_are_synced_are_written_for
     for seed in seeds:
         one_round = list(ROUNDS.values())[seed % len(ROUNDS)]
         facts += await one_round(seed, tmp_path_factory.mktemp(f"deleted{seed}"))
-    report.add("Connectors that are deleted while they are synced", DELETED, seeds, dict(facts))
+    report.add("Connectors that are deleted or broken while they are synced", DELETED, seeds, dict(facts))

@@ -28,9 +28,9 @@ CONNECTORS = 50
 FEW = 12
 """For a short round."""
 PROMISE = (
-    "Three daemons sync fifty connectors on one engine, which other processes reach by TCP. Meanwhile it is killed and "
-    "started again, twice, and stopped for longer than a lease lasts. Every daemon lives, every job is completed "
-    "without anybody's help, and each index is equal to its archive."
+    "Three daemons sync fifty connectors on one engine, which other processes reach by TCP. Meanwhile it is killed "
+    "and started again, twice, and stopped, now and then for longer than a lease lasts. Every daemon lives, every job "
+    "is completed without anybody's help, and each index is equal to its archive."
 )
 
 
@@ -206,7 +206,7 @@ async def test_engines_that_are_restarted_and_paused_lose_nothing_in_many_rounds
     report.add("Daemons whose engine is restarted", PROMISE, seeds, dict(facts))
 
 
-@pytest.mark.real_engine
+@pytest.mark.real_engine("elasticsearch")
 @pytest.mark.timeout(900)
 async def test_a_real_engine_that_is_restarted_and_paused_loses_nothing(
     request: pytest.FixtureRequest, tmp_path: Path

@@ -220,7 +220,10 @@ async def check_jobs(here: Fleet) -> list[SyncJob]:
     assert [job.id for job in jobs if job.trigger == "scheduled"] == [one.job for one in ticks], (jobs, ticks)
     wanted = [job for job in jobs if job.trigger == "on_demand"]
     resumed = {job.id for job in jobs if job.metadata["sync"].get("resumed_since") is not None}
-    assert {job.metadata["follows"] for job in wanted if "follows" in job.metadata} >= resumed, jobs
+    following = [job for job in wanted if "follows" in job.metadata]
+    assert {job.metadata["follows"] for job in following} >= resumed, jobs
+    made_good = [job.metadata["sync"][name] for job in following for name in ("created", "updated")]
+    assert set(made_good) <= {0}, jobs  # nothing was passed over by the walks that went on
     return jobs
 
 

@@ -42,6 +42,8 @@ Victim = Literal["daemon", "worker", "both"]
 SOON = timedelta(seconds=3)
 """How long a daemon has to see the schedule of the only tick before that."""
 VICTIMS: tuple[Victim, ...] = ("worker", "daemon", "both")
+KILLED = {"worker": "workers", "daemon": "daemons", "both": "daemons with their workers"}
+"""What they are called in the report."""
 
 
 def _written(seen: Seen, place: str) -> Mapping[str, Any] | None:
@@ -266,11 +268,8 @@ async def one_round(seed: int, folder: Path, engine_url: str | None = None) -> C
         again = await here.until(await here.want("c"), has_ended)
         counts = [again.metadata["sync"][name] for name in ("created", "updated", "deleted")]
         assert (again.status, counts) == (JobStatus.COMPLETED, [0, 0, 0]), (seed, moments, again)
-    return (
-        facts
-        + Counter({f"kills of a {one.victim} {one.sort}": 1 for one in moments})
-        + Counter({"looks at the index meanwhile": watcher.looks})
-    )
+    facts += Counter(f"kills {one.sort}" for one in moments) + Counter(KILLED[one.victim] for one in moments)
+    return facts + Counter({"looks at the index meanwhile": watcher.looks})
 
 
 async def check_connector(here: Fleet, last: SyncJob) -> None:

@@ -103,14 +103,16 @@ def synced(connector: Connector, key: str, now: datetime) -> Mapping[str, Any]:
 
 def faults_of(connector: Connector, source: type[Any], grants: Grants) -> Iterator[str]:
     """Yield what is wrong with the values that custom schedules in use give to settings, and is right without them."""
+    used = [one for one in custom_schedules(connector).values() if one.enabled and one.fault is None and one.overrides]
+    if not used:
+        return
     fields = fields_of(source)
     before = set(map(str, Configuration(fields, connector.configuration, grants).problems()))
-    for one in custom_schedules(connector).values():
-        if one.enabled and one.fault is None and one.overrides:
-            configuration = Configuration(fields, customized(connector, one).configuration, grants)
-            for problem in map(str, configuration.problems()):
-                if problem not in before:
-                    yield f"{one.setting}.{OVERRIDES}: {problem}"
+    for one in used:
+        configuration = Configuration(fields, customized(connector, one).configuration, grants)
+        for problem in map(str, configuration.problems()):
+            if problem not in before:
+                yield f"{one.setting}.{OVERRIDES}: {problem}"
 
 
 def _fault(connector: Connector, overrides: object) -> str | None:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from connectors.errors import AccessDenied, ConfigurationError, EngineUnreachable, SourceUnreachable, Throttled
+from connectors.services.preparing.examination import Patience
 from connectors.services.preparing.preparation import AT_ONCE, LONGEST_PAUSE_S
 from connectors.storage import Storage
 from connectors.store.connector import Connector
@@ -135,9 +136,14 @@ async def test_a_source_that_does_not_close_is_not_waited_for(office: Office) ->
 
 
 async def test_few_sources_are_reached_at_once(office: Office) -> None:
-    async def slow() -> None:
-        await asyncio.sleep(0.01)
+    are_all_there = asyncio.Event()
 
+    async def slow() -> None:
+        if office.script.at_once == AT_ONCE:
+            are_all_there.set()
+        await are_all_there.wait()
+
+    office.patience = Patience(reach_s=20, validator_s=20, close_s=20)
     for number in range(3 * AT_ONCE):
         office.script.steps[f"host{number}"] = slow
         await office.create(f"c{number}", configuration=configured(f"host{number}"))

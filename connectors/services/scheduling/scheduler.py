@@ -151,7 +151,10 @@ class Scheduler:
                 log.info("A sync is due.", connector=connector.id, schedule=timing.name, job=job_id)
             await self.desk.ticks.done(claimed)
         if custom is None:
-            await self.desk.connectors.update(connector.id, lambda found: _scheduled(found, job_type, instant))
+            is_new = claimed is not None
+            await self.desk.connectors.update(
+                connector.id, lambda found: _scheduled(found, job_type, instant, is_new=is_new)
+            )
 
     async def _waits(self, connector_id: str, timing: Timing, job_id: str) -> bool:
         """Return whether another job does what this one would: one of the same schedule, or wanted by somebody."""
@@ -171,8 +174,14 @@ def _is_over(wake_at: datetime | None, now: datetime) -> bool:
     return wake_at is not None and wake_at <= now
 
 
-def _scheduled(found: Connector, job_type: JobType, instant: datetime) -> Mapping[str, Any]:
-    """Return that a tick was scheduled, unless the connector says so already."""
+def _scheduled(found: Connector, job_type: JobType, instant: datetime, *, is_new: bool) -> Mapping[str, Any]:
+    """Return that a tick was scheduled, unless the connector says so already.
+
+    Of one that had its job before, nothing is said where the connector names a later one: a daemon whose clock is ahead
+    wrote that, and two that corrected each other would never come to an end.
+    """
     name = LAST_SCHEDULED[job_type]
     last = instant_of(found.document.get(name))
-    return {} if last is not None and last == instant else {name: instant}
+    if last is not None and (last == instant or (last > instant and not is_new)):
+        return {}
+    return {name: instant}

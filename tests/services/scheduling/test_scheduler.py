@@ -225,6 +225,23 @@ async def test_a_schedule_that_was_seen_by_a_clock_far_ahead_counts_again_from_n
     assert [job.id for job in await office.jobs()] == [scheduled_id("c", FULL, START + HOUR / 2)]
 
 
+async def test_two_daemons_whose_clocks_differ_do_not_correct_each_other_again_and_again(office: Office) -> None:
+    await office.connect()
+    ahead = Office(office.desk, Watch())
+    schedulers = [office.scheduler(), ahead.scheduler()]
+    revisions = []
+    for _ in range(4):
+        for scheduler in schedulers:
+            await scheduler.look()
+        office.watch.moment, ahead.watch.moment = START + HOUR, START + 3 * HOUR
+        found = await office.desk.connectors.get("c")
+        assert found is not None
+        revisions.append(found.revision)
+    assert len(await office.jobs()) == 1  # the second tick found the first one's job still waiting
+    assert revisions[1] != revisions[0]
+    assert revisions[1] == revisions[2] == revisions[3]
+
+
 @pytest.mark.parametrize("interval", ["every hour", "0 0 0 30 2 ?", "0 0 0 1 1 ? 1999", None, 5])
 async def test_a_schedule_that_is_wrong_is_told_once_and_holds_up_nobody(office: Office, interval: object) -> None:
     await office.connect("bad", scheduling={"full": {"enabled": True, "interval": interval}})

@@ -30,6 +30,10 @@ ENDED: Final = frozenset({JobStatus.COMPLETED, JobStatus.ERROR, JobStatus.CANCEL
 """Of a job that nobody touches any more."""
 
 
+FORMAT: Final = 1
+"""Of what the metadata of a job tells its worker: it rises when an older version would run such a job wrongly."""
+
+
 class Trigger(StrEnum):
     """Why there is a job."""
 
@@ -99,3 +103,9 @@ class SyncJob(LenientDocument):
     def metadata(self) -> Mapping[str, Any]:
         """What else there is to say of it: held deletions, resumptions, dead letters."""
         return self._mapping("metadata") or {}
+
+    @property
+    def is_newer(self) -> bool:
+        """Whether a newer version made it, for such as itself: it is left alone."""
+        found = self.metadata.get("format")
+        return isinstance(found, int) and found > FORMAT

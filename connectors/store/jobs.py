@@ -237,11 +237,13 @@ class JobStore:
         raise Conflict(f"The job {job_id!r} is changed by others all the time.")
 
     async def claim(self, job: SyncJob, *, instance: str, hostname: str, sync_cursor: object = None) -> SyncJob | None:
-        """Begin a job as it was read, or go on with it; None when somebody else has changed it since.
+        """Begin a job as it was read, or go on with it; None when somebody else has changed it since, or is to do it.
 
         Its metadata says who has it, and carries a number that is drawn for this claim alone: so one whose answer was
         lost is recognised, and has succeeded.
         """
+        if job.is_newer:
+            return None
         now, claim = self._clock.now(), uuid4().hex
         changes = {
             "status": JobStatus.IN_PROGRESS,

@@ -30,13 +30,13 @@ def next_jobs(
     `known` are all jobs that have not ended, those that others run too, the oldest first; `own` the ids of those that
     run here. `last_turns` says when a lane had its last turn here, by a number that grows. A lane whose turn is longest
     ago comes first, one that never had one before all others; and in each lane the oldest job. No lane has two jobs at
-    once, wherever the first one runs.
+    once, wherever the first one runs. Jobs of a newer format are for newer daemons.
     """
     busy = {Lane.of(job) for job in known if job.status in ACTIVE or job.id in own}
     heads: dict[Lane, SyncJob] = {}
     for job in known:
         lane = Lane.of(job)
-        if job.status in WAITING and job.id not in own and lane not in busy:
+        if job.status in WAITING and job.id not in own and lane not in busy and not job.is_newer:
             heads.setdefault(lane, job)
     taken = Counter(group for job in known if job.id in own for group in _limits(job, places))
     chosen = []

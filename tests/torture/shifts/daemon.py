@@ -12,11 +12,13 @@ from connectors.schedule.zone import Zone
 from connectors.services.cleaning.janitor import Janitor
 from connectors.services.cleaning.remains import Shelf
 from connectors.services.desk import Desk
+from connectors.services.preparing.examination import Means
 from connectors.services.preparing.preparation import Preparation
 from connectors.services.scheduling.roster import Roster
 from connectors.services.scheduling.scheduler import Scheduler
 from connectors.services.working.turns import Places
 from connectors.services.working.worker import Worker, WorkLimits
+from connectors.storages.engine import EngineBackend
 from connectors.store.connectors import ConnectorStore
 from connectors.store.dead_letters import DeadLetters
 from connectors.store.jobs import JobStore
@@ -109,14 +111,15 @@ class StagedDaemon:
         clock, engine = self.clock, engine_over(self.stage.network, self.line, self.clock)
         state, jobs = StateStore(engine.control, clock), JobStore(engine.control, clock)
         connectors, registry = ConnectorStore(engine.control), OneSource(RowsSource)
-        shelf = Shelf(state, DeadLetters(engine.control, clock), jobs, connectors)
+        storage = EngineBackend(state)
+        shelf = Shelf(state, DeadLetters(engine.control, clock), jobs, connectors, storage)
         desk = Desk(connectors, jobs, Ticks(state), registry)
         roster = Roster(connectors, clock)
         worker = Worker(desk, (), WorkLimits(self.processes, self.places), clock)
         worker.crew = self.crew = StagedCrew.in_place_of(worker.crew, self.stage)
         timeout_s = self.stage.limits.lease_timeout_s
         janitor = Janitor.of(shelf, roster, clock, timeout_s=timeout_s)
-        preparation = Preparation(connectors, registry, Grants(), clock, self.zone)
+        preparation = Preparation(connectors, registry, Means(Grants(), storage), clock, self.zone)
         return [
             ("worker", worker.run),
             ("scheduler", Scheduler(desk, roster, clock, self.zone).run),
@@ -124,7 +127,7 @@ class StagedDaemon:
             ("janitor", lambda: self._every(timeout_s / LOOKS, janitor.look)),
         ]
 
-    async def _every(self, seconds: float, look: Callable[[], Awaitable[None]]) -> None:
+    async def _every(self, seconds: float, look: Callable[[], Awaitable[object]]) -> None:
         while True:
             await look()
             await self.clock.sleep(seconds)

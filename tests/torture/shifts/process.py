@@ -117,9 +117,10 @@ class StagedHand(Hand):
                 self.stage.book.dies(str(process.instance))
             self.process = None
 
-    def kill(self) -> None:
+    def kill(self, why: str | None = None) -> None:
         """End it at once."""
         if self.process is not None:
+            self.why = self.why or why
             self.process.kill()
 
     def _say(self, message: ToWorker) -> None:
@@ -132,6 +133,7 @@ class StagedHand(Hand):
         if self.orphaned:
             return
         self.heard_at = asyncio.get_running_loop().time()
+        self.told(message)
         match message:
             case Ready():
                 self.instance = message.instance
@@ -148,7 +150,7 @@ class StagedCrew(Crew):
     @classmethod
     def in_place_of(cls, crew: Crew, stage: "Stage") -> "StagedCrew":
         """Return one that tells whom the other would tell."""
-        found = cls((), crew.size, crew.died, crew.silent_after_s, crew.stop_within_s, crew.clock)
+        found = cls((), crew.size, crew.died, crew.told, crew.silent_after_s, crew.stop_within_s, clock=crew.clock)
         found.stage = stage
         return found
 
@@ -158,6 +160,6 @@ class StagedCrew(Crew):
         return [hand for hand in self._hands if isinstance(hand, StagedHand)]
 
     def _hand(self, *, alone: bool = False) -> Hand:
-        hand = StagedHand((), self._job_ended, alone, stage=self.stage, clock=self.clock)
+        hand = StagedHand((), self._job_ended, self.told, alone, stage=self.stage, clock=self.clock)
         self._hands.append(hand)
         return hand

@@ -10,7 +10,7 @@ from connectors import logger
 from connectors.aio.clock import Clock
 from connectors.config import DEFAULT_PLACE, LoadedSettings, Settings, read_settings
 from connectors.errors import ConfigurationError
-from connectors.schedule import zone_of
+from connectors.schedule import Windows, zone_of
 
 log = logger.get(__name__)
 LOOK_EVERY_S: Final = 1.0
@@ -73,9 +73,10 @@ class CurrentSettings:
             problems = [str(one) for one in loaded.problems]
             if not problems:
                 zone_of(loaded.settings.service.timezone, setting="service.timezone")
+                Windows.parse(loaded.settings.service.windows, setting="service.windows")
                 return loaded
         except ConfigurationError as error:
-            problems = [str(error)]
+            problems = [f"{error.field}: {error}" if error.field else str(error)]
         for problem in problems:
             log.error("The settings were read again and are wrong, so those from before stay.", problem=problem)
         return None
@@ -95,12 +96,12 @@ class CurrentSettings:
 def merged(running: Settings, wanted: Settings) -> Settings:
     """Return the wanted settings, but for what can't change while a daemon runs.
 
-    That is the engine, to which everything is connected, and what all processes have to agree on.
+    That is the engine and the storage, to which everything is connected, and what all processes have to agree on.
     """
     sync = replace(wanted.sync, heartbeat_timeout_s=running.sync.heartbeat_timeout_s)
     if sync.concurrency > running.engine.data_connections:
         sync = replace(sync, concurrency=running.sync.concurrency)
-    return replace(wanted, engine=running.engine, sync=sync)
+    return replace(wanted, engine=running.engine, storage=running.storage, sync=sync)
 
 
 def differing(one: Settings, other: Settings) -> Iterator[str]:

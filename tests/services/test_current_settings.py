@@ -179,6 +179,21 @@ def test_what_can_not_change_stays_and_is_named_beside_what_does(here: Here, cap
     ]
 
 
+def test_the_storage_stays_as_all_processes_have_it(here: Here, caplog: pytest.LogCaptureFixture) -> None:
+    here.looks()
+    here.write(f"{BEFORE}storage: {{backend: sqlite}}\n")
+    assert here.looks() == []
+    assert here.current.now.storage == Settings().storage
+    assert [fields for _, fields in logged(caplog)] == [{"settings": ["storage.backend"]}]
+
+
+def test_windows_that_can_not_be_read_change_nothing(here: Here, caplog: pytest.LogCaptureFixture) -> None:
+    here.looks()
+    here.write("service: {windows: [at night]}\n")
+    assert here.looks() == []
+    assert "service.windows" in caplog.text
+
+
 async def test_adopting_goes_on_until_it_is_cancelled(here: Here) -> None:
     adopted: list[int] = []
 

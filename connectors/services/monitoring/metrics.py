@@ -77,7 +77,8 @@ class Metrics:
         )
         self.tick_delay_seconds = Histogram(
             "connectors_tick_delay_seconds",
-            "From when a tick of a schedule was due, its jitter included, to when this daemon made its job.",
+            "From when a tick of a schedule was due, its jitter included, to when this daemon made its job; that a job "
+            "waits for a window in which syncs may begin counts too.",
             ["job_type"],
             buckets=DELAYS_S,
             registry=own,

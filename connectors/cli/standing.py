@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from connectors.cli.wording import counted, in_short
-from connectors.schedule import Timetable, delay_of, due
+from connectors.schedule import Timetable, Windows, delay_of, due
 from connectors.schedule.zone import Zone
 from connectors.services.scheduling.timings import LAST_SCHEDULED, READY, Timing, timings_of
 from connectors.store.connector import DOMAIN, Connector, ConnectorStatus
@@ -34,6 +34,8 @@ class Rhythm:
     zone: Zone
     jitter: timedelta
     lease_timeout: timedelta
+    windows: Windows = Windows()
+    """When syncs may begin of connectors that say nothing of it."""
 
 
 @dataclass(frozen=True)
@@ -183,16 +185,27 @@ def schedules_of(
 
 def _coming(connector: Connector, timing: Timing, rhythm: Rhythm, seen: Mapping[str, SeenSchedule]) -> Coming:
     """Return when a schedule is due by the scheduler's own rule; one that no daemon has seen counts from now on."""
-    noted = seen.get(str(timing.job_type))
-    since = noted.since if noted is not None and noted.form == timing.form else rhythm.now
-    timetable = Timetable(timing.schedule, rhythm.zone, delay_of(connector.id, rhythm.jitter))
-    if timing.custom is not None:
-        found = due(timetable, last=None, since=rhythm.now, now=rhythm.now)
-        return Coming(timing.job_type, timing.form, found.wake_at, None, timing.custom.key)
-    last = instant_of(connector.document.get(LAST_SCHEDULED[timing.job_type]))
+    windows = timing.windows if timing.windows is not None else rhythm.windows
+    timetable = Timetable(timing.schedule, rhythm.zone, delay_of(connector.id, rhythm.jitter), windows)
+    since, last, custom = rhythm.now, None, timing.custom
+    if custom is None:
+        noted = seen.get(str(timing.job_type))
+        since = noted.since if noted is not None and noted.form == timing.form else rhythm.now
+        last = instant_of(connector.document.get(LAST_SCHEDULED[timing.job_type]))
     found = due(timetable, last=last, since=since, now=rhythm.now)
     due_since = found.tick + timetable.delay if found.tick is not None else None
-    return Coming(timing.job_type, timing.form, found.wake_at, due_since)
+    return Coming(
+        job_type=timing.job_type,
+        interval=timing.form,
+        at=_within(windows, found.wake_at, rhythm.zone),
+        due_since=_within(windows, due_since, rhythm.zone),
+        custom=custom.key if custom is not None else None,
+    )
+
+
+def _within(windows: Windows, instant: datetime | None, zone: Zone) -> datetime | None:
+    """Return when a window is open first from an instant on."""
+    return windows.open_from(instant, zone) if instant is not None else None
 
 
 def _has_invalid_draft(connector: Connector) -> bool:

@@ -13,7 +13,7 @@ from connectors.cli.wording import counted, in_short
 from connectors.config import Settings
 from connectors.engine import Engine
 from connectors.errors import RecordUnreadable
-from connectors.schedule import zone_of
+from connectors.schedule import Windows, zone_of
 from connectors.store.connectors import ConnectorStore
 from connectors.store.dead_letters import DeadLetters
 from connectors.store.held import HeldSet, HeldSets
@@ -92,6 +92,7 @@ async def survey(engine: Engine, settings: Settings) -> Survey:
         zone=zone_of(settings.service.timezone),
         jitter=timedelta(seconds=settings.service.jitter_s),
         lease_timeout=timedelta(seconds=settings.sync.heartbeat_timeout_s),
+        windows=Windows.parse(settings.service.windows, setting="service.windows"),
     )
     connectors, jobs = await ConnectorStore.open(engine), await JobStore.open(engine)
     state, letters = await StateStore.open(engine), await DeadLetters.open(engine)

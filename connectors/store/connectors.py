@@ -69,7 +69,7 @@ _OF_OVERVIEW: Final = (
     *("name", "service_type", "index_name", "is_native", "features", "scheduling", "status", "error"),
     *("last_seen", "last_synced", "last_sync_*", "last_incremental_sync_*", "last_access_control_sync_*"),
     *("filtering.domain", "filtering.draft.validation"),
-    *("custom_scheduling.*.enabled", "custom_scheduling.*.interval", "custom_scheduling.*.name"),
+    *("sync.windows", "custom_scheduling.*.enabled", "custom_scheduling.*.interval", "custom_scheduling.*.name"),
 )
 """What tells how a connector is: all but what it may have much of."""
 _SHORT_PAGE: Final = 2_000

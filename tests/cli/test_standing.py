@@ -8,7 +8,7 @@ import pytest
 
 from connectors.cli.standing import Coming, Rhythm, Run, Standing, schedules_of
 from connectors.engine.records import Revision
-from connectors.schedule import delay_of
+from connectors.schedule import Windows, delay_of
 from connectors.store.connector import Connector
 from connectors.store.held import HeldSet, HeldStatus
 from connectors.store.job import SyncJob
@@ -213,6 +213,24 @@ def test_a_custom_schedule_that_is_wrong_is_told() -> None:
     _, (fault,) = schedules_of(found, RHYTHM, {})
     assert fault.startswith("custom_scheduling.weekly.interval: ")
     assert troubles(standing(found, faults=[fault])) == [("schedule", fault, "connectors show c")]
+
+
+@pytest.mark.parametrize("own", [True, False])
+def test_what_is_due_waits_for_a_window(own: bool) -> None:
+    """At ten past six, with a tick each hour: what was due at six waits, or is due since its window opened."""
+    seen = {"full": SeenSchedule(form=HOURLY, since=NOW - timedelta(days=1))}
+
+    def full(window: str) -> Coming:
+        rhythm = RHYTHM if own else replace(RHYTHM, windows=Windows.parse([window]))
+        found = scheduled(**({"sync": {"windows": [window]}} if own else {}))
+        return schedules_of(found, rhythm, seen)[0][0]
+
+    def at(hour: int, minute: int = 0, day: int = 30) -> datetime:
+        return datetime(2026, 11, day, hour, minute, tzinfo=UTC)
+
+    assert (full("22:00-23:00").at, full("22:00-23:00").due_since) == (at(22), None)
+    assert (full("06:05-06:15").due_since, full("06:05-06:15").at) == (at(6, 5), at(6, 5) + timedelta(days=1))
+    assert (full("06:00-12:00").due_since, full("06:00-12:00").at) == (at(6), at(7))
 
 
 def test_a_schedule_of_another_form_counts_from_now_on() -> None:

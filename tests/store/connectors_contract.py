@@ -178,10 +178,16 @@ class ConnectorsContract:
         filtering = [{"domain": "DEFAULT", "active": {"rules": []}, "draft": draft}]
         weekly = {"enabled": True, "interval": "0 0 0 ? * 1", "name": "Weekly"}
         custom = {"weekly": {**weekly, "configuration_overrides": {"database": {"value": "secret"}}}}
-        created = await store.create(own, {**KIBANA, **told, "filtering": filtering, "custom_scheduling": custom})
+        given = {"filtering": filtering, "custom_scheduling": custom, "sync": {"windows": ["22:00-06:00"], "new": {}}}
+        created = await store.create(own, {**KIBANA, **told, **given})
         await store.create(f"{own}-gone", {**KIBANA, "deleted": True})
         found = {one.id: one async for one in store.overview()}
         shown = [{"domain": "DEFAULT", "draft": {"validation": draft["validation"]}}]
-        assert found[own].document == {**told, "filtering": shown, "custom_scheduling": {"weekly": weekly}}
+        assert found[own].document == {
+            **told,
+            "filtering": shown,
+            "custom_scheduling": {"weekly": weekly},
+            "sync": {"windows": ["22:00-06:00"]},
+        }
         assert found[own].revision == created.revision
         assert f"{own}-gone" not in found

@@ -61,9 +61,8 @@ def test_a_command_logs_what_is_as_it_should_be_only_where_that_is_wanted(
 def test_a_settings_file_that_is_none_is_told_in_one_line(desk: Desk) -> None:
     (desk.folder / "config.yml").write_text("engine:\n  {")
     done = desk.run("list")
-    message = (
-        "The settings file config.yml can't be read: expected the node content, but found '<stream end>' (line 2).\n"
-    )
+    reason = "line 2, column 4: expected the node content, but found …"
+    message = f"The settings file config.yml can't be read: {reason}.\n"
     assert (done.returncode, done.stdout, done.stderr) == (2, "", message)
 
 

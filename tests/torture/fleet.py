@@ -62,7 +62,7 @@ class Member:
         return sorted(children_of(self.daemon.process.pid))
 
     def signal(self, number: int, *, workers: bool) -> None:
-        """Send a signal to the daemon, and to its workers if they are meant too; first of all it sees nothing."""
+        """Send a signal to the daemon, and then to its workers if they are meant too."""
         pids = self.pids if workers else [self.daemon.process.pid]
         for one in pids:
             send(one, number)

@@ -90,11 +90,12 @@ class Preparation:
     def _due(self, connectors: Mapping[str, Connector]) -> list[Connector]:
         """Return what has to be looked at: what somebody just edited, what is new, and what is tried again."""
         edited, new, again = list[Connector](), list[Connector](), list[Connector]()
+        now = self.clock.monotonic()
         for connector in connectors.values():
             known = self._known.get(connector.id)
             if known is None:
                 new.append(connector)
-            elif self._is_due(known):
+            elif known.again_at is not None and known.again_at <= now:
                 again.append(connector)
             elif known.seen != connector.revision:
                 if self._digest(connector) == known.digest:

@@ -70,6 +70,10 @@ class Scheduler:
     """Is called for each job that a tick has made, with how many seconds after it was due."""
     _watched: dict[str, _Watched] = field(default_factory=dict)
     _looked_at: datetime | None = None
+    _wake_at: datetime | None = None
+    """When the first of all connectors has to be looked at."""
+    _is_any_left: bool = False
+    """Whether there are some that have to be looked at again, as that failed."""
 
     async def run(self) -> None:
         """Look until cancelled."""
@@ -92,6 +96,9 @@ class Scheduler:
         now = self.clock.now()
         was_set = self._looked_at is None or not timedelta() <= now - self._looked_at < SET
         self._looked_at = now
+        if not (was_set or changed or self._is_any_left or _is_over(self._wake_at, now)):
+            return
+        self._is_any_left = True  # until this look has come to its end
         for gone in self._watched.keys() - self.roster.connectors.keys():
             del self._watched[gone]
         for connector_id, connector in list(self.roster.connectors.items()):
@@ -102,6 +109,8 @@ class Scheduler:
                 except ConnectorsError as error:
                     self._watched.pop(connector_id, None)
                     log.warning("A connector could not be scheduled.", connector=connector_id, why=str(error))
+        self._is_any_left = len(self._watched) < len(self.roster.connectors)
+        self._wake_at = min((one.wake_at for one in self._watched.values() if one.wake_at is not None), default=None)
 
     async def _look_at(self, connector: Connector, now: datetime) -> None:
         timings = timings_of(connector, now, self.zone)

@@ -1,9 +1,9 @@
 """The scheduler: each tick makes one job, and what is wrong with one connector holds up no other."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ import pytest
 from connectors.aio.clock import SystemClock
 from connectors.config import EngineSettings
 from connectors.engine import open_engine
+from connectors.errors import EngineUnreachable
 from connectors.registry import Registry
 from connectors.schedule import Windows, delay_of
 from connectors.services.desk import Desk
@@ -429,3 +430,25 @@ async def test_a_look_that_came_through_is_noted(office: Office) -> None:
     running.cancel()
     await asyncio.wait([running])
     assert scheduler.pulse.began_at <= scheduler.pulse.looked_at
+
+
+async def test_a_connector_of_which_a_look_failed_is_looked_at_again(office: Office) -> None:
+    class Away(Ticks):
+        is_away = True
+
+        async def since(self, connector: str, forms: Mapping[str, str], now: datetime) -> Mapping[str, datetime]:
+            if self.is_away and connector == "bad":
+                raise EngineUnreachable("The engine is away.")
+            return await super().since(connector, forms, now)
+
+    ticks = Away(office.desk.ticks._state)
+    office.desk = replace(office.desk, ticks=ticks)
+    await office.connect("bad")
+    await office.connect()
+    scheduler = office.scheduler()
+    await scheduler.look()
+    ticks.is_away = False
+    await scheduler.look()
+    office.watch.moment = START + HOUR
+    await scheduler.look()
+    assert (len(await office.jobs()), len(await office.jobs("bad"))) == (1, 1)

@@ -1,6 +1,8 @@
 """The worker: looks for jobs that wait, and gives them to its crew."""
 
+import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -16,8 +18,9 @@ from connectors.services.monitoring.pulse import Pulse
 from connectors.services.working.aftermath import Aftermath
 from connectors.services.working.crew import Crew, Death
 from connectors.services.working.ledgers import Ledgers
-from connectors.services.working.messages import Begin
+from connectors.services.working.messages import Begin, Ended, FromWorker
 from connectors.services.working.turns import Places, next_jobs
+from connectors.store.job import ENDED
 from connectors.store.lanes import Lane
 
 log = logger.get(__name__)
@@ -37,6 +40,7 @@ class WorkLimits:
     """That all jobs may take for what their indices hold."""
     memory_bytes: int | None = None
     """Of each process, which is killed when it has more."""
+    look_every_s: float = LOOK_EVERY_S
 
 
 class Worker:
@@ -59,18 +63,18 @@ class Worker:
     ) -> None:
         self._desk = desk
         self._limits = limits
-        self._clock = clock
         self._tally = tally or JobTally(Metrics(), (), clock)
         self._pulse = pulse or Pulse(clock)
         self._last_turns: dict[Lane, int] = {}
         self._turn = 0
+        self._is_place_free = asyncio.Event()
         self._ledgers = Ledgers(desk.jobs, limits.ledger_bytes)
         self._aftermath = Aftermath(JobEnds(desk.jobs, desk.connectors, clock))
         self.crew = Crew(
             command,
             limits.processes,
             died=self._died,
-            told=self._tally.heard,
+            told=self._heard,
             silent_after_s=limits.silent_after_s,
             stop_within_s=limits.stop_within_s,
             memory_bytes=limits.memory_bytes,
@@ -96,13 +100,25 @@ class Worker:
 
     async def _look_again(self) -> None:
         while True:
-            await self._clock.sleep(LOOK_EVERY_S)
+            await self._wait()
             self._pulse.began()
             try:
                 await self.look()
                 self._pulse.looked()
             except ConnectorsError as error:
                 log.warning("It could not be found out which jobs wait.", why=str(error))
+
+    async def _wait(self) -> None:
+        """Wait until it is time to look again, or a job has ended that leaves its place to another one."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._limits.look_every_s):
+                await self._is_place_free.wait()
+        self._is_place_free.clear()
+
+    def _heard(self, message: FromWorker) -> None:
+        self._tally.heard(message)
+        if isinstance(message, Ended) and message.status in ENDED:  # any other job is still there, to be begun again
+            self._is_place_free.set()
 
     async def look(self) -> None:
         """Give out the jobs that may be begun now. Raises an `EngineError`."""

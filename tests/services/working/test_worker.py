@@ -239,6 +239,18 @@ async def test_jobs_whose_ledgers_have_no_room_beside_each_other_are_run_one_aft
         assert not await here.differs(name, rows(100 if name in {"a", "b"} else 5))
 
 
+async def test_the_place_of_a_job_that_has_ended_is_given_to_the_next_before_the_next_look_is_due(here: Works) -> None:
+    jobs = []
+    for number in range(4):
+        await here.connect(f"c{number}", [many(10)])
+        jobs.append(await here.want(f"c{number}"))
+    async with working(here, processes=1, places=Places(content=1), look_every_s=3_600.0) as worker:
+        await until(lambda: asyncio.sleep(0, bool(worker.crew.pids)))
+        await worker.look()
+        for job in jobs:
+            assert (await here.until(job, has_ended)).status is JobStatus.COMPLETED
+
+
 async def test_two_workers_run_each_job_once(here: Works) -> None:
     jobs = []
     for number in range(6):

@@ -88,7 +88,14 @@ class _Lower(dict[int, int | str]):
 def _limited(text: str, kinds: str) -> Iterator[tuple[int, int]]:
     """Yield the spans of words of which some are very long: the tokenizer sees no further than its longest token."""
     place = 0
-    while match := _TOKEN.search(kinds, place):
+    while True:
+        # Letters and digits alone: a word that goes on. To look for its end each time would be quadratic.
+        while len(ahead := kinds[place : place + 2 * MOST_UNITS]) == 2 * MOST_UNITS and not ahead.strip("AN"):
+            end = place + _units(text[place : place + MOST_UNITS])
+            yield place, end
+            place = end
+        if (match := _TOKEN.search(kinds, place)) is None:
+            return
         start = match.start()
         last = start + _units(text[start : start + MOST_UNITS])
         if match.end() > last:

@@ -67,3 +67,10 @@ def test_letters_of_the_quick_way_are_what_they_are_taken_for() -> None:
     text = "".join(letters)
     assert set(text.translate(analysis._CLASSES)) == {"A"}
     assert text.lower() == text.translate(analysis._LOWER)
+
+
+@pytest.mark.timeout(60)
+def test_a_word_of_millions_of_characters_is_cut_in_a_time_that_grows_with_its_length_alone() -> None:
+    whole = "x1" * 1_500_000
+    found = tokens(f"a {whole} é b")
+    assert found == ["a", *(whole[start : start + 255] for start in range(0, len(whole), 255)), "é", "b"]

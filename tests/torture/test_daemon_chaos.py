@@ -5,8 +5,8 @@ compare-and-set, turns by age alone, a janitor or a worker that gives back nothi
 that does not look whether it is canceled, ids of jobs that do not follow from their ticks, a tick that is done before
 it has its job, a schedule that counts from each start of a daemon, and outcomes that the connector is not told.
 
-What was not found in 24 histories, and is for the tests of the scheduler: a tick that its daemon died over and nobody
-takes up, and catching up the first of several missed ticks instead of the last.
+What was not found, and is for the tests of the scheduler: a tick that its daemon died over and nobody takes up (in 8
+histories), and catching up the first of several missed ticks instead of the last (in 24).
 """
 
 from collections import Counter
@@ -22,10 +22,10 @@ PROMISE = (
     "A round is four histories of up to three whole daemons in virtual time, with their parts and job runs as they "
     "are, on one embedded engine. People want, cancel, change, reschedule and delete; daemons and their processes are "
     "killed, cut off for a while, asked to end and started anew; in some, requests are lost, refused or arrive late. "
-    "A tick makes one job and none is missed; no lane runs two jobs at "
-    "once, and none has its turn again and again while another one waits; the job of a process that died is taken up "
-    "within the lease, or at once by its daemon; what is to be canceled ends; and in the end every job has ended, its "
-    "connector says the same of it, and one more sync makes the index equal to the source."
+    "A tick makes one job and none is missed; no lane runs two jobs at once, and none has its turn again and again "
+    "while another one waits; the job of a process that died is taken up within the lease, or at once by its daemon; "
+    "what is to be canceled ends; and in the end every job has ended, its connector says the same of it, and one more "
+    "sync makes the index equal to the source."
 )
 HISTORIES = 4
 SHORT = (0, 3, 6, 8)

@@ -68,7 +68,7 @@ class Assembly:
 
     def adopt(self, settings: Settings) -> None:
         """Make parts of these settings from now on; the worker goes on with them, with what it runs."""
-        renew = _of_processes(settings) != _of_processes(self.settings)
+        renew = of_processes(settings) != of_processes(self.settings)
         self.settings = settings
         self._tally.service_types = Registry(settings.sources).places
         self.worker.adopt(limits_of(settings), Begin(settings), renew=renew)
@@ -139,9 +139,10 @@ class Assembly:
         return {(status,): number for status, number in counted.items()}
 
 
-def _of_processes(settings: Settings) -> Settings:
+def of_processes(settings: Settings) -> Settings:
     """Return settings without what only the daemon itself looks at, so that its processes need not be renewed."""
-    return replace(settings, service=ServiceSettings(), monitoring=MonitoringSettings())
+    service = ServiceSettings(source_timeout_s=settings.service.source_timeout_s)
+    return replace(settings, service=service, monitoring=MonitoringSettings())
 
 
 def limits_of(settings: Settings) -> WorkLimits:

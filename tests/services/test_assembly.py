@@ -1,15 +1,16 @@
 """The assembly: which parts are made anew for which settings, and that the worker is not."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from connectors.config import Settings
-from connectors.services.assembly import Assembly
+from connectors.config import ServiceSettings, Settings
+from connectors.services.assembly import Assembly, of_processes
 from connectors.services.monitoring.watched import Watched
 from connectors.services.working.messages import Begin
+from connectors.sync.workplace import SyncLimits
 from tests.services.yard import Yard
 
 
@@ -37,6 +38,7 @@ def made(yard: Yard) -> Assembly:
         ({"service": {"jitter_s": 9.0}}, {"scheduler"}),
         ({"service": {"timezone": "Europe/Berlin"}}, {"scheduler", "preparation"}),
         ({"service": {"keep_jobs_days": 9}}, {"janitor"}),
+        ({"service": {"windows": ("20:00-24:00",)}}, {"scheduler"}),
         ({"allowed_paths": (Path("/srv"),)}, {"preparation"}),
         ({"exposed_secrets": ("ONE",)}, {"preparation"}),
     ],
@@ -73,3 +75,12 @@ async def test_sources_of_later_settings_have_their_names_in_metrics(yard: Yard)
     text = assembly.metrics.written().content.decode()
     assert 'connectors_jobs_waiting{job_type="full",service_type="mine"} 1.0' in text
     assert "connectors_worker_processes 0.0" in text
+
+
+@pytest.mark.parametrize("name", [one.name for one in fields(ServiceSettings)])
+def test_processes_are_renewed_for_the_settings_of_the_daemon_that_syncs_follow(name: str) -> None:
+    before = getattr(ServiceSettings(), name)
+    others = {"timezone": "Europe/Berlin", "windows": ("20:00-24:00",)}
+    settings = changed(service={name: others[name] if name in others else (before or 0) + 1})
+    syncs_differ = SyncLimits.of(settings) != SyncLimits.of(Settings())
+    assert (of_processes(settings) != of_processes(Settings())) == syncs_differ

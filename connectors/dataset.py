@@ -28,7 +28,8 @@ class Dataset:
     """A set of rows of one kind that a source has.
 
     `schema` is the JSON Schema of a row; `primary_key` names the columns that tell rows apart, in the order in which
-    they are read; `cursor_field` is a column that only grows when a row changes; `rows` is a guess at their number.
+    they are read, and is empty where a source tells them apart by something else; `cursor_field` is a column that only
+    grows when a row changes; `rows` is a guess at their number.
     """
 
     name: str

@@ -12,6 +12,7 @@ from connectors.dataset import Dataset, Key, Row, document_id
 from connectors.download import Download, Fetch
 from connectors.fields import Configuration, Fields
 from connectors.filtering.basic import DEFAULT_VALIDATORS
+from connectors.filtering.validation import AdvancedRules
 from connectors.filtering.validators import Validators
 from connectors.literal import instant_of
 from connectors.predicate import ALWAYS, Predicate, without
@@ -157,7 +158,7 @@ class BaseDataSource:
 
         Called instead of `get_docs`, where there is it, so that a sync that was interrupted goes on where it was. What
         comes behind a checkpoint is what has not been yielded before it, whatever changed meanwhile. Made of `datasets`
-        and `read` where a source has these, for keys of whole numbers and texts.
+        and `read` where a source has these, for keys of whole numbers and texts: a dataset without a key has none.
         """
         async with closing_walk(documents_behind(self, await self.datasets(), cursor, filtering)) as documents:
             async for one in documents:
@@ -187,6 +188,13 @@ class BaseDataSource:
         from another walk.
         """
         raise NotImplementedError(f"{type(self).__name__} has no get_doc().")
+
+    def get_docs_by_rules(self, rules: AdvancedRules) -> AsyncIterator[Yielded]:
+        """Yield the documents that advanced rules ask for, to the end or until an error.
+
+        Called in place of `read`, for a source of rows that has advanced rules.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no get_docs_by_rules().")
 
     # Reading rows: the second tier, from which everything else can be made.
 
@@ -280,6 +288,11 @@ async def documents_behind(
 
     That may mean to go over all of a source, so whoever has just found them begins here. They are not kept.
     """
+    if filtering is not None and filtering.has_advanced_rules() and has(source, "get_docs_by_rules"):
+        async with closing_walk(source.get_docs_by_rules(filtering.get_advanced_rules())) as found:
+            async for document in found:
+                yield document
+        return
     where = without(filtering.where, _OF_DOCUMENTS) if filtering is not None else ALWAYS
     datasets = list(datasets)
     begins, after = _place_of(cursor, datasets)
@@ -312,8 +325,8 @@ def _place_of(cursor: Cursor | None, datasets: Sequence[Dataset]) -> tuple[int, 
 
 
 def _is_plain(key: Key) -> bool:
-    """Return whether a key is the same after it was JSON."""
-    return all(type(value) is int or type(value) is str for value in key)
+    """Return whether a key is the same after it was JSON. Behind none there is no place."""
+    return bool(key) and all(type(value) is int or type(value) is str for value in key)
 
 
 def fields_of(source: type) -> Fields:

@@ -40,6 +40,7 @@ ROWS_OF_SYNC: list[set[str]] = [
 # Third-party packages that may be imported in one place only.
 DRIVERS: dict[str, str | tuple[str, ...]] = {
     "aiohttp": ("connectors/engine/", "connectors/services/monitoring/server.py"),
+    "asyncmy": "connectors/sources/_mysql/connection.py",
     "apsw": (
         "connectors/engine/embedded/",
         "connectors/sources/_sqlite",
@@ -56,7 +57,7 @@ DRIVERS: dict[str, str | tuple[str, ...]] = {
     "pyarrow": "connectors/sources/",
     "re2": "connectors/pattern.py",
     "redis": "connectors/storages/redis.py",
-    "sqlglot": "connectors/sources/_sql",
+    "sqlglot": ("connectors/sources/_sql", "connectors/sources/_mysql/dialect.py"),
     "xxhash": "connectors/sync/",
     "structlog": ("connectors/logger.py", "connectors/testing/"),
     "yarl": "connectors/engine/node.py",

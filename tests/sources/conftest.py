@@ -6,6 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from fixtures.mysql.server import MariaDB
+from tests.sources import mariadb as servers
+
 
 @pytest.fixture
 def commons() -> Iterator[Path]:
@@ -13,3 +16,16 @@ def commons() -> Iterator[Path]:
     with tempfile.TemporaryDirectory() as folder:
         Path(folder).chmod(0o755)
         yield Path(folder).resolve()
+
+
+@pytest.fixture(scope="session")
+def mariadb() -> Iterator[MariaDB]:
+    """A server for all tests that need one."""
+    yield from servers.started()
+
+
+@pytest.fixture
+def shop(mariadb: MariaDB) -> Iterator[servers.Database]:
+    """A database of its own."""
+    with servers.made(mariadb) as found:
+        yield found

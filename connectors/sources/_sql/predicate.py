@@ -36,7 +36,7 @@ MOST_PARAMETERS: Final = 3_000
 MOST_DIGITS: Final = 38
 """How long a number may be to be compared with decimals: databases round longer ones."""
 _WHOLE: Final = range(-(2**63), 2**63)
-_ORDERED: Final[Mapping[Operator, type[exp.Binary]]] = {
+ORDERED: Final[Mapping[Operator, type[exp.Binary]]] = {
     Operator.EQUALS: exp.EQ,
     Operator.GREATER: exp.GT,
     Operator.GREATER_OR_EQUAL: exp.GTE,
@@ -96,7 +96,7 @@ class Question:
 
     def compared(self, operand: SQL, value: object, how: Operator | None = None) -> SQL:
         """Return an operand compared with a value, as this question asks or in another way."""
-        return _ORDERED[how or self.how](this=operand, expression=self.parameters.add(value))
+        return ORDERED[how or self.how](this=operand, expression=self.parameters.add(value))
 
     def beyond(self, *, above: bool) -> SQL:
         """Return the answer where the value is above, or below, all that the column can hold."""
@@ -205,7 +205,7 @@ class Translator(ABC):
 
     def _of_whole(self, question: Question) -> SQL | None:
         number = question.literal.number
-        if question.how not in _ORDERED:
+        if question.how not in ORDERED:
             return self._within(question, exp.cast(question.operand, "text"))
         if number is None:
             return FALSE
@@ -219,13 +219,13 @@ class Translator(ABC):
 
     def _of_real(self, question: Question) -> SQL | None:
         number = question.literal.number
-        if question.how not in _ORDERED:
+        if question.how not in ORDERED:
             return None  # databases write them in other digits
         return FALSE if number is None else question.compared(question.operand, float(number))
 
     def _of_decimal(self, question: Question) -> SQL | None:
         number = question.literal.number
-        if question.how not in _ORDERED:
+        if question.how not in ORDERED:
             return None
         if number is None:
             return FALSE
@@ -235,7 +235,7 @@ class Translator(ABC):
 
     def _of_text(self, question: Question) -> SQL | None:
         how, literal = question.how, question.literal
-        if how not in _ORDERED:
+        if how not in ORDERED:
             return self._within(question, question.operand)
         if how is Operator.EQUALS:
             exact = self.compared_exactly(question.operand)
@@ -262,7 +262,7 @@ class Translator(ABC):
         return self._of_moment(question, lambda moment: moment.replace(tzinfo=None))
 
     def _of_moment(self, question: Question, made: Callable[[datetime], datetime]) -> SQL | None:
-        if question.how not in _ORDERED:
+        if question.how not in ORDERED:
             return None
         if question.literal.instant is None:
             return FALSE
@@ -270,7 +270,7 @@ class Translator(ABC):
         return None if moment is None else question.compared(question.operand, made(moment))
 
     def _of_day(self, question: Question) -> SQL | None:
-        if question.how not in _ORDERED:
+        if question.how not in ORDERED:
             return None
         if question.literal.instant is None:
             return FALSE

@@ -139,7 +139,8 @@ class FullSync:
         with of_source(job.mask, job.silence):
             datasets: Sequence[Dataset] = list(await job.source.datasets())
         known = [one.rows for one in datasets if one.rows is not None]
-        report.expected = report.walked + sum(known) if len(known) == len(datasets) else None
+        is_known = len(known) == len(datasets) and not self._filter.has_advanced_rules()
+        report.expected = report.walked + sum(known) if is_known else None
         return datasets
 
     def _documents(self, datasets: Sequence[Dataset] | None) -> AsyncIterator[Yielded | Checkpoint]:

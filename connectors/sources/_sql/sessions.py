@@ -1,0 +1,117 @@
+"""The sessions of a source: opened when they are needed, in one snapshot for as long as that may last."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from connectors import logger
+from connectors.aio.clock import Clock
+from connectors.aio.retry import Retry, RetryPolicy
+from connectors.errors import SourceError
+from connectors.sources._sql.session import NOTHING, Fetched, Session, Stream
+
+T = TypeVar("T")
+log = logger.get(__name__)
+FIRST_PAUSE_S = 2.0
+"""A server that was restarted needs some seconds."""
+
+
+@dataclass
+class _Held:
+    """A session, and which snapshot it reads: of which walk, and since when."""
+
+    session: Session
+    walk: int = -1
+    since_s: float = 0.0
+
+
+class Sessions:
+    """Lends sessions. Who reads in turn with others gets the same one, and so reads the same snapshot.
+
+    A snapshot is the database's way to let all pages of a walk be of one moment. It ends after `snapshot_max_s`, as a
+    database keeps for it what others change meanwhile, and the next page is of a later moment.
+    """
+
+    def __init__(
+        self, connect: Callable[[], Awaitable[Session]], clock: Clock, *, snapshot_max_s: float, retries: int
+    ) -> None:
+        self._connect = connect
+        self._clock = clock
+        self._snapshot_max_s = snapshot_max_s
+        policy = RetryPolicy(attempts=1 + retries, first_pause_s=FIRST_PAUSE_S)
+        self._retry = Retry(policy, clock, observe=_again)
+        self._idle: _Held | None = None
+        self._lent: set[Session] = set()
+        self._walk = 0
+        self._is_closed = False
+
+    def renew(self) -> None:
+        """Let what is read from now on be of a new snapshot."""
+        self._walk += 1
+
+    async def again(self, work: Callable[[Session], Awaitable[T]]) -> T:
+        """Do some work with a session, and again after a pause where the connection was lost: it changes nothing."""
+
+        async def attempt(_: int) -> T:
+            async with self.lent() as session:
+                return await work(session)
+
+        return await self._retry(attempt)
+
+    async def fetch(self, text: str, given: Mapping[str, Any] = NOTHING, *, most_bytes: int | None = None) -> Fetched:
+        """Return the rows of a statement, in the snapshot of the walk."""
+        return await self.again(lambda session: session.fetch(text, given, most_bytes=most_bytes))
+
+    @asynccontextmanager
+    async def streamed(self, text: str, given: Mapping[str, Any] | None = None) -> AsyncIterator[Stream]:
+        """Provide what a statement returns as it comes, in the snapshot of the walk."""
+        async with self.lent() as session, session.streamed(text, given) as stream:
+            yield stream
+
+    @asynccontextmanager
+    async def lent(self) -> AsyncIterator[Session]:
+        """Lend a session in the snapshot of the walk: the one that is there, or another one while that is lent."""
+        held, self._idle = self._idle, None
+        if held is None:
+            held = await self._opened()
+        self._lent.add(held.session)
+        try:
+            await self._in_snapshot(held)
+            yield held.session
+        finally:
+            await self._given_back(held)
+
+    async def close(self) -> None:
+        """Close all sessions, in the middle of what they do too."""
+        self._is_closed = True
+        held, self._idle = self._idle, None
+        for session in [*self._lent, *([held.session] if held is not None else [])]:
+            await session.close()
+
+    async def _opened(self) -> _Held:
+        if self._is_closed:
+            raise SourceError("The source was closed.")
+        return _Held(await self._connect())
+
+    async def _given_back(self, held: _Held) -> None:
+        self._lent.discard(held.session)
+        if self._idle is None and held.session.usable and not self._is_closed:
+            self._idle = held
+        else:
+            await held.session.close()
+
+    async def _in_snapshot(self, held: _Held) -> None:
+        """Have a session read the snapshot of the walk, or the next one where that is too old."""
+        now_s = self._clock.monotonic()
+        is_walking = held.walk == self._walk
+        if is_walking and now_s - held.since_s < self._snapshot_max_s:
+            return
+        if is_walking:
+            log.info("The walk goes on in a new snapshot of the database.", after_s=round(now_s - held.since_s))
+        await held.session.begin()
+        held.walk, held.since_s = self._walk, now_s
+
+
+def _again(error: Exception, attempt: int, pause_s: float) -> None:
+    log.warning("The source is asked again after a pause.", attempt=attempt, pause_s=round(pause_s, 1), why=str(error))

@@ -1,0 +1,311 @@
+"""A source of a SQL database: everything but the dialect, the driver and the settings of one."""
+
+import asyncio
+import hashlib
+from abc import abstractmethod
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import replace
+from functools import cached_property
+from typing import Any, ClassVar, Final
+
+from connectors import logger
+from connectors.aio.clock import Clock, SystemClock
+from connectors.changes import Failed
+from connectors.dataset import Dataset, Key, Row, document_id
+from connectors.errors import SourceError
+from connectors.fields import Configuration, Field
+from connectors.filtering.validation import AdvancedRules
+from connectors.literal import instant_of
+from connectors.predicate import ALWAYS, Predicate, compiled, fields_in
+from connectors.source import BaseDataSource, Document, Yielded
+from connectors.sources._sql.catalog import Catalog
+from connectors.sources._sql.dialect import Dialect
+from connectors.sources._sql.page import MOST_BYTES, PageSize, Statements
+from connectors.sources._sql.queries import QueriesValidator, Query, queries_of
+from connectors.sources._sql.row import maker_of, unique
+from connectors.sources._sql.session import Session
+from connectors.sources._sql.sessions import Sessions
+from connectors.sources._sql.table import Table
+
+log = logger.get(__name__)
+ROWS_AT_ONCE: Final = 200
+"""After how many rows of a page others get their turn."""
+READING: Final = (
+    Field(
+        "tables",
+        "Tables",
+        type=list,
+        list_type="str",
+        default=["*"],
+        tooltip="Names or patterns (log_*), separated by commas. * stands for all tables; a view has to be named.",
+    ),
+    Field(
+        "cursor_columns",
+        "Columns that grow with each change",
+        type=list,
+        list_type="str",
+        required=False,
+        example=["updated_at"],
+        tooltip="A table is taken to change in the first of these columns that it has.",
+    ),
+    Field(
+        "binary",
+        "Columns of bytes",
+        default="base64",
+        options={"base64": "indexed in Base64", "skip": "left out"},
+        advanced=True,
+    ),
+    Field(
+        "fetch_size",
+        "Rows per page",
+        type=int,
+        default=5_000,
+        greater_than=0,
+        less_than=1_000_001,
+        tooltip="At the most: a page is meant to have 4 MB, so it has fewer where rows are large.",
+        advanced=True,
+        shapes=False,
+    ),
+    Field(
+        "retry_count",
+        "Retries",
+        type=int,
+        default=3,
+        greater_than=-1,
+        less_than=1_001,
+        tooltip="How often a page is asked for again when the connection was lost.",
+        advanced=True,
+        shapes=False,
+    ),
+    Field(
+        "statement_timeout_s",
+        "Seconds for a statement",
+        type=int,
+        default=600,
+        greater_than=0,
+        less_than=86_401,
+        tooltip="How long the database may take for a page, or may keep silent where it has to send all at once.",
+        advanced=True,
+        shapes=False,
+    ),
+    Field(
+        "snapshot_max_s",
+        "Seconds of a snapshot",
+        type=int,
+        default=900,
+        greater_than=-1,
+        less_than=86_401,
+        tooltip="How long a walk may see the database as it was at one moment, which it has to keep so long. "
+        "With 0 each page is of its own moment.",
+        advanced=True,
+        shapes=False,
+    ),
+)
+"""The settings that every database has."""
+
+
+class SQLDataSource(BaseDataSource):
+    """The tables of a database, read in pages by their keys."""
+
+    advanced_rules_enabled: ClassVar[bool] = True
+    dialect: ClassVar[Dialect]
+
+    def __init__(self, configuration: Configuration, *, clock: Clock | None = None) -> None:
+        super().__init__(configuration)
+        self._clock = clock or SystemClock()
+        self._tables: dict[str, Table] = {}
+        self._warned: set[str] = set()
+
+    # What a database has to say.
+
+    @property
+    @abstractmethod
+    def group(self) -> str:
+        """The database whose tables are read, or the schema in it."""
+
+    @abstractmethod
+    async def connect(self) -> Session:
+        """Return a new session."""
+
+    # The contract.
+
+    async def close(self) -> None:
+        """Close every session, whatever it is doing."""
+        if "_sessions" in vars(self):
+            await self._sessions.close()
+
+    async def ping(self) -> None:
+        """Log in, and look whether the tables are there that are wanted."""
+        async with self._sessions.lent() as session:
+            (await self._catalog(session)).chosen(self.configuration.tables)
+
+    async def datasets(self) -> Sequence[Dataset]:
+        """Return the tables in the order of their names. What is read from then on is of one moment."""
+        self._sessions.renew()
+        catalog = await self._sessions.again(self._catalog)
+        tables = [self._without_binary(one) for one in catalog.chosen(self.configuration.tables)]
+        self._tables = {one.name: one for one in tables}
+        for one in tables:
+            self._warn_of(one)
+        return [one.dataset(self.configuration.cursor_columns) for one in tables]
+
+    async def read(
+        self,
+        dataset: Dataset,
+        columns: Sequence[str] | None = None,
+        where: Predicate = ALWAYS,
+        after: Key | None = None,
+        limit: int | None = None,
+    ) -> AsyncIterator[Row | Failed]:
+        """Yield the rows of a table in the order of its key, page by page; without a key in no order, and all at once.
+
+        Rows have the columns that `where` names too, so that it can be checked. Without a key they have all columns, as
+        all of them tell rows apart.
+        """
+        table = await self._table(dataset)
+        wanted = table.names if columns is None or not table.key else {*table.key, *columns, *fields_in(where)}
+        statements = Statements(self.dialect, table, [name for name in table.names if name in wanted], where, table.key)
+        behind = after if after is not None and len(after) == len(table.key) else None
+        rows = self._paged(table, statements, behind, limit) if table.key else self._streamed(statements)
+        counts = compiled(where) if limit is not None else None
+        left = limit
+        async with aclosing(rows) as found:
+            async for row in found:
+                yield row
+                if left is not None and counts is not None and isinstance(row, dict) and counts(row):
+                    left -= 1
+                    if left <= 0:
+                        return
+
+    def document_of(self, dataset: Dataset, row: Row) -> Document:
+        """Return a row as a document: its columns, `dataset` and `database`, and an id of database, table and key.
+
+        Without a key the id is made of all that the row holds, so that rows that are alike are one document. Columns
+        called `dataset`, `database` or `_timestamp` stand for themselves; one called `_id` becomes `_id_`.
+        """
+        key = dataset.key_of(row) if dataset.primary_key else (_content_of(row),)
+        group = dataset.group or ""
+        document = {"dataset": dataset.name, "database": group, **row, "_id": document_id(group, (dataset.name, *key))}
+        if "_id" in row:
+            document["_id_"] = row["_id"]
+        if dataset.cursor_field is not None and (moment := instant_of(row.get(dataset.cursor_field))) is not None:
+            document.setdefault("_timestamp", moment)
+        return document
+
+    # Advanced rules.
+
+    def advanced_rules_validators(self) -> Sequence[Any]:
+        """Return the validator of queries."""
+        return [QueriesValidator(self.group, self.dialect.name, self._asked)]
+
+    async def get_docs_by_rules(self, rules: AdvancedRules) -> AsyncIterator[Yielded]:
+        """Yield the rows that queries return. Each is run once, and what it returns is never in memory as a whole.
+
+        A row is the document of its table where it has the columns of its key, and so it is with several tables. Else
+        its id is made of all that it holds.
+        """
+        self._sessions.renew()
+        catalog = await self._sessions.again(self._catalog)
+        for query in queries_of(rules, self.group, self.dialect.name):
+            async with aclosing(self._queried(query, catalog)) as documents:
+                async for one in documents:
+                    yield one
+
+    async def _queried(self, query: Query, catalog: Catalog) -> AsyncGenerator[Document, None]:
+        async with self._sessions.streamed(query.text) as stream:
+            names = unique([one.name for one in stream.columns])
+            make = maker_of([replace(one, name=name) for one, name in zip(stream.columns, names, strict=True)])
+            keys = [name for table in query.tables for name in catalog.table(table).key]
+            key = query.id_columns or tuple(keys if len(set(keys)) == len(keys) and set(keys) <= set(names) else ())
+            cursor = next((name for name in self.configuration.cursor_columns if name in names), None)
+            dataset = Dataset(query.name, self.group, primary_key=key, cursor_field=cursor)
+            async for part in stream.parts:
+                for values in part:
+                    yield self.document_of(dataset, make(values))
+
+    @asynccontextmanager
+    async def _asked(self) -> AsyncIterator[tuple[Session, Catalog]]:
+        async with self._sessions.lent() as session:
+            yield session, await self._catalog(session)
+
+    # Reading.
+
+    async def _paged(
+        self, table: Table, statements: Statements, after: Key | None, limit: int | None
+    ) -> AsyncGenerator[Row | Failed, None]:
+        """Yield rows page by page: each is fetched whole, so that nothing is open while somebody else is slow."""
+        make, size = maker_of(statements.columns), PageSize(self.configuration.fetch_size)
+        if limit is not None:
+            size.rows = max(1, min(size.rows, limit))
+        places, names = statements.places, statements.order
+        while True:
+            text, given = statements.page(after, size.rows)
+            page = await self._sessions.fetch(text, given, most_bytes=MOST_BYTES)
+            for start in range(0, len(page.rows), ROWS_AT_ONCE):
+                for values in page.rows[start : start + ROWS_AT_ONCE]:
+                    row = make(values)
+                    if any(row[name] is None for name in names):
+                        yield _without_key(table, [values[place] for place in places])
+                    else:
+                        yield row
+                await asyncio.sleep(0)
+            if page.complete and len(page.rows) < given["most"]:
+                return
+            after = tuple([page.rows[-1][place] for place in places])
+            size.learn(page)
+
+    async def _streamed(self, statements: Statements) -> AsyncGenerator[Row | Failed, None]:
+        make = maker_of(statements.columns)
+        async with self._sessions.streamed(*statements.whole()) as stream:
+            async for part in stream.parts:
+                for values in part:
+                    yield make(values)
+
+    async def _catalog(self, session: Session) -> Catalog:
+        given = {"group": self.group}
+        answers = [(await session.fetch(text, given)).rows for text in self.dialect.catalog(session.server)]
+        return Catalog.of(self.group, answers, self.dialect.form)
+
+    async def _table(self, dataset: Dataset) -> Table:
+        """Return the table of a dataset as it was when datasets were last asked for."""
+        if dataset.name not in self._tables:
+            catalog = await self._sessions.again(self._catalog)
+            [table] = catalog.chosen([dataset.name])
+            self._tables[dataset.name] = self._without_binary(table)
+        table = self._tables[dataset.name]
+        if table.key != dataset.primary_key:
+            message = f"The key of the table {table.name!r} is {table.key}, and no longer {dataset.primary_key}."
+            raise SourceError(message, hint="Read it anew.")
+        return table
+
+    def _without_binary(self, table: Table) -> Table:
+        if self.configuration.binary != "skip":
+            return table
+        left = tuple(one for one in table.columns if not one.form.is_binary or one.name in table.key)
+        return replace(table, columns=left or table.columns)
+
+    def _warn_of(self, table: Table) -> None:
+        if not table.key and not table.is_view and table.name not in self._warned:
+            self._warned.add(table.name)
+            log.warning(
+                "A table has no key that tells its rows apart, so it is read all at once, and rows that are alike are "
+                "one document.",
+                table=table.name,
+            )
+
+    @cached_property
+    def _sessions(self) -> Sessions:
+        given: Any = self.configuration
+        return Sessions(self.connect, self._clock, snapshot_max_s=given.snapshot_max_s, retries=given.retry_count)
+
+
+def _content_of(row: Row) -> str:
+    """Return what stands for all that a row holds."""
+    return f"row-{hashlib.blake2b(repr(row).encode('utf-8', 'surrogatepass'), digest_size=16).hexdigest()}"
+
+
+def _without_key(table: Table, values: Sequence[object]) -> Failed:
+    """Return the row of a key that a document can't have, such as a date that is none."""
+    doc_id = document_id(table.group, (table.name, *values))
+    return Failed(doc_id, f"Its key in the table {table.name!r} holds a value that is no real date.")

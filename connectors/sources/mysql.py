@@ -1,0 +1,87 @@
+"""MySQL and MariaDB: the tables of a database, read in the order of their keys and never written."""
+
+import ssl
+from collections.abc import Mapping
+from typing import ClassVar
+
+from connectors.errors import ConfigurationError
+from connectors.fields import Field, Fields
+from connectors.sources._mysql.dialect import MySQLDialect
+from connectors.sources._mysql.errors import Address
+from connectors.sources._sql.dialect import Dialect
+from connectors.sources._sql.session import Session
+from connectors.sources._sql.source import READING, SQLDataSource
+
+
+class MySQLDataSource(SQLDataSource):
+    """The tables and views of one database of MySQL 5.7 or later, or of MariaDB 10.4 or later.
+
+    It is only read, in pages by primary or unique keys, as it was at one moment.
+    """
+
+    name = "MySQL"
+    service_type = "mysql"
+    drivers: ClassVar[Mapping[str, str]] = {"asyncmy": "asyncmy"}
+    dialect: ClassVar[Dialect] = MySQLDialect()
+    fields = Fields(
+        Field("host", "Host", example="db.example.org", shapes=False),
+        Field("port", "Port", type=int, default=3306, greater_than=0, less_than=65_536, shapes=False),
+        Field("user", "User", example="connectors", shapes=False),
+        Field("password", "Password", sensitive=True, required=False),
+        Field("database", "Database", example="shop"),
+        *READING[:2],
+        Field("ssl_enabled", "Encrypted connection", type=bool, default=False, shapes=False),
+        Field(
+            "ssl_ca",
+            "Certificate of the authority",
+            required=False,
+            multiline=True,
+            depends_on={"ssl_enabled": True},
+            tooltip="In PEM. Without one, those that this machine trusts count.",
+            shapes=False,
+        ),
+        Field(
+            "ssl_check_host",
+            "Check the name of the host",
+            type=bool,
+            default=True,
+            depends_on={"ssl_enabled": True},
+            tooltip="Whether the certificate has to be one of this host.",
+            advanced=True,
+            shapes=False,
+        ),
+        *READING[2:],
+    )
+
+    @property
+    def group(self) -> str:
+        """The database."""
+        database: str = self.configuration.database
+        return database
+
+    async def connect(self) -> Session:
+        """Return a new session."""
+        from connectors.sources._mysql.connection import connect  # noqa: PLC0415 - the driver may be missing
+
+        given = self.configuration
+        address = Address(given.host, given.port, given.user, given.database)
+        return await connect(address, given.password, self._trusted(), given.statement_timeout_s)
+
+    def _trusted(self) -> ssl.SSLContext | None:
+        """Return which certificates are trusted; None for a connection that is not encrypted."""
+        given = self.configuration
+        if not given.ssl_enabled:
+            return None
+        try:
+            context = ssl.create_default_context(cadata=pem_of(given.ssl_ca) if given.ssl_ca else None)
+        except ssl.SSLError:
+            raise ConfigurationError("It is no certificate in PEM.", field="ssl_ca") from None
+        context.check_hostname = given.ssl_check_host
+        return context
+
+
+def pem_of(text: str) -> str:
+    """Return certificates as they have to be: forms turn the ends of their lines into blanks."""
+    begin, end = "-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----"
+    bodies = [part.partition(end)[0] for part in text.split(begin)[1:]]
+    return "\n".join("\n".join([begin, *body.split(), end]) for body in bodies) + "\n"

@@ -1,0 +1,120 @@
+"""A MariaDB server for the tests of MySQL: databases made for one test each, and the source that reads them."""
+
+import asyncio
+import shutil
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from itertools import count
+from typing import Any, Final
+
+import asyncmy
+import pytest
+
+from connectors.aio.clock import Clock
+from connectors.changes import Failed
+from connectors.dataset import Dataset
+from connectors.fields import Configuration
+from connectors.grants import Grants
+from connectors.sources.mysql import MySQLDataSource
+from fixtures.mysql.server import ADMIN, PASSWORD, USER, MariaDB
+
+Row = dict[str, Any]
+_NUMBERS: Final = count(1)
+
+
+@dataclass(frozen=True)
+class Database:
+    """A database of its own on the server, which the user of the source may read."""
+
+    server: MariaDB
+    name: str
+
+    @property
+    def settings(self) -> dict[str, object]:
+        """The settings of a source that reads it."""
+        return {
+            "host": "127.0.0.1",
+            "port": self.server.port,
+            "user": USER,
+            "password": PASSWORD,
+            "database": self.name,
+            "retry_count": 0,
+        }
+
+    async def run(self, *statements: str) -> list[tuple[Any, ...]]:
+        """Run statements as somebody who may do everything, and return the rows of the last one."""
+        connection = await asyncmy.connect(
+            host="127.0.0.1",
+            port=self.server.port,
+            user=ADMIN,
+            password=PASSWORD,
+            database=self.name,
+            autocommit=True,
+            charset="utf8mb4",
+        )
+        try:
+            cursor = connection.cursor()
+            for one in statements:
+                await cursor.execute(one)
+            return list(await cursor.fetchall())
+        finally:
+            await connection.ensure_closed()
+
+    def done(self, *statements: str) -> list[tuple[Any, ...]]:
+        """Do the same where no loop runs."""
+        return asyncio.run(self.run(*statements))
+
+    def source(self, *, clock: Clock | None = None, **given: object) -> MySQLDataSource:
+        """Return a source that reads it."""
+        configuration = Configuration(MySQLDataSource.fields, {**self.settings, **given}, Grants())
+        configuration.check()
+        return MySQLDataSource(configuration, clock=clock)
+
+    @asynccontextmanager
+    async def opened(self, **given: Any) -> AsyncIterator[tuple[MySQLDataSource, dict[str, Dataset]]]:
+        """Provide a source with its datasets."""
+        async with self.source(**given) as one:
+            yield one, {dataset.name: dataset for dataset in await one.datasets()}
+
+    async def rows(self, table: str, *, given: dict[str, Any] | None = None, **more: Any) -> list[Row | Failed]:
+        """Return what a new source reads of a table."""
+        async with self.opened(**(given or {})) as (one, datasets):
+            return [row async for row in one.read(datasets[table], **more)]
+
+    async def documents(self, **given: Any) -> list[Any]:
+        """Return what a walk of a new source yields."""
+        async with self.source(**given) as one:
+            return [found[0] if isinstance(found, tuple) else found async for found in one.get_docs()]
+
+
+def started() -> Iterator[MariaDB]:
+    """Start a server, where there is one to be had."""
+    server = MariaDB()
+    try:
+        asyncio.run(server.__aenter__())
+    except RuntimeError as error:
+        if shutil.which("mariadbd") is None:
+            pytest.skip(str(error))
+        raise
+    yield server
+    asyncio.run(server.close())
+
+
+@contextmanager
+def made(server: MariaDB) -> Iterator[Database]:
+    """Provide a new database."""
+    found, all_of_them = Database(server, f"test_{next(_NUMBERS)}"), Database(server, "mysql")
+    all_of_them.done(
+        f"CREATE DATABASE {found.name} CHARACTER SET utf8mb4",
+        f"GRANT SELECT, SHOW VIEW ON {found.name}.* TO '{USER}'@'127.0.0.1'",
+    )
+    try:
+        yield found
+    finally:
+        all_of_them.done(f"DROP DATABASE {found.name}")
+
+
+def ids(rows: Sequence[Row | Failed], name: str = "id") -> list[Any]:
+    """Return a column of rows."""
+    return [row[name] if isinstance(row, dict) else row for row in rows]

@@ -6,11 +6,13 @@ from typing import ClassVar
 
 from connectors.errors import ConfigurationError
 from connectors.fields import Field, Fields
-from connectors.sources._mysql.dialect import MySQLDialect
+from connectors.sources._mysql.dialect import JSON, PERHAPS_JSON, MySQLDialect, created, is_json
 from connectors.sources._mysql.errors import Address
+from connectors.sources._sql.catalog import Catalog
 from connectors.sources._sql.dialect import Dialect
 from connectors.sources._sql.session import Session
-from connectors.sources._sql.source import READING, SQLDataSource
+from connectors.sources._sql.settings import READING, TABLES
+from connectors.sources._sql.source import SQLDataSource
 
 
 class MySQLDataSource(SQLDataSource):
@@ -29,7 +31,7 @@ class MySQLDataSource(SQLDataSource):
         Field("user", "User", example="connectors", shapes=False),
         Field("password", "Password", sensitive=True, required=False),
         Field("database", "Database", example="shop"),
-        *READING[:2],
+        *TABLES,
         Field("ssl_enabled", "Encrypted connection", type=bool, default=False, shapes=False),
         Field(
             "ssl_ca",
@@ -50,7 +52,7 @@ class MySQLDataSource(SQLDataSource):
             advanced=True,
             shapes=False,
         ),
-        *READING[2:],
+        *READING,
     )
 
     @property
@@ -66,6 +68,17 @@ class MySQLDataSource(SQLDataSource):
         given = self.configuration
         address = Address(given.host, given.port, given.user, given.database)
         return await connect(address, given.password, self._trusted(), given.statement_timeout_s)
+
+    async def settled(self, catalog: Catalog, session: Session) -> Catalog:
+        """Return a catalog that tells columns of JSON, which MariaDB tells nobody who may only read but in this way."""
+        found: dict[tuple[str, str], str] = {}
+        for table, columns in catalog.columns.items():
+            names = [one.name for one in columns if one.declared == PERHAPS_JSON]
+            shown = ""
+            if names and not catalog.tables[table].is_view:
+                shown = (await session.fetch(self.dialect.text(created(catalog.group, table)))).rows[0][1]
+            found |= {(table, one): JSON if is_json(one, shown) else "longtext" for one in names}
+        return catalog.declared(found)
 
     def _trusted(self) -> ssl.SSLContext | None:
         """Return which certificates are trusted; None for a connection that is not encrypted."""

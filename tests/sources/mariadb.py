@@ -10,8 +10,9 @@ from typing import Any, Final
 
 import asyncmy
 import pytest
+import trustme
 
-from connectors.aio.clock import Clock
+from connectors.aio.clock import Clock, SystemClock
 from connectors.changes import Failed
 from connectors.dataset import Dataset
 from connectors.fields import Configuration
@@ -86,6 +87,56 @@ class Database:
         """Return what a walk of a new source yields."""
         async with self.source(**given) as one:
             return [found[0] if isinstance(found, tuple) else found async for found in one.get_docs()]
+
+
+class Ahead(SystemClock):
+    """A clock that can be set ahead, and waits for nothing."""
+
+    def __init__(self) -> None:
+        self._ahead_s = 0.0
+
+    def monotonic(self) -> float:
+        return super().monotonic() + self._ahead_s
+
+    def advance(self, seconds: float) -> None:
+        self._ahead_s += seconds
+
+    async def sleep(self, seconds: float) -> None:
+        self.advance(seconds)
+        await super().sleep(0)
+
+
+class EncryptedMariaDB(MariaDB):
+    """A server with a certificate."""
+
+    def __init__(self, certificate: trustme.LeafCert) -> None:
+        super().__init__()
+        self._certificate = certificate
+
+    def command(self) -> Sequence[str]:
+        files = {"cert": self._certificate.cert_chain_pems[0], "key": self._certificate.private_key_pem}
+        for name, pem in files.items():
+            pem.write_to_path(str(self.folder / name))
+            (self.folder / name).chmod(0o644)
+        return [*super().command(), *(f"--ssl-{name}={self.folder / name}" for name in files)]
+
+
+@asynccontextmanager
+async def own_server(encrypted_by: trustme.LeafCert | None = None) -> AsyncIterator[Database]:
+    """Provide a database on a server of its own, which may be killed."""
+    server = MariaDB() if encrypted_by is None else EncryptedMariaDB(encrypted_by)
+    try:
+        await server.__aenter__()
+    except RuntimeError as error:
+        if shutil.which("mariadbd") is None:
+            pytest.skip(str(error))
+        raise
+    try:
+        found = Database(server, "shop")
+        await found.run(f"GRANT SELECT ON shop.* TO '{USER}'@'127.0.0.1'")
+        yield found
+    finally:
+        await server.close()
 
 
 def started() -> Iterator[MariaDB]:

@@ -8,7 +8,7 @@ from typing import ClassVar, Final
 
 from sqlglot import exp
 
-from connectors.sources._mysql.values import bits_of, json_of, members_of, moment_of, single_of
+from connectors.sources._mysql.values import bits_of, json_of, members_of, moment_of, shape_of, single_of
 from connectors.sources._sql.dialect import Dialect
 from connectors.sources._sql.form import Form
 from connectors.sources._sql.predicate import ORDERED, Column, Kind, Question, Translator
@@ -17,18 +17,17 @@ from connectors.sources._sql.table import Table
 
 _TYPE: Final = re.compile(r"(?P<name>[a-z0-9_]+(?: precision)?)(?:\((?P<more>.*?)\))?(?P<rest>.*)", re.DOTALL)
 _MEMBER: Final = re.compile(r"'((?:[^']|'')*)'")
-_JSON: Final = "json"
+JSON: Final = "json"
 _TABLES: Final = """
 SELECT TABLE_NAME, TABLE_TYPE = 'VIEW', TABLE_ROWS FROM information_schema.TABLES
 WHERE TABLE_SCHEMA = %(group)s AND TABLE_TYPE IN ('BASE TABLE', 'VIEW', 'SYSTEM VERSIONED')"""
 _COLUMNS: Final = """
-SELECT c.TABLE_NAME, c.COLUMN_NAME, {type}, c.IS_NULLABLE = 'YES', FIND_IN_SET('select', c.PRIVILEGES) > 0
-FROM information_schema.COLUMNS c {joined}
-WHERE c.TABLE_SCHEMA = %(group)s ORDER BY c.TABLE_NAME, c.ORDINAL_POSITION"""
-_CHECKED: Final = """
-LEFT JOIN information_schema.CHECK_CONSTRAINTS k ON k.CONSTRAINT_SCHEMA = c.TABLE_SCHEMA AND k.TABLE_NAME = c.TABLE_NAME
-AND k.CONSTRAINT_NAME = c.COLUMN_NAME AND k.CHECK_CLAUSE = CONCAT('json_valid(`', c.COLUMN_NAME, '`)')"""
-"""A column of JSON is one of texts in MariaDB, with a constraint of its own name."""
+SELECT TABLE_NAME, COLUMN_NAME, {type}, IS_NULLABLE = 'YES', FIND_IN_SET('select', PRIVILEGES) > 0
+FROM information_schema.COLUMNS
+WHERE TABLE_SCHEMA = %(group)s ORDER BY TABLE_NAME, ORDINAL_POSITION"""
+PERHAPS_JSON: Final = "longtext, json"
+"""A column that may be one of JSON: in MariaDB that is a text with a constraint."""
+_OF_MARIADB: Final = f"IF(COLUMN_TYPE = 'longtext' AND COLLATION_NAME = 'utf8mb4_bin', '{PERHAPS_JSON}', COLUMN_TYPE)"
 _KEYS: Final = """
 SELECT TABLE_NAME, INDEX_NAME, INDEX_NAME = 'PRIMARY', COLUMN_NAME, SUB_PART IS NULL, COLLATION <=> 'D'
 FROM information_schema.STATISTICS
@@ -45,10 +44,10 @@ class MySQLDialect(Dialect):
         """Return the questions to a server of that version."""
         version = tuple(map(int, re.findall(r"\d+", server.removeprefix("5.5.5-"))[:2]))
         if "MariaDB" in server:
-            columns = _COLUMNS.format(type=f"IF(k.CHECK_CLAUSE IS NULL, c.COLUMN_TYPE, '{_JSON}')", joined=_CHECKED)
+            columns = _COLUMNS.format(type=_OF_MARIADB)
             visible = "AND IGNORED = 'NO'" if version >= (10, 6) else ""
         else:
-            columns = _COLUMNS.format(type="c.COLUMN_TYPE", joined="")
+            columns = _COLUMNS.format(type="COLUMN_TYPE")
             visible = "AND IS_VISIBLE = 'YES'" if version >= (8, 0) else ""
         return _TABLES, columns, _KEYS.format(visible=visible)
 
@@ -81,6 +80,21 @@ class MySQLDialect(Dialect):
             return first
         same = exp.EQ(this=key[0].copy(), expression=values[0].copy())
         return any_of([first, all_of([same, self.behind(key[1:], values[1:])])])
+
+
+def created(group: str, table: str) -> SQL:
+    """Return the statement that shows how a table was made."""
+    target, db = (exp.to_identifier(name, quoted=True) for name in (table, group))
+    return exp.Show(this="CREATE TABLE", target=target, db=db)
+
+
+def is_json(column: str, shown: str) -> bool:
+    """Return whether a table, as it was made, takes nothing but JSON into a column."""
+    name = column.replace("`", "``")
+    return (
+        re.search(rf"^ *`{re.escape(name)}` .*CHECK \(json_valid\(`{re.escape(name)}`\)\)", shown, re.MULTILINE)
+        is not None
+    )
 
 
 class MySQLTranslator(Translator):
@@ -155,7 +169,7 @@ _LONG_TEXT: Final = Form(_text(), Kind.TEXT)
 _INSTANT: Final = Form(_text("date-time"), Kind.CLOCK, in_keys=True, made=moment_of)
 _SHORT_BYTES: Final = Form(_text(contentEncoding="base64"), Kind.BYTES, in_keys=True, is_binary=True)
 _LONG_BYTES: Final = Form(_text(contentEncoding="base64"), Kind.BYTES, is_binary=True)
-_SHAPE: Final = Form({"type": "object"}, selected=_as_geojson, made=json_of)
+_SHAPE: Final = Form({"type": "object"}, selected=_as_geojson, made=shape_of)
 _FORMS: Final[Mapping[str, Form]] = {
     **dict.fromkeys(("tinyint", "smallint", "mediumint", "int", "integer", "bigint"), _WHOLE),
     **dict.fromkeys(("decimal", "numeric"), _DECIMAL),
@@ -171,7 +185,7 @@ _FORMS: Final[Mapping[str, Form]] = {
     **dict.fromkeys(("binary", "varbinary"), _SHORT_BYTES),
     **dict.fromkeys(("tinyblob", "blob", "mediumblob", "longblob"), _LONG_BYTES),
     "vector": Form(_text(contentEncoding="base64"), is_binary=True),
-    _JSON: Form(made=json_of),
+    JSON: Form(made=json_of),
     **dict.fromkeys(("geometry", "point", "linestring", "polygon", "multipoint", "multilinestring"), _SHAPE),
     **dict.fromkeys(("multipolygon", "geometrycollection", "geomcollection"), _SHAPE),
     "uuid": Form(_text("uuid"), in_keys=True),

@@ -28,6 +28,11 @@ def json_of(text: Any) -> Any:  # noqa: ANN401 - JSON
         return text
 
 
+def shape_of(text: Any) -> Any:  # noqa: ANN401 - JSON
+    """Return a shape in GeoJSON. Every number of it has a point, as an engine takes no mixture in a list."""
+    return json.loads(text, parse_int=float)
+
+
 def members_of(text: str) -> list[str]:
     """Return the members of a set, which have no commas."""
     return text.split(",") if text else []

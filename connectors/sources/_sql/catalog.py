@@ -4,7 +4,7 @@ So a dialect consists of questions whose answers have this shape, and can be tes
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import Any, Final, TypeVar
 
@@ -91,6 +91,14 @@ class Catalog:
         """
         names = {name for one in wanted for name in self._matching(one)}
         return [self.table(name) for name in sorted(names)]
+
+    def declared(self, changed: Mapping[tuple[str, str], str]) -> "Catalog":
+        """Return it with other types for these columns, each by the names of its table and its own."""
+        columns = {
+            table: tuple(replace(one, declared=changed.get((table, one.name), one.declared)) for one in several)
+            for table, several in self.columns.items()
+        }
+        return replace(self, columns=columns)
 
     def _matching(self, wanted: str) -> Iterator[str]:
         if wanted == EVERYTHING:

@@ -6,109 +6,44 @@ from abc import abstractmethod
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
+from datetime import timedelta
 from functools import cached_property
 from typing import Any, ClassVar, Final
 
+from sqlglot import exp
+
 from connectors import logger
 from connectors.aio.clock import Clock, SystemClock
-from connectors.changes import Failed
+from connectors.byoc import Filter
+from connectors.changes import Change, Checkpoint, Cursor, Failed, Upsert
 from connectors.dataset import Dataset, Key, Row, document_id
 from connectors.errors import SourceError
-from connectors.fields import Configuration, Field
+from connectors.fields import Configuration
 from connectors.filtering.validation import AdvancedRules
 from connectors.literal import instant_of
 from connectors.predicate import ALWAYS, Predicate, compiled, fields_in
 from connectors.source import BaseDataSource, Document, Yielded
 from connectors.sources._sql.catalog import Catalog
 from connectors.sources._sql.dialect import Dialect
+from connectors.sources._sql.incremental import Place, cursor_of
 from connectors.sources._sql.page import MOST_BYTES, PageSize, Statements
 from connectors.sources._sql.queries import QueriesValidator, Query, queries_of
 from connectors.sources._sql.row import maker_of, unique
 from connectors.sources._sql.session import Session
 from connectors.sources._sql.sessions import Sessions
+from connectors.sources._sql.statement import column
 from connectors.sources._sql.table import Table
 
 log = logger.get(__name__)
 ROWS_AT_ONCE: Final = 200
 """After how many rows of a page others get their turn."""
-READING: Final = (
-    Field(
-        "tables",
-        "Tables",
-        type=list,
-        list_type="str",
-        default=["*"],
-        tooltip="Names or patterns (log_*), separated by commas. * stands for all tables; a view has to be named.",
-    ),
-    Field(
-        "cursor_columns",
-        "Columns that grow with each change",
-        type=list,
-        list_type="str",
-        required=False,
-        example=["updated_at"],
-        tooltip="A table is taken to change in the first of these columns that it has.",
-    ),
-    Field(
-        "binary",
-        "Columns of bytes",
-        default="base64",
-        options={"base64": "indexed in Base64", "skip": "left out"},
-        advanced=True,
-    ),
-    Field(
-        "fetch_size",
-        "Rows per page",
-        type=int,
-        default=5_000,
-        greater_than=0,
-        less_than=1_000_001,
-        tooltip="At the most: a page is meant to have 4 MB, so it has fewer where rows are large.",
-        advanced=True,
-        shapes=False,
-    ),
-    Field(
-        "retry_count",
-        "Retries",
-        type=int,
-        default=3,
-        greater_than=-1,
-        less_than=1_001,
-        tooltip="How often a page is asked for again when the connection was lost.",
-        advanced=True,
-        shapes=False,
-    ),
-    Field(
-        "statement_timeout_s",
-        "Seconds for a statement",
-        type=int,
-        default=600,
-        greater_than=0,
-        less_than=86_401,
-        tooltip="How long the database may take for a page, or may keep silent where it has to send all at once.",
-        advanced=True,
-        shapes=False,
-    ),
-    Field(
-        "snapshot_max_s",
-        "Seconds of a snapshot",
-        type=int,
-        default=900,
-        greater_than=-1,
-        less_than=86_401,
-        tooltip="How long a walk may see the database as it was at one moment, which it has to keep so long. "
-        "With 0 each page is of its own moment.",
-        advanced=True,
-        shapes=False,
-    ),
-)
-"""The settings that every database has."""
 
 
 class SQLDataSource(BaseDataSource):
     """The tables of a database, read in pages by their keys."""
 
     advanced_rules_enabled: ClassVar[bool] = True
+    incremental_sync_enabled: ClassVar[bool] = True
     dialect: ClassVar[Dialect]
 
     def __init__(self, configuration: Configuration, *, clock: Clock | None = None) -> None:
@@ -127,6 +62,11 @@ class SQLDataSource(BaseDataSource):
     @abstractmethod
     async def connect(self) -> Session:
         """Return a new session."""
+
+    async def settled(self, catalog: Catalog, session: Session) -> Catalog:
+        """Return a catalog with all types known, for a database whose catalog leaves some of them open."""
+        del session
+        return catalog
 
     # The contract.
 
@@ -192,6 +132,53 @@ class SQLDataSource(BaseDataSource):
         if dataset.cursor_field is not None and (moment := instant_of(row.get(dataset.cursor_field))) is not None:
             document.setdefault("_timestamp", moment)
         return document
+
+    # What changed.
+
+    async def get_docs_incrementally(
+        self, sync_cursor: Cursor | None, filtering: Filter | None = None
+    ) -> AsyncIterator[Change]:
+        """Yield the rows whose cursor column is not below what it was, and a little earlier ones, for late commits.
+
+        Rows of tables without such a column are all yielded, each time; so is all that advanced rules ask for.
+        Deleted rows are found by a full sync.
+        """
+        if filtering is not None and filtering.has_advanced_rules():
+            async for one in self.get_docs_by_rules(filtering.get_advanced_rules()):
+                yield _change_of(one)
+            return
+        datasets, wanted = await self.datasets(), self.configuration.cursor_columns
+        found = {name: Place.of(table, wanted, sync_cursor) for name, table in self._tables.items()}
+        places = {name: place for name, place in found.items() if place is not None}
+        for dataset in datasets:
+            table, place = self._tables[dataset.name], places.get(dataset.name)
+            highest = None if place is None else await self._highest(table, place.column)
+            async with aclosing(self._since(table, place)) as rows:
+                async for row in rows:
+                    yield row if isinstance(row, Failed) else Upsert(self.document_of(dataset, row))
+            if place is not None:
+                places[dataset.name] = place.moved(highest)
+                yield Checkpoint(cursor_of(places))
+
+    async def _since(self, table: Table, place: Place | None) -> AsyncGenerator[Row | Failed, None]:
+        """Yield the rows from a place on, in the order of the cursor: there may be an index that finds them by it."""
+        if place is None or place.value is None:
+            statements = Statements(self.dialect, table, table.names, ALWAYS, table.key)
+        else:
+            where = place.where(timedelta(seconds=self.configuration.cursor_overlap_s))
+            order = dict.fromkeys([place.column, *table.key] if table.key else [])
+            statements = Statements(self.dialect, table, table.names, where, tuple(order))
+        rows = self._paged(table, statements, None, None) if table.key else self._streamed(statements)
+        async with aclosing(rows) as found:
+            async for row in found:
+                yield row
+
+    async def _highest(self, table: Table, name: str) -> object:
+        """Return the highest value of a column."""
+        most = exp.Max(this=column(name))
+        select = exp.Select(expressions=[most]).from_(self.dialect.source(table, by_key=False))
+        [(value,)] = (await self._sessions.fetch(self.dialect.text(select))).rows
+        return value
 
     # Advanced rules.
 
@@ -265,7 +252,7 @@ class SQLDataSource(BaseDataSource):
     async def _catalog(self, session: Session) -> Catalog:
         given = {"group": self.group}
         answers = [(await session.fetch(text, given)).rows for text in self.dialect.catalog(session.server)]
-        return Catalog.of(self.group, answers, self.dialect.form)
+        return await self.settled(Catalog.of(self.group, answers, self.dialect.form), session)
 
     async def _table(self, dataset: Dataset) -> Table:
         """Return the table of a dataset as it was when datasets were last asked for."""
@@ -298,6 +285,13 @@ class SQLDataSource(BaseDataSource):
     def _sessions(self) -> Sessions:
         given: Any = self.configuration
         return Sessions(self.connect, self._clock, snapshot_max_s=given.snapshot_max_s, retries=given.retry_count)
+
+
+def _change_of(yielded: Yielded) -> Change:
+    """Return what a walk yields as a change."""
+    if isinstance(yielded, Failed):
+        return yielded
+    return Upsert(yielded[0] if isinstance(yielded, tuple) else yielded)
 
 
 def _content_of(row: Row) -> str:

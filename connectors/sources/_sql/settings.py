@@ -1,0 +1,93 @@
+"""The settings that sources of SQL databases share."""
+
+from typing import Final
+
+from connectors.fields import Field
+
+TABLES: Final = (
+    Field(
+        "tables",
+        "Tables",
+        type=list,
+        list_type="str",
+        default=["*"],
+        tooltip="Names or patterns (log_*), separated by commas. * stands for all tables; a view has to be named.",
+    ),
+    Field(
+        "cursor_columns",
+        "Columns that grow with each change",
+        type=list,
+        list_type="str",
+        required=False,
+        example=["updated_at"],
+        tooltip="Times or numbers that grow: a table is taken to change in the first of these columns that it has, "
+        "and only what did is read in an incremental sync.",
+    ),
+)
+"""The settings that say what is read, of every database."""
+READING: Final = (
+    Field(
+        "cursor_overlap_s",
+        "Seconds that are read again",
+        type=int,
+        default=60,
+        greater_than=-1,
+        less_than=86_401,
+        tooltip="How long before the last change an incremental sync begins, for what is committed late.",
+        advanced=True,
+        shapes=False,
+    ),
+    Field(
+        "binary",
+        "Columns of bytes",
+        default="base64",
+        options={"base64": "indexed in Base64", "skip": "left out"},
+        advanced=True,
+    ),
+    Field(
+        "fetch_size",
+        "Rows per page",
+        type=int,
+        default=5_000,
+        greater_than=0,
+        less_than=1_000_001,
+        tooltip="At the most: a page is meant to have 4 MB, so it has fewer where rows are large.",
+        advanced=True,
+        shapes=False,
+    ),
+    Field(
+        "retry_count",
+        "Retries",
+        type=int,
+        default=3,
+        greater_than=-1,
+        less_than=1_001,
+        tooltip="How often a page is asked for again when the connection was lost.",
+        advanced=True,
+        shapes=False,
+    ),
+    Field(
+        "statement_timeout_s",
+        "Seconds for a statement",
+        type=int,
+        default=600,
+        greater_than=0,
+        less_than=86_401,
+        tooltip="How long the database may take for a page, or may keep silent where it has to send all at once.",
+        advanced=True,
+        shapes=False,
+    ),
+    Field(
+        "snapshot_max_s",
+        "Seconds of a snapshot",
+        type=int,
+        default=900,
+        greater_than=-1,
+        less_than=86_401,
+        tooltip="How long a walk may see the database as it was at one moment, which it has to keep so long. "
+        "With 0 each page is of its own moment.",
+        advanced=True,
+        shapes=False,
+    ),
+)
+"""The settings that say how it is read."""

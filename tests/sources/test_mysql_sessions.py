@@ -1,0 +1,255 @@
+"""MySQL: what a walk is of one moment, what happens when the server goes away, and what is held of what is streamed."""
+
+import asyncio
+import tracemalloc
+from contextlib import aclosing
+from typing import Any
+
+import pytest
+import structlog
+import trustme
+
+from connectors.errors import AccessDenied, ConfigurationError, SourceError, SourceUnreachable
+from fixtures.mysql.server import USER
+from tests.sources.mariadb import Ahead, Database, ids, own_server
+
+LARGE = "CREATE TABLE t (id INT PRIMARY KEY, v VARCHAR(2000))"
+FILL = "INSERT INTO t SELECT seq, REPEAT('x', 1000) FROM seq_1_to_{}"
+
+
+async def test_a_walk_sees_all_tables_as_they_were_at_one_moment(shop: Database) -> None:
+    await shop.run(
+        "CREATE TABLE a (id INT PRIMARY KEY, v INT)",
+        "CREATE TABLE b (v INT)",
+        "INSERT INTO a SELECT seq, 1 FROM seq_1_to_600",
+        "INSERT INTO b SELECT seq FROM seq_1_to_10",
+    )
+    found: list[Any] = []
+    async with shop.source(fetch_size=100) as one, aclosing(one.get_docs()) as documents:
+        async for document, _ in documents:
+            found.append(document)
+            if len(found) == 1:
+                await shop.run("UPDATE a SET v = 2", "DELETE FROM a WHERE id > 300", "DELETE FROM b")
+        assert [one["v"] for one in found] == [1] * 600 + list(range(1, 11))
+        assert [document["v"] async for document, _ in one.get_docs()] == [
+            2
+        ] * 300  # the next walk is of its own moment
+
+
+async def test_a_snapshot_ends_after_some_time_and_the_walk_goes_on(shop: Database) -> None:
+    clock = Ahead()
+    await shop.run("CREATE TABLE t (id INT PRIMARY KEY, v INT)", "INSERT INTO t SELECT seq, 1 FROM seq_1_to_20")
+    found = []
+    with structlog.testing.capture_logs() as logs:
+        async with shop.source(fetch_size=5, clock=clock) as one, aclosing(one.get_docs()) as documents:
+            async for document, _ in documents:
+                found.append(document["v"])
+                if len(found) == 2:
+                    await shop.run("UPDATE t SET v = 2")
+                if len(found) == 12:
+                    clock.advance(901)
+    assert found == [1] * 15 + [2] * 5
+    assert [one["event"] for one in logs] == ["The walk goes on in a new snapshot of the database."]
+
+
+async def test_each_page_may_be_of_its_own_moment(shop: Database) -> None:
+    await shop.run("CREATE TABLE t (id INT PRIMARY KEY, v INT)", "INSERT INTO t SELECT seq, 1 FROM seq_1_to_20")
+    found = []
+    async with shop.source(fetch_size=5, snapshot_max_s=0) as one, aclosing(one.get_docs()) as documents:
+        async for document, _ in documents:
+            found.append(document["v"])
+            if len(found) == 2:
+                await shop.run("UPDATE t SET v = 2")
+    assert found == [1] * 5 + [2] * 15
+
+
+async def test_a_connection_that_is_lost_between_pages_is_made_anew(shop: Database) -> None:
+    await shop.run("CREATE TABLE t (id INT PRIMARY KEY)", "INSERT INTO t SELECT seq FROM seq_1_to_50")
+    found = []
+    async with shop.source(fetch_size=10, retry_count=3, clock=Ahead()) as one:
+        async with aclosing(one.get_docs()) as documents:
+            async for document, _ in documents:
+                found.append(document["id"])
+                if len(found) % 10 == 5:
+                    await killed(shop)
+    assert found == list(range(1, 51))
+
+
+async def killed(shop: Database) -> None:
+    for number, user in await shop.run("SELECT id, user FROM information_schema.PROCESSLIST WHERE command <> 'Killed'"):
+        if user == USER:
+            await shop.run(f"KILL {number}")
+
+
+async def test_without_retries_a_lost_connection_ends_the_walk(shop: Database) -> None:
+    await shop.run("CREATE TABLE t (id INT PRIMARY KEY)", "INSERT INTO t SELECT seq FROM seq_1_to_50")
+    async with shop.source(fetch_size=10) as one, aclosing(one.get_docs()) as documents:
+        await anext(documents)
+        await killed(shop)
+        with pytest.raises(SourceUnreachable, match="127.0.0.1"):
+            [True async for _ in documents]
+
+
+async def test_a_table_that_is_altered_meanwhile_is_read_on(shop: Database) -> None:
+    await shop.run(
+        "CREATE TABLE a (id INT PRIMARY KEY)",
+        "CREATE TABLE b (id INT PRIMARY KEY)",
+        "INSERT INTO a SELECT seq FROM seq_1_to_20",
+        "INSERT INTO b SELECT seq FROM seq_1_to_20",
+    )
+    found = []
+    async with shop.source(fetch_size=10, retry_count=3, clock=Ahead()) as one:
+        async with aclosing(one.get_docs()) as documents:
+            async for document, _ in documents:
+                found.append(document["id"])
+                if len(found) == 1:
+                    await shop.run("ALTER TABLE b ADD COLUMN more INT DEFAULT 1")
+    assert found == [*range(1, 21), *range(1, 21)]
+
+
+async def test_a_server_that_is_killed_and_started_again_is_read_on() -> None:
+    async with own_server() as shop:
+        await shop.run(LARGE, FILL.format(20_000))
+        found = []
+        async with shop.source(retry_count=10) as one, aclosing(one.get_docs()) as documents:
+            async for document, _ in documents:
+                found.append(document["id"])
+                if len(found) == 5_000:
+                    await shop.server.kill()
+                    starting = asyncio.create_task(shop.server.start(), name="starting")
+        await starting
+    assert found == list(range(1, 20_001))
+
+
+async def test_a_walk_whose_server_stays_away_ends_in_error() -> None:
+    async with own_server() as shop:
+        await shop.run(LARGE, FILL.format(5_000))
+        async with shop.source(retry_count=2, clock=Ahead()) as one, aclosing(one.get_docs()) as documents:
+            await anext(documents)
+            await shop.server.kill()
+            with pytest.raises(SourceUnreachable) as caught:
+                [True async for _ in documents]
+        assert caught.value.__notes__ == ["Gave up after 3 attempts."]
+
+
+async def test_what_is_written_during_a_walk_is_in_no_half(shop: Database) -> None:
+    """A writer moves amounts between rows all the time: their sum is the same in each snapshot."""
+    await shop.run("CREATE TABLE t (id INT PRIMARY KEY, v INT)", "INSERT INTO t SELECT seq, 100 FROM seq_1_to_3000")
+    stopped = asyncio.Event()
+
+    async def write() -> int:
+        moves = 0
+        while not stopped.is_set():
+            giver, taker = 1 + moves % 1500, 1501 + moves % 1500
+            await shop.run(f"UPDATE t SET v = v + IF(id = {taker}, 1, -1) WHERE id IN ({giver}, {taker})")
+            moves += 1
+        return moves
+
+    writing = asyncio.create_task(write(), name="writing")
+    sums = []
+    for _ in range(5):
+        async with shop.source(fetch_size=100) as one:
+            sums.append(sum([document["v"] async for document, _ in one.get_docs()]))
+    stopped.set()
+    assert await writing > 0
+    assert sums == [300_000] * 5
+
+
+async def test_what_is_streamed_does_not_pile_up_while_nobody_reads(shop: Database) -> None:
+    await shop.run("CREATE TABLE t (v TEXT)", "INSERT INTO t SELECT REPEAT('x', 10000) FROM seq_1_to_6000")
+    async with shop.source() as one:
+        [dataset] = await one.datasets()
+        tracemalloc.start()
+        count = 0
+        async with aclosing(one.read(dataset)) as rows:
+            async for _ in rows:
+                count += 1
+                if count == 10:
+                    await asyncio.sleep(1)  # for what is sent meanwhile
+        most = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+    assert count == 6000
+    assert most < 8 * 2**20
+
+
+async def test_a_stream_that_is_left_gives_its_connection_up(shop: Database) -> None:
+    await shop.run("CREATE TABLE t (v TEXT)", "INSERT INTO t SELECT REPEAT('x', 10000) FROM seq_1_to_6000")
+    async with shop.source() as one:
+        [dataset] = await one.datasets()
+        for _ in range(3):
+            async with aclosing(one.read(dataset)) as rows:
+                assert isinstance(await anext(rows), dict)
+        assert len([True async for _ in one.read(dataset)]) == 6000
+
+
+async def test_two_reads_at_once_have_sessions_of_their_own(shop: Database) -> None:
+    await shop.run("CREATE TABLE a (v INT)", "CREATE TABLE b (id INT PRIMARY KEY)")
+    await shop.run("INSERT INTO a SELECT seq FROM seq_1_to_50000", "INSERT INTO b SELECT seq FROM seq_1_to_10")
+    async with shop.opened() as (one, datasets):
+        seen = 0
+        async with aclosing(one.read(datasets["a"])) as rows:
+            async for _ in rows:
+                seen += 1
+                if seen == 1:
+                    assert ids([row async for row in one.read(datasets["b"])]) == list(range(1, 11))
+        assert seen == 50_000
+
+
+async def test_a_statement_that_takes_too_long_is_ended(shop: Database) -> None:
+    await shop.run("CREATE TABLE t (id INT PRIMARY KEY)", "INSERT INTO t SELECT seq FROM seq_1_to_10")
+    await shop.run("CREATE VIEW slow AS SELECT id, SLEEP(1) AS v FROM t")
+    async with shop.source(statement_timeout_s=1) as one:
+        session = await one.connect()
+        with pytest.raises(SourceError, match="statement_timeout_s"):
+            await session.fetch("SELECT * FROM slow")
+        assert session.usable
+        await session.close()
+
+
+async def test_a_session_writes_nothing(shop: Database) -> None:
+    await shop.run("CREATE TABLE t (id INT PRIMARY KEY)", f"GRANT ALL ON {shop.name}.* TO '{USER}'@'127.0.0.1'")
+    async with shop.source() as one:
+        session = await one.connect()
+        for text in ("INSERT INTO t VALUES (1)", "DROP TABLE t", "UPDATE t SET id = 1"):
+            with pytest.raises(AccessDenied, match="only read"):
+                await session.fetch(text)
+        with pytest.raises(SourceError, match="syntax"):
+            await session.fetch("SELECT 1; DROP TABLE t")
+        assert (await session.fetch("SELECT COUNT(*) FROM t")).rows == [(0,)]
+        await session.close()
+
+
+async def test_a_source_that_is_closed_opens_nothing_more(shop: Database) -> None:
+    await shop.run("CREATE TABLE t (id INT PRIMARY KEY)")
+    async with shop.source() as one:
+        [dataset] = await one.datasets()
+    with pytest.raises(SourceError, match="closed"):
+        await anext(one.read(dataset))
+
+
+async def test_an_encrypted_connection_is_checked() -> None:
+    authority, other = trustme.CA(), trustme.CA()
+    async with own_server(encrypted_by=authority.issue_cert("127.0.0.1")) as shop:
+        await shop.run("CREATE TABLE t (id INT PRIMARY KEY)", "INSERT INTO t SELECT seq FROM seq_1_to_3000")
+        trusted = {"ssl_enabled": True, "ssl_ca": authority.cert_pem.bytes().decode()}
+        assert len(await shop.rows("t", given=trusted)) == 3000
+        async with shop.source(**trusted) as one:
+            session = await one.connect()
+            assert (await session.fetch("SHOW STATUS LIKE 'Ssl_cipher'")).rows[0][1]
+            await session.close()
+        for given in ({"ssl_enabled": True}, {**trusted, "ssl_ca": other.cert_pem.bytes().decode()}):
+            async with shop.source(**given) as one:
+                with pytest.raises(ConfigurationError, match="not trusted") as caught:
+                    await one.ping()
+                assert caught.value.field == "ssl_ca"
+
+
+async def test_the_name_of_the_host_is_checked_unless_it_need_not_be() -> None:
+    authority = trustme.CA()
+    async with own_server(encrypted_by=authority.issue_cert("db.example.org")) as shop:
+        trusted: dict[str, Any] = {"ssl_enabled": True, "ssl_ca": authority.cert_pem.bytes().decode()}
+        async with shop.source(**trusted) as one:
+            with pytest.raises(ConfigurationError, match="not trusted"):
+                await one.ping()
+        async with shop.source(**trusted, ssl_check_host=False) as one:
+            await one.ping()

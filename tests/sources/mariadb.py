@@ -2,7 +2,7 @@
 
 import asyncio
 import shutil
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from itertools import count
@@ -13,10 +13,12 @@ import pytest
 import trustme
 
 from connectors.aio.clock import Clock, SystemClock
+from connectors.byoc import Filter
 from connectors.changes import Failed
 from connectors.dataset import Dataset
 from connectors.fields import Configuration
 from connectors.grants import Grants
+from connectors.source import closing_walk
 from connectors.sources.mysql import MySQLDataSource
 from fixtures.mysql.server import ADMIN, PASSWORD, USER, MariaDB
 
@@ -86,7 +88,7 @@ class Database:
     async def documents(self, **given: Any) -> list[Any]:
         """Return what a walk of a new source yields."""
         async with self.source(**given) as one:
-            return [found[0] if isinstance(found, tuple) else found async for found in one.get_docs()]
+            return [found async for found in walked(one)]
 
 
 class Ahead(SystemClock):
@@ -164,6 +166,15 @@ def made(server: MariaDB) -> Iterator[Database]:
         yield found
     finally:
         all_of_them.done(f"DROP DATABASE {found.name}")
+
+
+async def walked(source: MySQLDataSource, filtering: Filter | None = None) -> AsyncGenerator[dict[str, Any], None]:
+    """Yield the documents of a walk, all of which can be read."""
+    async with closing_walk(source.get_docs(filtering)) as found:
+        async for one in found:
+            document = one[0] if isinstance(one, tuple) else one
+            assert isinstance(document, dict)
+            yield document
 
 
 def ids(rows: Sequence[Row | Failed], name: str = "id") -> list[Any]:

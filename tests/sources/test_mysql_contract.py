@@ -71,7 +71,7 @@ class TestMySQL(SourceContract):
         [{"tables": ["people"], "query": "SELECT FROM WHERE"}],
         {"another_database": {"people": "SELECT * FROM people"}},
     )
-    most_predicates: ClassVar[int] = 3_000
+    most_predicates: ClassVar[int] = 1_500
 
     @pytest.fixture
     def settings(self, shop: Database) -> Settings:

@@ -296,6 +296,7 @@ async def documents_behind(
     where = without(filtering.where, _OF_DOCUMENTS) if filtering is not None else ALWAYS
     datasets = list(datasets)
     begins, after = _place_of(cursor, datasets)
+    document_of = source.document_of
     for dataset in datasets[begins:]:
         count = 0
         async with closing_walk(source.read(dataset, where=where, after=after)) as rows:
@@ -303,7 +304,7 @@ async def documents_behind(
                 if isinstance(row, Failed):
                     yield row
                     continue
-                yield source.document_of(dataset, row), None
+                yield document_of(dataset, row), None
                 count += 1
                 if count % ROWS_OF_A_CHECKPOINT == 0 and _is_plain(key := dataset.key_of(row)):
                     yield Checkpoint({"dataset": dataset.name, "key": list(key)})

@@ -45,8 +45,10 @@ class Statements:
             ResultColumn(one.name, one.form.made) for name in names for one in table.columns if one.name == name
         ]
         self.places = [names.index(name) for name in self.order]
+        self.fragile = [one.name for one in self.columns if one.name in self.order and one.made is not None]
+        """Columns of the key in which there may be values that no document can have."""
         self._dialect = dialect
-        self._table = table
+        self.table = table
         self._selected = [one.selected for name in names for one in table.columns if one.name == name]
         self._parameters = Parameters()
         self._where = dialect.translator(table.known_columns()).condition(where, self._parameters)
@@ -67,12 +69,12 @@ class Statements:
     def _page(self, *, is_behind: bool) -> SQL:
         key = [column(name) for name in self.order]
         behind = [self._dialect.behind(key, [parameter(f"k{place}") for place, _ in enumerate(key)])]
-        select = self._select(behind if is_behind else [], by_key=self.order == self._table.key)
+        select = self._select(behind if is_behind else [], by_key=self.order == self.table.key)
         ordered = [exp.Ordered(this=column(name), nulls_first=True) for name in self.order]
         return select.order_by(exp.Order(expressions=ordered), copy=False).limit(parameter("most"), copy=False)
 
     def _select(self, conditions: Sequence[SQL], *, by_key: bool) -> exp.Select:
         where = all_of([*conditions, self._where])
-        source = self._dialect.source(self._table, by_key=by_key)
+        source = self._dialect.source(self.table, by_key=by_key)
         select = exp.Select(expressions=[one.copy() for one in self._selected]).from_(source)
         return select if where is TRUE else select.where(where, copy=True)

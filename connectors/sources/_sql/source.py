@@ -1,14 +1,12 @@
 """A source of a SQL database: everything but the dialect, the driver and the settings of one."""
 
-import asyncio
-import hashlib
 from abc import abstractmethod
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
 from functools import cached_property
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar
 
 from sqlglot import exp
 
@@ -16,18 +14,19 @@ from connectors import logger
 from connectors.aio.clock import Clock, SystemClock
 from connectors.byoc import Filter
 from connectors.changes import Change, Checkpoint, Cursor, Failed, Upsert
-from connectors.dataset import Dataset, Key, Row, document_id
+from connectors.dataset import Dataset, Key, Row
 from connectors.errors import SourceError
 from connectors.fields import Configuration
 from connectors.filtering.validation import AdvancedRules
-from connectors.literal import instant_of
 from connectors.predicate import ALWAYS, Predicate, compiled, fields_in
 from connectors.source import BaseDataSource, Document, Yielded
+from connectors.sources._sql import document as documents
 from connectors.sources._sql.catalog import Catalog
 from connectors.sources._sql.dialect import Dialect
 from connectors.sources._sql.incremental import Place, cursor_of
-from connectors.sources._sql.page import MOST_BYTES, PageSize, Statements
+from connectors.sources._sql.page import PageSize, Statements
 from connectors.sources._sql.queries import QueriesValidator, Query, queries_of
+from connectors.sources._sql.reader import Part, pages, streamed
 from connectors.sources._sql.row import maker_of, unique
 from connectors.sources._sql.session import Session
 from connectors.sources._sql.sessions import Sessions
@@ -35,8 +34,6 @@ from connectors.sources._sql.statement import column
 from connectors.sources._sql.table import Table
 
 log = logger.get(__name__)
-ROWS_AT_ONCE: Final = 200
-"""After how many rows of a page others get their turn."""
 
 
 class SQLDataSource(BaseDataSource):
@@ -51,6 +48,7 @@ class SQLDataSource(BaseDataSource):
         self._clock = clock or SystemClock()
         self._tables: dict[str, Table] = {}
         self._warned: set[str] = set()
+        self._maker: tuple[Dataset | None, Callable[[Row], Document]] = (None, dict)
 
     # What a database has to say.
 
@@ -107,16 +105,15 @@ class SQLDataSource(BaseDataSource):
         wanted = table.names if columns is None or not table.key else {*table.key, *columns, *fields_in(where)}
         statements = Statements(self.dialect, table, [name for name in table.names if name in wanted], where, table.key)
         behind = after if after is not None and len(after) == len(table.key) else None
-        rows = self._paged(table, statements, behind, limit) if table.key else self._streamed(statements)
-        counts = compiled(where) if limit is not None else None
-        left = limit
-        async with aclosing(rows) as found:
-            async for row in found:
-                yield row
-                if left is not None and counts is not None and isinstance(row, dict) and counts(row):
-                    left -= 1
-                    if left <= 0:
-                        return
+        counts, left = compiled(where), limit
+        async with aclosing(self._parts(statements, behind, limit)) as parts:
+            async for part in parts:
+                for row in part:
+                    yield row
+                    if left is not None and isinstance(row, dict) and counts(row):
+                        left -= 1
+                        if left <= 0:
+                            return
 
     def document_of(self, dataset: Dataset, row: Row) -> Document:
         """Return a row as a document: its columns, `dataset` and `database`, and an id of database, table and key.
@@ -124,14 +121,11 @@ class SQLDataSource(BaseDataSource):
         Without a key the id is made of all that the row holds, so that rows that are alike are one document. Columns
         called `dataset`, `database` or `_timestamp` stand for themselves; one called `_id` becomes `_id_`.
         """
-        key = dataset.key_of(row) if dataset.primary_key else (_content_of(row),)
-        group = dataset.group or ""
-        document = {"dataset": dataset.name, "database": group, **row, "_id": document_id(group, (dataset.name, *key))}
-        if "_id" in row:
-            document["_id_"] = row["_id"]
-        if dataset.cursor_field is not None and (moment := instant_of(row.get(dataset.cursor_field))) is not None:
-            document.setdefault("_timestamp", moment)
-        return document
+        known, make = self._maker
+        if dataset is not known:
+            make = documents.maker_of(dataset)
+            self._maker = dataset, make
+        return make(row)
 
     # What changed.
 
@@ -153,25 +147,21 @@ class SQLDataSource(BaseDataSource):
         for dataset in datasets:
             table, place = self._tables[dataset.name], places.get(dataset.name)
             highest = None if place is None else await self._highest(table, place.column)
-            async with aclosing(self._since(table, place)) as rows:
-                async for row in rows:
-                    yield row if isinstance(row, Failed) else Upsert(self.document_of(dataset, row))
+            async with aclosing(self._parts(self._since(table, place))) as parts:
+                async for part in parts:
+                    for row in part:
+                        yield row if isinstance(row, Failed) else Upsert(self.document_of(dataset, row))
             if place is not None:
                 places[dataset.name] = place.moved(highest)
                 yield Checkpoint(cursor_of(places))
 
-    async def _since(self, table: Table, place: Place | None) -> AsyncGenerator[Row | Failed, None]:
-        """Yield the rows from a place on, in the order of the cursor: there may be an index that finds them by it."""
+    def _since(self, table: Table, place: Place | None) -> Statements:
+        """Return what reads from a place on, in the order of the cursor: there may be an index that finds them."""
         if place is None or place.value is None:
-            statements = Statements(self.dialect, table, table.names, ALWAYS, table.key)
-        else:
-            where = place.where(timedelta(seconds=self.configuration.cursor_overlap_s))
-            order = dict.fromkeys([place.column, *table.key] if table.key else [])
-            statements = Statements(self.dialect, table, table.names, where, tuple(order))
-        rows = self._paged(table, statements, None, None) if table.key else self._streamed(statements)
-        async with aclosing(rows) as found:
-            async for row in found:
-                yield row
+            return Statements(self.dialect, table, table.names, ALWAYS, table.key)
+        where = place.where(timedelta(seconds=self.configuration.cursor_overlap_s))
+        order = dict.fromkeys([place.column, *table.key] if table.key else [])
+        return Statements(self.dialect, table, table.names, where, tuple(order))
 
     async def _highest(self, table: Table, name: str) -> object:
         """Return the highest value of a column."""
@@ -195,8 +185,8 @@ class SQLDataSource(BaseDataSource):
         self._sessions.renew()
         catalog = await self._sessions.again(self._catalog)
         for query in queries_of(rules, self.group, self.dialect.name):
-            async with aclosing(self._queried(query, catalog)) as documents:
-                async for one in documents:
+            async with aclosing(self._queried(query, catalog)) as found:
+                async for one in found:
                     yield one
 
     async def _queried(self, query: Query, catalog: Catalog) -> AsyncGenerator[Document, None]:
@@ -218,36 +208,14 @@ class SQLDataSource(BaseDataSource):
 
     # Reading.
 
-    async def _paged(
-        self, table: Table, statements: Statements, after: Key | None, limit: int | None
-    ) -> AsyncGenerator[Row | Failed, None]:
-        """Yield rows page by page: each is fetched whole, so that nothing is open while somebody else is slow."""
-        make, size = maker_of(statements.columns), PageSize(self.configuration.fetch_size)
-        if limit is not None:
-            size.rows = max(1, min(size.rows, limit))
-        places, names = statements.places, statements.order
-        while True:
-            text, given = statements.page(after, size.rows)
-            page = await self._sessions.fetch(text, given, most_bytes=MOST_BYTES)
-            for start in range(0, len(page.rows), ROWS_AT_ONCE):
-                for values in page.rows[start : start + ROWS_AT_ONCE]:
-                    row = make(values)
-                    if any(row[name] is None for name in names):
-                        yield _without_key(table, [values[place] for place in places])
-                    else:
-                        yield row
-                await asyncio.sleep(0)
-            if page.complete and len(page.rows) < given["most"]:
-                return
-            after = tuple([page.rows[-1][place] for place in places])
-            size.learn(page)
-
-    async def _streamed(self, statements: Statements) -> AsyncGenerator[Row | Failed, None]:
-        make = maker_of(statements.columns)
-        async with self._sessions.streamed(*statements.whole()) as stream:
-            async for part in stream.parts:
-                for values in part:
-                    yield make(values)
+    def _parts(
+        self, statements: Statements, after: Key | None = None, limit: int | None = None
+    ) -> AsyncGenerator[Part, None]:
+        if not statements.order:
+            return streamed(self._sessions, statements)
+        size = PageSize(self.configuration.fetch_size)
+        size.rows = max(1, min(size.rows, limit or size.rows))
+        return pages(self._sessions, statements, size, after)
 
     async def _catalog(self, session: Session) -> Catalog:
         given = {"group": self.group}
@@ -292,14 +260,3 @@ def _change_of(yielded: Yielded) -> Change:
     if isinstance(yielded, Failed):
         return yielded
     return Upsert(yielded[0] if isinstance(yielded, tuple) else yielded)
-
-
-def _content_of(row: Row) -> str:
-    """Return what stands for all that a row holds."""
-    return f"row-{hashlib.blake2b(repr(row).encode('utf-8', 'surrogatepass'), digest_size=16).hexdigest()}"
-
-
-def _without_key(table: Table, values: Sequence[object]) -> Failed:
-    """Return the row of a key that a document can't have, such as a date that is none."""
-    doc_id = document_id(table.group, (table.name, *values))
-    return Failed(doc_id, f"Its key in the table {table.name!r} holds a value that is no real date.")

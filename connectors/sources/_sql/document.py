@@ -1,0 +1,49 @@
+"""Documents: what a row of a table becomes, by one function for all rows of a dataset."""
+
+import hashlib
+from collections.abc import Callable
+from datetime import datetime
+from typing import Final
+
+from connectors.dataset import LONGEST_ID, Dataset, Row, document_id
+from connectors.literal import instant_of
+from connectors.source import Document
+
+_PLAIN: Final = 10**18
+"""Whole numbers below are written in ids as they are."""
+
+
+def maker_of(dataset: Dataset) -> Callable[[Row], Document]:
+    """Return what makes documents of the rows of a dataset.
+
+    It is called once a row, so what is the same for all of them is done here, and what most of them are comes first.
+    """
+    group, name, key, cursor = dataset.group or "", dataset.name, dataset.primary_key, dataset.cursor_field
+    prefix = document_id(group, (name, 0))[:-1]
+    first = key[0] if len(key) == 1 and len(prefix.encode()) < LONGEST_ID - 20 else None
+
+    def id_of(row: Row) -> str:
+        values = [row[one] for one in key] if key else [_content_of(row)]
+        return document_id(group, (name, *values))
+
+    def make(row: Row) -> Document:
+        document = {"dataset": name, "database": group, **row}
+        if "_id" in row:
+            document["_id_"] = row["_id"]
+        value = row[first] if first is not None else None
+        plain = type(value) is int and -_PLAIN < value < _PLAIN
+        document["_id"] = f"{prefix}{value}" if plain else id_of(row)
+        if cursor is not None and "_timestamp" not in row:
+            moment = row.get(cursor)
+            if type(moment) is not datetime:  # one without a zone is in UTC
+                moment = instant_of(moment)
+            if moment is not None:
+                document["_timestamp"] = moment
+        return document
+
+    return make
+
+
+def _content_of(row: Row) -> str:
+    """Return what stands for all that a row holds."""
+    return f"row-{hashlib.blake2b(repr(row).encode('utf-8', 'surrogatepass'), digest_size=16).hexdigest()}"

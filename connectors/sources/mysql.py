@@ -4,7 +4,8 @@ import ssl
 from collections.abc import Mapping
 from typing import ClassVar
 
-from connectors.errors import ConfigurationError
+from connectors import logger
+from connectors.errors import ConfigurationError, SourceUnreachable
 from connectors.fields import Field, Fields
 from connectors.sources._mysql.dialect import JSON, PERHAPS_JSON, MySQLDialect, created, is_json
 from connectors.sources._mysql.errors import Address
@@ -13,6 +14,8 @@ from connectors.sources._sql.dialect import Dialect
 from connectors.sources._sql.session import Session
 from connectors.sources._sql.settings import READING, TABLES
 from connectors.sources._sql.source import SQLDataSource
+
+log = logger.get(__name__)
 
 
 class MySQLDataSource(SQLDataSource):
@@ -26,7 +29,14 @@ class MySQLDataSource(SQLDataSource):
     drivers: ClassVar[Mapping[str, str]] = {"asyncmy": "asyncmy"}
     dialect: ClassVar[Dialect] = MySQLDialect()
     fields = Fields(
-        Field("host", "Host", example="db.example.org", shapes=False),
+        Field(
+            "host",
+            "Host",
+            example="db.example.org",
+            tooltip="Several, separated by commas and with ports of their own where they have such, are tried in turn: "
+            "replicas first, and the primary for when they can't be reached.",
+            shapes=False,
+        ),
         Field("port", "Port", type=int, default=3306, greater_than=0, less_than=65_536, shapes=False),
         Field("user", "User", example="connectors", shapes=False),
         Field("password", "Password", sensitive=True, required=False),
@@ -65,9 +75,25 @@ class MySQLDataSource(SQLDataSource):
         """Return a new session."""
         from connectors.sources._mysql.connection import connect  # noqa: PLC0415 - the driver may be missing
 
+        given, trusted = self.configuration, self._trusted()
+        *others, last = self._addresses()
+        for address in others:
+            try:
+                return await connect(address, given.password, trusted, given.statement_timeout_s)
+            except SourceUnreachable as error:
+                log.warning("A host can't be reached, and the next one is asked.", why=str(error))
+        return await connect(last, given.password, trusted, given.statement_timeout_s)
+
+    def _addresses(self) -> list[Address]:
         given = self.configuration
-        address = Address(given.host, given.port, given.user, given.database)
-        return await connect(address, given.password, self._trusted(), given.statement_timeout_s)
+        found = []
+        for one in given.host.split(","):
+            host, _, port = one.strip().partition(":")
+            if not host or not (port or "1").isdecimal():
+                hint = "Write them as: replica.example.org, db.example.org:3307"
+                raise ConfigurationError(f"{one.strip()!r} is no host.", field="host", hint=hint)
+            found.append(Address(host, int(port or given.port), given.user, given.database))
+        return found
 
     async def settled(self, catalog: Catalog, session: Session) -> Catalog:
         """Return a catalog that tells columns of JSON, which MariaDB tells nobody who may only read but in this way."""

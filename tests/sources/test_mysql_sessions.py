@@ -2,7 +2,7 @@
 
 import asyncio
 import tracemalloc
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from typing import Any
 
 import pytest
@@ -254,3 +254,77 @@ async def test_the_name_of_the_host_is_checked_unless_it_need_not_be() -> None:
                 await one.ping()
         async with shop.source(**trusted, ssl_check_host=False) as one:
             await one.ping()
+
+
+async def test_hosts_are_tried_in_turn(shop: Database) -> None:
+    await shop.run("CREATE TABLE t (id INT PRIMARY KEY)", "INSERT INTO t VALUES (1)")
+    there, away = f"127.0.0.1:{shop.server.port}", "127.0.0.1:1"
+    assert await shop.rows("t", given={"host": f"{away}, {there}", "port": 2}) == [{"id": 1}]
+    async with shop.source(host=f"{away}, {away}") as one:
+        with pytest.raises(SourceUnreachable, match=r"127\.0\.0\.1:1 can't be reached"):
+            await one.ping()
+    async with shop.source(host=f"{there}, {away}", password="wrong") as one:
+        with pytest.raises(AccessDenied):
+            await one.ping()
+
+
+@pytest.mark.parametrize("host", ["a,,b", "a:b", ":3306"])
+async def test_what_is_no_host_is_a_wrong_setting(shop: Database, host: str) -> None:
+    async with shop.source(host=host) as one:
+        with pytest.raises(ConfigurationError, match="is no host") as caught:
+            await one.ping()
+    assert caught.value.field == "host"
+
+
+async def test_a_password_may_have_any_characters(shop: Database) -> None:
+    await shop.run(
+        "CREATE TABLE t (id INT PRIMARY KEY)",
+        "CREATE OR REPLACE USER 'łukasz'@'127.0.0.1' IDENTIFIED BY 'żółć-pässword'",
+        f"GRANT SELECT ON {shop.name}.* TO 'łukasz'@'127.0.0.1'",
+    )
+    async with shop.source(user="łukasz", password="żółć-pässword") as one:
+        await one.ping()
+
+
+async def test_no_password_is_sent_as_plain_text(shop: Database) -> None:
+    """A server that asks for it may be anybody who stands between."""
+
+    async def asks(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        salt = b"\x01" * 8
+        greeting = (
+            b"\x0a8.0.0\0\x01\0\0\0" + salt + b"\0\xff\xf7\x2d\x02\0\xff\x81\x15" + b"\0" * 10 + b"\x02" * 12 + b"\0"
+        )
+        greeting += b"mysql_native_password\0"
+        writer.write(len(greeting).to_bytes(3, "little") + b"\0" + greeting)
+        await reader.read(4096)
+        switch = b"\xfemysql_clear_password\0"
+        writer.write(len(switch).to_bytes(3, "little") + b"\x02" + switch)
+        with suppress(ConnectionError):
+            heard.append(await reader.read(4096))
+        writer.close()
+
+    heard: list[bytes] = []
+    server = await asyncio.start_server(asks, "127.0.0.1", 0)
+    async with server, shop.source(port=server.sockets[0].getsockname()[1]) as one:
+        with pytest.raises(AccessDenied, match="plain text"):
+            await one.ping()
+    assert not any(heard)
+
+
+async def test_health_tells_the_server_and_tables_without_keys(shop: Database) -> None:
+    await shop.run("CREATE TABLE a (id INT PRIMARY KEY)", "CREATE TABLE b (id INT)")
+    async with shop.source() as one:
+        health = await one.health()
+    assert "MariaDB" in health["server"]
+    assert (health["tables"], health["tables_without_key"]) == (2, ["b"])
+
+
+async def test_a_query_of_ones_own_is_run(shop: Database) -> None:
+    await shop.run("CREATE TABLE t (id INT PRIMARY KEY, v BIT(3))", "INSERT INTO t VALUES (1, 5), (2, NULL)")
+    async with shop.source() as one:
+        assert [row async for row in one.native_query("SELECT *, id FROM t WHERE '%' = '%' ORDER BY id")] == [
+            {"id": 1, "v": 5, "id:1": 1},
+            {"id": 2, "v": None, "id:1": 2},
+        ]
+        with pytest.raises(AccessDenied):
+            [row async for row in one.native_query("DELETE FROM t")]

@@ -6,7 +6,7 @@ import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 import asyncmy
 from asyncmy.connection import Connection
@@ -15,7 +15,7 @@ from asyncmy.converters import conversions, through
 from asyncmy.cursors import Cursor, SSCursor
 from asyncmy.protocol import FieldDescriptorPacket
 
-from connectors.errors import SourceUnreachable
+from connectors.errors import SourceError, SourceUnreachable
 from connectors.secret import Secret
 from connectors.sources._mysql.errors import Address, explained, is_of_the_connection
 from connectors.sources._mysql.values import bits_of, json_of, members_of, moment_of
@@ -29,6 +29,7 @@ CLOSE_WITHIN_S: Final = 1.0
 GRACE_S: Final = 10.0
 """How much longer than the server itself we wait for it to end a statement."""
 _IDLE_S: Final = 86_400
+_PLUGIN_UNKNOWN: Final = 2059
 _CONVERSIONS: Final = {**conversions, FIELD_TYPE.TIME: through}
 """A time stays as the server writes it: it may be negative, and longer than a day."""
 _MADE: Final[Mapping[int, Make]] = {
@@ -45,19 +46,36 @@ _SETTINGS: Final = (
 """How names are quoted and what operators mean is part of the mode. Who waits for a slow engine is not idle."""
 
 
+class _Unspoken:
+    """Stands for ways to log in that send the password as it is: whoever is between could ask for it."""
+
+    def __init__(self, connection: _Driver) -> None:
+        del connection
+
+    def authenticate(self, packet: _Driver) -> NoReturn:
+        """Refuse."""
+        del packet
+        words = "it asks for the password as plain text, on a connection that is not encrypted"
+        raise asyncmy.errors.OperationalError(_PLUGIN_UNKNOWN, words)
+
+
+_PLAIN: Final = {b"mysql_clear_password": _Unspoken, b"dialog": _Unspoken}
+
+
 async def connect(address: Address, password: Secret, trusted: ssl.SSLContext | None, timeout_s: float) -> Session:
     """Return a session. Raises what keeps from having one."""
     connection: _Driver = Connection(  # type: ignore[no-untyped-call]
         host=address.host,
         port=address.port,
         user=address.user,
-        password=password.reveal(),
+        password=password.reveal().encode(),
         database=address.database,
         charset="utf8mb4",
         autocommit=True,
         connect_timeout=CONNECT_WITHIN_S,
         conv=_CONVERSIONS,
         ssl=trusted,
+        auth_plugin_map=_PLAIN if trusted is None else None,
         program_name="connectors",
     )
     # One statement at a time, whatever a text holds: the driver has no way to say so.
@@ -183,6 +201,9 @@ class MySQLSession(Session):
         except OSError as error:
             self._give_up()
             raise explained(error, self._address) from None
+        except UnicodeDecodeError:
+            self._give_up()
+            raise SourceError(f"{self._address} returned a text that is none in UTF-8.") from None
         except BaseException:
             self._give_up()
             raise

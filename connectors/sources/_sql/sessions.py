@@ -44,11 +44,13 @@ class Sessions:
         self._idle: _Held | None = None
         self._lent: set[Session] = set()
         self._walk = 0
+        self._snapshots = 0
         self._is_closed = False
 
     def renew(self) -> None:
-        """Let what is read from now on be of a new snapshot."""
+        """Let what is read from now on be of a new snapshot: another walk begins."""
         self._walk += 1
+        self._snapshots = 0
 
     async def again(self, work: Callable[[Session], Awaitable[T]]) -> T:
         """Do some work with a session, and again after a pause where the connection was lost: it changes nothing."""
@@ -104,13 +106,13 @@ class Sessions:
     async def _in_snapshot(self, held: _Held) -> None:
         """Have a session read the snapshot of the walk, or the next one where that is too old."""
         now_s = self._clock.monotonic()
-        is_walking = held.walk == self._walk
-        if is_walking and now_s - held.since_s < self._snapshot_max_s:
+        if held.walk == self._walk and now_s - held.since_s < self._snapshot_max_s:
             return
-        if is_walking:
-            log.info("The walk goes on in a new snapshot of the database.", after_s=round(now_s - held.since_s))
         await held.session.begin()
         held.walk, held.since_s = self._walk, now_s
+        self._snapshots += 1
+        if self._snapshots > 1 and self._snapshot_max_s:
+            log.info("The walk goes on in a new snapshot of the database.", snapshots=self._snapshots)
 
 
 def _again(error: Exception, attempt: int, pause_s: float) -> None:

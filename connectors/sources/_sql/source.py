@@ -1,7 +1,7 @@
 """A source of a SQL database: everything but the dialect, the driver and the settings of one."""
 
 from abc import abstractmethod
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
@@ -28,7 +28,7 @@ from connectors.sources._sql.page import PageSize, Statements
 from connectors.sources._sql.queries import QueriesValidator, Query, queries_of
 from connectors.sources._sql.reader import Part, pages, streamed
 from connectors.sources._sql.row import maker_of, unique
-from connectors.sources._sql.session import Session
+from connectors.sources._sql.session import ResultColumn, Session
 from connectors.sources._sql.sessions import Sessions
 from connectors.sources._sql.statement import column
 from connectors.sources._sql.table import Table
@@ -77,6 +77,13 @@ class SQLDataSource(BaseDataSource):
         """Log in, and look whether the tables are there that are wanted."""
         async with self._sessions.lent() as session:
             (await self._catalog(session)).chosen(self.configuration.tables)
+
+    async def health(self) -> Mapping[str, Any]:
+        """Return the version of the server, and which tables can't be read in pages."""
+        async with self._asked() as (session, catalog):
+            tables = catalog.chosen(self.configuration.tables)
+            without = [one.name for one in tables if not one.key]
+            return {"server": session.server, "tables": len(tables), "tables_without_key": without}
 
     async def datasets(self) -> Sequence[Dataset]:
         """Return the tables in the order of their names. What is read from then on is of one moment."""
@@ -191,8 +198,8 @@ class SQLDataSource(BaseDataSource):
 
     async def _queried(self, query: Query, catalog: Catalog) -> AsyncGenerator[Document, None]:
         async with self._sessions.streamed(query.text) as stream:
-            names = unique([one.name for one in stream.columns])
-            make = maker_of([replace(one, name=name) for one, name in zip(stream.columns, names, strict=True)])
+            columns = _apart(stream.columns)
+            make, names = maker_of(columns), [one.name for one in columns]
             keys = [name for table in query.tables for name in catalog.table(table).key]
             key = query.id_columns or tuple(keys if len(set(keys)) == len(keys) and set(keys) <= set(names) else ())
             cursor = next((name for name in self.configuration.cursor_columns if name in names), None)
@@ -200,6 +207,14 @@ class SQLDataSource(BaseDataSource):
             async for part in stream.parts:
                 for values in part:
                     yield self.document_of(dataset, make(values))
+
+    async def native_query(self, text: str) -> AsyncIterator[Row]:
+        """Yield the rows that a query in SQL finds. What it would write is refused."""
+        async with self._sessions.streamed(text) as stream:
+            make = maker_of(_apart(stream.columns))
+            async for part in stream.parts:
+                for values in part:
+                    yield make(values)
 
     @asynccontextmanager
     async def _asked(self) -> AsyncIterator[tuple[Session, Catalog]]:
@@ -260,3 +275,9 @@ def _change_of(yielded: Yielded) -> Change:
     if isinstance(yielded, Failed):
         return yielded
     return Upsert(yielded[0] if isinstance(yielded, tuple) else yielded)
+
+
+def _apart(columns: Sequence[ResultColumn]) -> list[ResultColumn]:
+    """Return the columns of a result under names that tell them apart."""
+    names = unique([one.name for one in columns])
+    return [replace(one, name=name) for one, name in zip(columns, names, strict=True)]

@@ -302,12 +302,17 @@ async def test_no_password_is_sent_as_plain_text(shop: Database) -> None:
         with suppress(ConnectionError):
             heard.append(await reader.read(4096))
         writer.close()
+        with suppress(ConnectionError):
+            await writer.wait_closed()
+        ended.set()
 
+    ended = asyncio.Event()
     heard: list[bytes] = []
     server = await asyncio.start_server(asks, "127.0.0.1", 0)
     async with server, shop.source(port=server.sockets[0].getsockname()[1]) as one:
         with pytest.raises(AccessDenied, match="plain text"):
             await one.ping()
+        await ended.wait()
     assert not any(heard)
 
 

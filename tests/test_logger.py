@@ -18,9 +18,8 @@ class Terminal(io.StringIO):
 @pytest.fixture(autouse=True)
 def restored() -> Iterator[None]:
     yield
-    structlog.reset_defaults()
     structlog.contextvars.clear_contextvars()
-    logging.basicConfig(force=True, level=logging.WARNING)
+    logger.set_up(level="debug", style="text")  # as for all tests
 
 
 def lines(stream: io.StringIO) -> list[dict[str, object]]:

@@ -15,8 +15,9 @@ COMMANDS = [
     *("deletes list", "deletes approve", "deletes discard"),
 ]
 KEYS = [
-    *("job_type", "index", "started_at", "finished_at", "walked", "created", "updated", "unchanged", "dropped"),
-    *("letters", "superseded", "deleted", "held", "repeated", "recovered", "content_failed"),
+    *("job_type", "index", "started_at", "finished_at", "adds_only"),
+    *("walked", "created", "updated", "unchanged", "dropped", "letters", "superseded"),
+    *("deleted", "held", "repeated", "recovered", "content_failed"),
     *("downloaded", "downloaded_bytes", "sent", "requests", "sent_bytes", "conflicts", "passes", "scans"),
     *("skipped", "unsettled", "resumed_since", "phase", "waiting_for", "expected", "warnings", "error"),
 ]

@@ -97,6 +97,20 @@ def test_what_orders_as_it_compares_is_a_key(kind: str) -> None:
     assert key_of(("people", "PRIMARY", 1, "x", 1, 0), x=kind) == ("PRIMARY", ("x",))
 
 
+@pytest.mark.parametrize("kind", ["float", "enum('a')", "set('a')", "bit(3)", "year(4)", "text"])
+def test_a_key_that_has_no_order_tells_rows_apart_all_the_same(kind: str) -> None:
+    columns = [("people", "x", kind, 0, 1), ("people", "y", "int", 0, 1)]
+    parts = [("people", "PRIMARY", 1, "x", 0, 0), ("people", "PRIMARY", 1, "y", 1, 1)]
+    table = catalog(*parts, columns=columns).table("people")
+    assert (table.key, table.identity, table.dataset([]).primary_key) == ((), ("x", "y"), ())
+
+
+def test_what_may_be_null_tells_nothing_apart() -> None:
+    columns = [("people", "x", "int", 1, 1)]
+    assert catalog(("people", "u", 0, "x", 1, 0), columns=columns).table("people").identity == ()
+    assert catalog(("people", "u", 0, None, 1, 0), columns=columns).table("people").identity == ()
+
+
 def test_indices_of_parts_of_expressions_and_of_two_directions_are_no_keys() -> None:
     assert key_of(("people", "u", 0, "x", 0, 0), x="int") == (None, ())
     assert key_of(("people", "u", 0, None, 1, 0), x="int") == (None, ())

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from connectors.byoc import Filter
 from connectors.changes import Failed
 from connectors.errors import AccessDenied, ConfigurationError, ConnectorsError, SourceUnreachable, Throttled
 from connectors.literal import Literal, Operator
@@ -18,7 +19,7 @@ from connectors.sources._sql.page import MOST_BYTES, PageSize, Statements
 from connectors.sources._sql.session import Fetched
 from connectors.sources.mysql import MySQLDataSource, pem_of
 from fixtures.mysql.server import USER
-from tests.sources.mariadb import Database, ids
+from tests.sources.mariadb import Database, ids, walked
 
 HERE = Address("db.example.org", 3306, "me", "shop")
 
@@ -152,6 +153,24 @@ async def test_rows_without_a_key_are_told_apart_by_what_they_hold(shop: Databas
     assert len(set(found)) == 3
     assert all(re.fullmatch(rf"{shop.name}/t/row-[0-9a-f]{{32}}", one) for one in found)
     assert found == [one["_id"] for one in await shop.documents()]
+
+
+async def test_a_key_without_an_order_makes_ids_and_no_pages(shop: Database) -> None:
+    await shop.run(
+        "CREATE TABLE t (kind ENUM('b', 'a'), n INT, v TEXT, raw BLOB, PRIMARY KEY (kind, n))",
+        "INSERT INTO t VALUES ('a', 1, 'x', 'y'), ('b', 1, 'x', 'y'), ('b', 2, 'x', 'y')",
+    )
+    wanted = {f"{shop.name}/t/{key}" for key in ("a/1", "b/1", "b/2")}
+    assert {one["_id"] for one in await shop.documents()} == wanted
+    assert await shop.rows("t", columns=(), where=And()) == [
+        {"kind": "b", "n": 1},
+        {"kind": "b", "n": 2},
+        {"kind": "a", "n": 1},
+    ]
+    async with shop.source() as one:
+        rules = [{"tables": ["t"], "query": "SELECT n, kind FROM t"}]
+        found = [document["_id"] async for document in walked(one, Filter({"advanced_snippet": {"value": rules}}))]
+    assert set(found) == wanted
 
 
 async def test_a_walk_of_a_table_without_a_key_has_no_checkpoints(shop: Database) -> None:

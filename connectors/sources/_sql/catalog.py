@@ -118,27 +118,42 @@ class Catalog:
         columns = tuple(
             TableColumn(one.name, one.declared, one.nullable, self.form_of(one.declared)) for one in self.columns[name]
         )
-        index, key = _key_of(self.keys.get(name, ()), columns)
-        return Table(self.group, name, columns, key, index, found.rows, found.is_view)
+        indices = _grouped(self.keys.get(name, ()), lambda one: one.index)
+        index, key = _key_of(indices, columns)
+        identity = key or _identity_of(indices, columns)
+        return Table(self.group, name, columns, key, identity, index, found.rows, found.is_view)
 
 
-def _key_of(parts: Sequence[FoundKeyPart], columns: Collection[TableColumn]) -> tuple[str | None, tuple[str, ...]]:
+def _key_of(
+    indices: Mapping[str, Sequence[FoundKeyPart]], columns: Collection[TableColumn]
+) -> tuple[str | None, tuple[str, ...]]:
     """Return the index whose order rows are read in, and its columns: the primary key if possible, else the shortest.
 
     No column of it may be NULL, which unique indices hold any number of, and each has to be one whose values are
     found again by what was read of them. All have to go the same way: no index has the order of a mixture.
     """
     usable = {one.name for one in columns if not one.nullable and one.form.in_keys}
-    indices = _grouped(parts, lambda one: one.index).items()
-    possible = [
-        (not found[0].primary, len(found), name, tuple(str(one.column) for one in found))
-        for name, found in indices
-        if all(one.column in usable and one.whole for one in found) and len({one.descending for one in found}) == 1
-    ]
-    if not possible:
+    return _best(
+        {
+            name: parts
+            for name, parts in indices.items()
+            if all(one.column in usable and one.whole for one in parts) and len({one.descending for one in parts}) == 1
+        }
+    )
+
+
+def _identity_of(indices: Mapping[str, Sequence[FoundKeyPart]], columns: Collection[TableColumn]) -> tuple[str, ...]:
+    """Return the columns of a key whose order means nothing. Where beginnings tell rows apart, whole values do too."""
+    usable = {one.name for one in columns if not one.nullable}
+    _, identity = _best({name: parts for name, parts in indices.items() if all(one.column in usable for one in parts)})
+    return identity
+
+
+def _best(indices: Mapping[str, Sequence[FoundKeyPart]]) -> tuple[str | None, tuple[str, ...]]:
+    if not indices:
         return None, ()
-    *_, name, key = min(possible)
-    return name, key
+    name, parts = min(indices.items(), key=lambda one: (not one[1][0].primary, len(one[1]), one[0]))
+    return name, tuple(str(one.column) for one in parts)
 
 
 def _column(row: Sequence[Any]) -> FoundColumn:

@@ -1,7 +1,7 @@
 """Documents: what a row of a table becomes, by one function for all rows of a dataset."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -13,12 +13,12 @@ _PLAIN: Final = 10**18
 """Whole numbers below are written in ids as they are."""
 
 
-def maker_of(dataset: Dataset) -> Callable[[Row], Document]:
-    """Return what makes documents of the rows of a dataset.
+def maker_of(dataset: Dataset, key: Sequence[str]) -> Callable[[Row], Document]:
+    """Return what makes documents of the rows of a dataset, which these columns tell apart; without any, all of them.
 
     It is called once a row, so what is the same for all of them is done here, and what most of them are comes first.
     """
-    group, name, key, cursor = dataset.group or "", dataset.name, dataset.primary_key, dataset.cursor_field
+    group, name, cursor = dataset.group or "", dataset.name, dataset.cursor_field
     prefix = document_id(group, (name, 0))[:-1]
     first = key[0] if len(key) == 1 and len(prefix.encode()) < LONGEST_ID - 20 else None
 

@@ -79,7 +79,7 @@ class SQLDataSource(BaseDataSource):
             (await self._catalog(session)).chosen(self.configuration.tables)
 
     async def health(self) -> Mapping[str, Any]:
-        """Return the version of the server, and which tables can't be read in pages."""
+        """Return the version of the server, and which tables have no key to be read in pages by."""
         async with self._asked() as (session, catalog):
             tables = catalog.chosen(self.configuration.tables)
             without = [one.name for one in tables if not one.key]
@@ -105,11 +105,13 @@ class SQLDataSource(BaseDataSource):
     ) -> AsyncIterator[Row | Failed]:
         """Yield the rows of a table in the order of its key, page by page; without a key in no order, and all at once.
 
-        Rows have the columns that `where` names too, so that it can be checked. Without a key they have all columns, as
-        all of them tell rows apart.
+        Rows have the columns that `where` names too, so that it can be checked, and those that tell rows apart, which
+        may be all of them.
         """
         table = await self._table(dataset)
-        wanted = table.names if columns is None or not table.key else {*table.key, *columns, *fields_in(where)}
+        wanted = (
+            table.names if columns is None or not table.identity else {*table.identity, *columns, *fields_in(where)}
+        )
         statements = Statements(self.dialect, table, [name for name in table.names if name in wanted], where, table.key)
         behind = after if after is not None and len(after) == len(table.key) else None
         counts, left = compiled(where), limit
@@ -125,12 +127,13 @@ class SQLDataSource(BaseDataSource):
     def document_of(self, dataset: Dataset, row: Row) -> Document:
         """Return a row as a document: its columns, `dataset` and `database`, and an id of database, table and key.
 
-        Without a key the id is made of all that the row holds, so that rows that are alike are one document. Columns
+        Without any key the id is made of all that the row holds, so that rows that are alike are one document. Columns
         called `dataset`, `database` or `_timestamp` stand for themselves; one called `_id` becomes `_id_`.
         """
         known, make = self._maker
         if dataset is not known:
-            make = documents.maker_of(dataset)
+            table = self._tables.get(dataset.name)
+            make = documents.maker_of(dataset, dataset.primary_key or (table.identity if table is not None else ()))
             self._maker = dataset, make
         return make(row)
 
@@ -200,13 +203,13 @@ class SQLDataSource(BaseDataSource):
         async with self._sessions.streamed(query.text) as stream:
             columns = _apart(stream.columns)
             make, names = maker_of(columns), [one.name for one in columns]
-            keys = [name for table in query.tables for name in catalog.table(table).key]
+            keys = [name for table in query.tables for name in catalog.table(table).identity]
             key = query.id_columns or tuple(keys if len(set(keys)) == len(keys) and set(keys) <= set(names) else ())
             cursor = next((name for name in self.configuration.cursor_columns if name in names), None)
-            dataset = Dataset(query.name, self.group, primary_key=key, cursor_field=cursor)
+            document_of = documents.maker_of(Dataset(query.name, self.group, cursor_field=cursor), key)
             async for part in stream.parts:
                 for values in part:
-                    yield self.document_of(dataset, make(values))
+                    yield document_of(make(values))
 
     async def native_query(self, text: str) -> AsyncIterator[Row]:
         """Yield the rows that a query in SQL finds. What it would write is refused."""
@@ -252,17 +255,13 @@ class SQLDataSource(BaseDataSource):
     def _without_binary(self, table: Table) -> Table:
         if self.configuration.binary != "skip":
             return table
-        left = tuple(one for one in table.columns if not one.form.is_binary or one.name in table.key)
+        left = tuple(one for one in table.columns if not one.form.is_binary or one.name in table.identity)
         return replace(table, columns=left or table.columns)
 
     def _warn_of(self, table: Table) -> None:
-        if not table.key and not table.is_view and table.name not in self._warned:
+        if not table.identity and not table.is_view and table.name not in self._warned:
             self._warned.add(table.name)
-            log.warning(
-                "A table has no key that tells its rows apart, so it is read all at once, and rows that are alike are "
-                "one document.",
-                table=table.name,
-            )
+            log.warning("A table has no key, so rows of it that are alike are one document.", table=table.name)
 
     @cached_property
     def _sessions(self) -> Sessions:

@@ -39,13 +39,15 @@ class Table:
     """A table or a view.
 
     `key` names the columns by which its rows are told apart and read in order, `index` the index that has that order.
-    Without a key its rows are told apart by all that they hold, and are read in no order.
+    Without a key they are read in no order, all at once, and told apart by the columns of `identity`. Without these too
+    they are told apart by all that they hold.
     """
 
     group: str
     name: str
     columns: tuple[TableColumn, ...]
     key: tuple[str, ...] = ()
+    identity: tuple[str, ...] = ()
     index: str | None = None
     rows: int | None = None
     is_view: bool = False

@@ -21,7 +21,8 @@ log = logger.get(__name__)
 class MySQLDataSource(SQLDataSource):
     """The tables and views of one database of MySQL 5.7 or later, or of MariaDB 10.4 or later.
 
-    It is only read, in pages by primary or unique keys, as it was at one moment.
+    It is only read, in pages by primary or unique keys, as it was at one moment. docs/mysql.md tells what to grant,
+    what becomes of types, and how it is read.
     """
 
     name = "MySQL"

@@ -106,9 +106,11 @@ class JobRun:
 
     async def _connector(self) -> Connector:
         name = self.job.connector_id
-        found = await self.place.connectors.get(name) if name is not None else None
+        if name is None:
+            raise ConfigurationError("The job does not say which connector it is of.", field="connector.id")
+        found = await self.place.connectors.get(name)
         if found is None or found.deleted:
-            raise ConfigurationError(f"There is no connector {name!r} any more.", field="connector.id")
+            raise JobCanceled("The connector was deleted.")
         if self.job.job_type is None:
             kind = self.job.document.get("job_type")
             raise ConfigurationError(f"There is no sync of the type {kind!r}.", field="job_type")

@@ -240,8 +240,7 @@ async def test_a_running_job_says_that_it_is_alive_and_how_far_it_has_come(yard:
 @pytest.mark.parametrize(
     ("document", "error"),
     [
-        ({"connector": {"id": "nobody"}}, "ConfigurationError: There is no connector 'nobody' any more."),
-        ({"connector": {}}, "ConfigurationError: There is no connector None any more."),
+        ({"connector": {}}, "ConfigurationError: The job does not say which connector it is of."),
         ({"job_type": "backwards"}, "ConfigurationError: There is no sync of the type 'backwards'."),
     ],
 )
@@ -250,6 +249,18 @@ async def test_a_job_that_nobody_can_run_says_why(yard: Yard, document: dict[str
     job = await yard.jobs.change(job.id, lambda _: document)
     assert await (await yard.claimed(job)).run() is JobStatus.ERROR
     assert (await yard.known(job)).error == error
+
+
+@pytest.mark.parametrize("is_marked", [True, False])
+async def test_a_job_whose_connector_is_gone_is_canceled(yard: Yard, *, is_marked: bool) -> None:
+    job = await yard.wanted()
+    if is_marked:
+        await yard.stage.change(deleted=True)
+    else:
+        job = await yard.jobs.change(job.id, lambda _: {"connector": {"id": "nobody"}})
+    assert await (await yard.claimed(job)).run() is JobStatus.CANCELED
+    found = await yard.known(job)
+    assert (found.status, found.error) == (JobStatus.CANCELED, "The connector was deleted.")
 
 
 async def replace_index(stage: Stage) -> None:

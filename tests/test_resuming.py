@@ -85,3 +85,16 @@ def test_only_what_has_rows_or_a_method_of_its_own_can_resume() -> None:
         def read(self) -> Any: ...
 
     assert [can_resume(one) for one in (Tables, Documents, Resuming, Duck)] == [True, False, True, False]
+
+
+async def test_a_dataset_without_a_key_has_no_checkpoints() -> None:
+    class Keyless(Tables):
+        async def datasets(self) -> Sequence[Dataset]:
+            return [Dataset("d")]
+
+        def document_of(self, dataset: Dataset, row: Row) -> dict[str, Any]:
+            return {"_id": str(row["k"])}
+
+    found = await walk(Keyless(Configuration(Fields(), {})), None)
+    assert len(found) == LARGE
+    assert not any(isinstance(one, Checkpoint) for one in found)

@@ -230,3 +230,28 @@ async def test_a_walk_that_is_closed_closes_what_it_reads_from() -> None:
     assert isinstance(walk, AsyncGenerator)
     await walk.aclose()
     assert closed == ["people"]
+
+
+class Asked(Rows):
+    """Has advanced rules, each of which is the id of a document."""
+
+    async def get_docs_by_rules(self, rules: Any) -> AsyncIterator[Any]:
+        for one in rules:
+            yield {"_id": one}
+
+
+async def test_a_source_of_rows_is_asked_by_its_advanced_rules_where_it_has_such() -> None:
+    rules = Filter({"advanced_snippet": {"value": ["x", "y"]}})
+    source = Asked(Configuration(Fields(), {}))
+    assert [one async for one in source.get_docs(rules)] == [{"_id": "x"}, {"_id": "y"}]
+    assert [one async for one in source.get_docs_from({"dataset": "notes", "key": ["a"]}, rules)] == [
+        {"_id": "x"},
+        {"_id": "y"},
+    ]
+    assert source.asked == []
+    assert len([one async for one in source.get_docs(Filter())]) == 3
+
+
+async def test_a_source_of_rows_without_advanced_rules_reads_them_whatever_is_asked() -> None:
+    source = Rows(Configuration(Fields(), {}))
+    assert len([one async for one in source.get_docs(Filter({"advanced_snippet": {"value": ["x"]}}))]) == 3

@@ -1,7 +1,7 @@
 """MySQL and MariaDB: the tables of a database, read in the order of their keys and never written."""
 
 import ssl
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from connectors import logger
@@ -96,11 +96,11 @@ class MySQLDataSource(SQLDataSource):
             found.append(Address(host, int(port or given.port), given.user, given.database))
         return found
 
-    async def settled(self, catalog: Catalog, session: Session) -> Catalog:
+    async def settled(self, catalog: Catalog, tables: Sequence[str], session: Session) -> Catalog:
         """Return a catalog that tells columns of JSON, which MariaDB tells nobody who may only read but in this way."""
         found: dict[tuple[str, str], str] = {}
-        for table, columns in catalog.columns.items():
-            names = [one.name for one in columns if one.declared == PERHAPS_JSON]
+        for table in tables:
+            names = [one.name for one in catalog.columns[table] if one.declared == PERHAPS_JSON]
             shown = ""
             if names and not catalog.tables[table].is_view:
                 shown = (await session.fetch(self.dialect.text(created(catalog.group, table)))).rows[0][1]

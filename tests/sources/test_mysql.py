@@ -6,15 +6,25 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
+import asyncmy
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from connectors.byoc import Filter
 from connectors.changes import Failed
-from connectors.errors import AccessDenied, ConfigurationError, ConnectorsError, SourceUnreachable, Throttled
+from connectors.errors import (
+    AccessDenied,
+    ConfigurationError,
+    ConnectorsError,
+    SourceError,
+    SourceUnreachable,
+    Throttled,
+)
 from connectors.literal import Literal, Operator
 from connectors.predicate import And, Comparison, Not, matches
 from connectors.sources._mysql.errors import Address, explained
-from connectors.sources._mysql.values import single_of
+from connectors.sources._mysql.values import json_of, single_of
 from connectors.sources._sql.page import MOST_BYTES, PageSize, Statements
 from connectors.sources._sql.session import Fetched
 from connectors.sources.mysql import MySQLDataSource, pem_of
@@ -85,11 +95,25 @@ async def test_times_are_in_utc_whatever_the_server_thinks(shop: Database) -> No
     assert [row["v"] for row in await shop.rows("t") if isinstance(row, dict)] == [datetime(2024, 1, 1)]  # noqa: DTZ001
 
 
-@pytest.mark.parametrize("value", [1.1, 0.1, 123456.78, 16777216.0, 3.4028235e38, 1e-45, -7.0, 0.30000001192092896])
+@given(st.floats(width=32, allow_nan=False, allow_infinity=False))
+@example(3.4028234663852886e38)
+@example(1.401298464324817e-45)
+@example(-0.0)
 def test_a_number_of_32_bits_has_as_many_digits_as_tell_it_from_others(value: float) -> None:
-    kept = struct.unpack("f", struct.pack("f", value))[0]
-    assert struct.pack("f", single_of(kept)) == struct.pack("f", kept)
-    assert len(repr(single_of(kept))) <= len(repr(kept))
+    found = single_of(value)
+    assert struct.pack("f", found) == struct.pack("f", value)
+    assert len(repr(found)) <= len(repr(value))
+
+
+@pytest.mark.parametrize(
+    ("value", "short"), [(1.100000023841858, 1.1), (123456.78125, 123456.78), (16777217.0, 16777217.0)]
+)
+def test_a_number_of_32_bits_is_short(value: float, short: float) -> None:
+    assert single_of(value) == short
+
+
+def test_what_is_no_json_stays_a_text() -> None:
+    assert [json_of(text) for text in ("{", "[" * 10**6, '"a"')] == ["{", "[" * 10**6, "a"]
 
 
 async def test_bytes_may_be_left_out_but_not_of_keys(shop: Database) -> None:
@@ -171,6 +195,24 @@ async def test_a_key_without_an_order_makes_ids_and_no_pages(shop: Database) -> 
         rules = [{"tables": ["t"], "query": "SELECT n, kind FROM t"}]
         found = [document["_id"] async for document in walked(one, Filter({"advanced_snippet": {"value": rules}}))]
     assert set(found) == wanted
+
+
+async def test_a_dataset_whose_key_is_another_now_has_to_be_found_anew(shop: Database) -> None:
+    await shop.run("CREATE TABLE t (a INT PRIMARY KEY, b INT UNIQUE NOT NULL)", "INSERT INTO t VALUES (1, 2)")
+    async with shop.opened() as (_, datasets):
+        await shop.run("ALTER TABLE t DROP PRIMARY KEY")
+        async with shop.source() as other:
+            with pytest.raises(SourceError, match="no longer"):
+                [row async for row in other.read(datasets["t"])]
+            [dataset] = await other.datasets()
+            assert dataset.primary_key == ("b",)
+            assert ids([row async for row in other.read(dataset)], "a") == [1]
+
+
+async def test_behind_the_key_that_was_there_a_table_is_read_from_its_beginning(shop: Database) -> None:
+    await shop.run("CREATE TABLE t (a INT, b INT, PRIMARY KEY (a, b))", "INSERT INTO t VALUES (1, 2), (3, 4)")
+    assert ids(await shop.rows("t", after=(3,)), "a") == [1, 3]
+    assert ids(await shop.rows("t", after=(1, 2)), "a") == [3]
 
 
 async def test_a_walk_of_a_table_without_a_key_has_no_checkpoints(shop: Database) -> None:
@@ -344,10 +386,14 @@ async def test_a_number_beyond_all_others_is_compared(shop: Database, text: str)
     ],
 )
 def test_an_error_of_the_driver_says_what_it_means(number: int, words: str, kind: type[ConnectorsError]) -> None:
-    found = explained(Exception(number, words), HERE)
+    found = explained(asyncmy.errors.MySQLError(number, words), HERE)
     assert isinstance(found, kind)
     assert "db.example.org:3306" in str(found)
     assert words in str(found)
+
+
+def test_a_server_that_does_not_answer_is_not_reached() -> None:
+    assert "no answer came in time" in str(explained(TimeoutError(), HERE))
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,8 @@
 """MySQL: what a walk is of one moment, what happens when the server goes away, and what is held of what is streamed."""
 
 import asyncio
+import os
+import signal
 import tracemalloc
 from contextlib import aclosing, suppress
 from typing import Any
@@ -333,3 +335,48 @@ async def test_a_query_of_ones_own_is_run(shop: Database) -> None:
         ]
         with pytest.raises(AccessDenied):
             [row async for row in one.native_query("DELETE FROM t")]
+
+
+MODE = "ANSI_QUOTES,NO_BACKSLASH_ESCAPES,PIPES_AS_CONCAT,PAD_CHAR_TO_FULL_LENGTH,HIGH_NOT_PRECEDENCE"
+
+
+async def test_the_mode_of_a_server_changes_nothing() -> None:
+    async with own_server() as shop:
+        await shop.run(
+            "CREATE TABLE t (n INT, k VARCHAR(20) PRIMARY KEY, c CHAR(5))",
+            r"""INSERT INTO t VALUES (1, 'a\\', 'x'), (2, 'b''', 'x'), (3, 'c"', 'x'), (4, 'd\n', 'x')""",
+            "INSERT INTO t VALUES (5, 'e', 'x')",
+            f"SET GLOBAL sql_mode = '{MODE}'",
+        )
+        for size in (1, 2):
+            rows = await shop.rows("t", given={"fetch_size": size})
+            assert [(row["n"], row["c"]) for row in rows if isinstance(row, dict)] == [(n, "x") for n in range(1, 6)]
+
+
+async def test_sessions_are_two_at_most_and_closed_with_the_source(shop: Database) -> None:
+    await shop.run("CREATE TABLE a (v INT)", "CREATE TABLE b (id INT PRIMARY KEY)", "INSERT INTO a VALUES (1), (2)")
+    count = f"SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE user = '{USER}' AND db = '{shop.name}'"
+    async with shop.source() as one:
+        await one.ping()
+        for _ in range(3):
+            assert len([document async for document in walked(one)]) == 2
+        assert await shop.run(count) == [(1,)]
+        async with closing_walk(one.get_docs()) as documents:
+            await anext(documents)
+            assert [True async for _ in one.read((await one.datasets())[1])] == []
+            assert await shop.run(count) == [(2,)]
+
+
+async def test_a_server_that_stands_still_is_given_up() -> None:
+    async with own_server() as shop:
+        await shop.run(LARGE, FILL.format(100))
+        async with shop.source(statement_timeout_s=1) as one:
+            session = await one.connect()
+            os.kill(shop.server.pid, signal.SIGSTOP)
+            try:
+                with pytest.raises(SourceUnreachable, match="did not answer within 6 s"):
+                    await session.fetch("SELECT 1")
+            finally:
+                os.kill(shop.server.pid, signal.SIGCONT)
+            assert not session.usable
+            await session.close()

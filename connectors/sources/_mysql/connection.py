@@ -26,7 +26,7 @@ _Driver = Any
 """What the driver's own stubs leave out is needed here: nothing of it is typed."""
 CONNECT_WITHIN_S: Final = 10.0
 CLOSE_WITHIN_S: Final = 1.0
-GRACE_S: Final = 10.0
+GRACE_S: Final = 5.0
 """How much longer than the server itself we wait for it to end a statement."""
 _IDLE_S: Final = 86_400
 _PLUGIN_UNKNOWN: Final = 2059

@@ -43,6 +43,8 @@ def explained(error: BaseException, address: Address) -> ConnectorsError:
     """Return what an error of the driver means."""
     number = _number_of(error)
     words = (str(error.args[1] if len(error.args) > 1 else error) or type(error).__name__).rstrip(".")
+    if isinstance(error, TimeoutError):
+        words = "no answer came in time"
     for phrase, meaning in _PHRASES.items():
         if phrase in words:
             return meaning(address, words)

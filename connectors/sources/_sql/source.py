@@ -61,9 +61,9 @@ class SQLDataSource(BaseDataSource):
     async def connect(self) -> Session:
         """Return a new session."""
 
-    async def settled(self, catalog: Catalog, session: Session) -> Catalog:
-        """Return a catalog with all types known, for a database whose catalog leaves some of them open."""
-        del session
+    async def settled(self, catalog: Catalog, tables: Sequence[str], session: Session) -> Catalog:
+        """Return a catalog that knows all types of these tables, for a database whose own leaves some of them open."""
+        del tables, session
         return catalog
 
     # The contract.
@@ -88,12 +88,10 @@ class SQLDataSource(BaseDataSource):
     async def datasets(self) -> Sequence[Dataset]:
         """Return the tables in the order of their names. What is read from then on is of one moment."""
         self._sessions.renew()
-        catalog = await self._sessions.again(self._catalog)
-        tables = [self._without_binary(one) for one in catalog.chosen(self.configuration.tables)]
-        self._tables = {one.name: one for one in tables}
-        for one in tables:
+        self._tables = await self._found(self.configuration.tables)
+        for one in self._tables.values():
             self._warn_of(one)
-        return [one.dataset(self.configuration.cursor_columns) for one in tables]
+        return [one.dataset(self.configuration.cursor_columns) for one in self._tables.values()]
 
     async def read(
         self,
@@ -238,14 +236,23 @@ class SQLDataSource(BaseDataSource):
     async def _catalog(self, session: Session) -> Catalog:
         given = {"group": self.group}
         answers = [(await session.fetch(text, given)).rows for text in self.dialect.catalog(session.server)]
-        return await self.settled(Catalog.of(self.group, answers, self.dialect.form), session)
+        return Catalog.of(self.group, answers, self.dialect.form)
+
+    async def _found(self, wanted: Sequence[str]) -> dict[str, Table]:
+        """Return the tables that are wanted, by their names."""
+
+        async def find(session: Session) -> list[Table]:
+            catalog = await self._catalog(session)
+            names = [one.name for one in catalog.chosen(wanted)]
+            known = await self.settled(catalog, names, session)
+            return [known.table(name) for name in names]
+
+        return {one.name: self._without_binary(one) for one in await self._sessions.again(find)}
 
     async def _table(self, dataset: Dataset) -> Table:
         """Return the table of a dataset as it was when datasets were last asked for."""
         if dataset.name not in self._tables:
-            catalog = await self._sessions.again(self._catalog)
-            [table] = catalog.chosen([dataset.name])
-            self._tables[dataset.name] = self._without_binary(table)
+            self._tables |= await self._found([dataset.name])
         table = self._tables[dataset.name]
         if table.key != dataset.primary_key:
             message = f"The key of the table {table.name!r} is {table.key}, and no longer {dataset.primary_key}."

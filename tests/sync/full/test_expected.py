@@ -45,9 +45,11 @@ def shelves(*rows: int | None) -> type[BaseDataSource]:
     return Shelves
 
 
-async def expected(folder: Path, source: type[Any], job_type: JobType = JobType.FULL) -> tuple[int | None, int]:
+async def expected(
+    folder: Path, source: type[Any], job_type: JobType = JobType.FULL, **more: object
+) -> tuple[int | None, int]:
     async with workplace(folder, source) as place:
-        [report] = await run_foreground(place, await connector_of(place), job_type)
+        [report] = await run_foreground(place, await connector_of(place, **more), job_type)
         return report.expected, report.walked
 
 
@@ -64,3 +66,15 @@ async def test_a_source_of_datasets_tells_what_it_guesses_of_all(
 async def test_a_source_that_has_no_datasets_tells_nothing(tmp_path: Path, job_type: JobType) -> None:
     found, _ = await expected(tmp_path, staged(), job_type)
     assert found is None
+
+
+async def test_a_source_that_is_asked_by_advanced_rules_tells_nothing(tmp_path: Path) -> None:
+    class Asked(shelves(3)):  # type: ignore[misc]
+        advanced_rules_enabled = True
+
+        async def get_docs_by_rules(self, rules: Any) -> AsyncIterator[dict[str, str]]:
+            yield {"_id": "one"}
+
+    active = {"rules": [], "advanced_snippet": {"value": {"some": "rule"}}}
+    filtering = [{"domain": "DEFAULT", "active": active}]
+    assert await expected(tmp_path, Asked, filtering=filtering) == (None, 1)

@@ -1,8 +1,9 @@
 """MySQL and MariaDB: the tables of a database, read in the order of their keys and never written."""
 
+import re
 import ssl
 from collections.abc import Mapping, Sequence
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from connectors import logger
 from connectors.errors import ConfigurationError, SourceUnreachable
@@ -16,6 +17,11 @@ from connectors.sources._sql.settings import READING, TABLES
 from connectors.sources._sql.source import SQLDataSource
 
 log = logger.get(__name__)
+_HOST: Final = re.compile(
+    r"(?:\[(?P<six>[0-9a-fA-F.]*(?::[0-9a-fA-F.]*){2,})\]|(?P<name>[^\s:\[\],]+))(?::(?P<port>\d{1,5}))?"
+    r"|(?P<bare>[0-9a-fA-F.]*(?::[0-9a-fA-F.]*){2,})"
+)
+"""A host with or without a port. One of IPv6 with a port stands in brackets."""
 
 
 class MySQLDataSource(SQLDataSource):
@@ -89,11 +95,12 @@ class MySQLDataSource(SQLDataSource):
         given = self.configuration
         found = []
         for one in given.host.split(","):
-            host, _, port = one.strip().partition(":")
-            if not host or not (port or "1").isdecimal():
+            parts = _HOST.fullmatch(one.strip())
+            if parts is None:
                 hint = "Write them as: replica.example.org, db.example.org:3307"
                 raise ConfigurationError(f"{one.strip()!r} is no host.", field="host", hint=hint)
-            found.append(Address(host, int(port or given.port), given.user, given.database))
+            host = parts["six"] or parts["bare"] or parts["name"]
+            found.append(Address(host, int(parts["port"] or given.port), given.user, given.database))
         return found
 
     async def settled(self, catalog: Catalog, tables: Sequence[str], session: Session) -> Catalog:

@@ -276,13 +276,13 @@ async def test_pages_of_a_key_of_several_columns_are_found_by_its_index(shop: Da
     )
     async with shop.opened() as (one, datasets):
         table = one._tables["t"]
-        where = Comparison("n", Operator.GREATER, Literal("10"))
-        text, given = Statements(one.dialect, table, table.names, where, table.key).page(
-            (4, "x5", date(2025, 1, 1)), 50
-        )
-        explained = (await one._sessions.fetch(f"EXPLAIN {text}", given)).rows[0]
-        assert (explained[3], explained[5]) == ("range", "PRIMARY")
-        assert "filesort" not in explained[-1]
+        for number in ("4990", "10"):  # for the first of which the server would take the other index, and sort
+            where = Comparison("n", Operator.GREATER, Literal(number))
+            statements = Statements(one.dialect, table, table.names, where, table.key)
+            text, given = statements.page((4, "x5", date(2025, 1, 1)), 50)
+            explained = (await one._sessions.fetch(f"EXPLAIN {text}", given)).rows[0]
+            assert (explained[3], explained[5]) == ("range", "PRIMARY")
+            assert "filesort" not in explained[-1]
         assert len([row async for row in one.read(datasets["t"], where=where)]) == 4990
 
 

@@ -198,3 +198,9 @@ def test_rows_are_made_of_names_of_any_kind() -> None:
     make = maker_of([ResultColumn(one, str if one == "'" else None) for one in names])
     assert make(tuple(range(8))) == dict(zip(names, [0, "1", *range(2, 8)], strict=True))
     assert make((None,) * 8) == dict.fromkeys(names)
+
+
+async def test_a_table_that_went_since_its_rule_was_checked_is_named(town: Database) -> None:
+    async with town.source() as one:
+        with pytest.raises(ConfigurationError, match=r"rules\[0\]: Tables not found or inaccessible: gone\."):
+            [each async for each in walked(one, Filter(filtering([rule("SELECT 1 AS id", "gone")])))]

@@ -12,7 +12,9 @@ import structlog
 import trustme
 
 from connectors.errors import AccessDenied, ConfigurationError, SourceError, SourceUnreachable
+from connectors.fields import Configuration
 from connectors.source import closing_walk
+from connectors.sources.mysql import MySQLDataSource
 from fixtures.mysql.server import USER
 from tests.sources.mariadb import Ahead, Database, ids, own_server, walked
 
@@ -270,12 +272,26 @@ async def test_hosts_are_tried_in_turn(shop: Database) -> None:
             await one.ping()
 
 
-@pytest.mark.parametrize("host", ["a,,b", "a:b", ":3306"])
+@pytest.mark.parametrize("host", ["a,,b", "a:b", ":3306", "[a]", "a b"])
 async def test_what_is_no_host_is_a_wrong_setting(shop: Database, host: str) -> None:
     async with shop.source(host=host) as one:
         with pytest.raises(ConfigurationError, match="is no host") as caught:
             await one.ping()
     assert caught.value.field == "host"
+
+
+@pytest.mark.parametrize(
+    ("given", "wanted"),
+    [
+        ("db", [("db", 3306)]),
+        (" db.example.org:3307 , 10.0.0.1", [("db.example.org", 3307), ("10.0.0.1", 3306)]),
+        ("::1, [fe80::1]:33", [("::1", 3306), ("fe80::1", 33)]),
+    ],
+)
+def test_hosts_have_ports_of_their_own_where_they_say_so(given: str, wanted: list[tuple[str, int]]) -> None:
+    values = {"host": given, "user": "me", "database": "shop"}
+    one = MySQLDataSource(Configuration(MySQLDataSource.fields, values))
+    assert [(found.host, found.port) for found in one._addresses()] == wanted
 
 
 async def test_a_password_may_have_any_characters(shop: Database) -> None:

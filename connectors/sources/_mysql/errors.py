@@ -72,7 +72,7 @@ def _refused(address: Address, words: str) -> ConnectorsError:
 
 
 def _denied(address: Address, words: str) -> ConnectorsError:
-    hint = f"GRANT SELECT, SHOW VIEW ON `{address.database}`.* TO that user."
+    hint = f"GRANT SELECT ON `{address.database}`.* TO that user."
     return AccessDenied(f"{address} says: {words}.", hint=hint)
 
 

@@ -42,6 +42,16 @@ class Query:
         """What its documents have as their dataset."""
         return ", ".join(self.tables)
 
+    def missing(self, catalog: Catalog) -> str:
+        """Return the sentence that says which of its tables are not there; nothing where all are."""
+        names = [name for name in self.tables if name not in catalog.tables]
+        return f"Tables not found or inaccessible: {', '.join(names)}." if names else ""
+
+    def check_tables(self, catalog: Catalog) -> None:
+        """Raise a `ConfigurationError` for tables that are not there."""
+        if missing := self.missing(catalog):
+            raise ConfigurationError(f"{self.place}: {missing}", field="filtering")
+
 
 def queries_of(rules: AdvancedRules, group: str, dialect: str) -> list[Query]:
     """Return the queries of rules, of whichever shape they are. Raises a `ConfigurationError`."""
@@ -147,9 +157,8 @@ class QueriesValidator(AdvancedRulesSchemaValidator):
 
 async def _problems(query: Query, session: Session, catalog: Catalog) -> AsyncIterator[str]:
     """Yield what the database has against a query."""
-    missing = [name for name in query.tables if name not in catalog.tables]
-    if missing:
-        yield f"Tables not found or inaccessible: {', '.join(missing)}."
+    if missing := query.missing(catalog):
+        yield missing
         return
     try:
         names = await session.described(query.text)

@@ -19,7 +19,7 @@ from connectors.errors import SourceError
 from connectors.fields import Configuration
 from connectors.filtering.validation import AdvancedRules
 from connectors.predicate import ALWAYS, Predicate, compiled, fields_in
-from connectors.source import BaseDataSource, Document, Yielded
+from connectors.source import BaseDataSource, Document, Yielded, closing_walk
 from connectors.sources._sql import document as documents
 from connectors.sources._sql.catalog import Catalog
 from connectors.sources._sql.dialect import Dialect
@@ -107,17 +107,17 @@ class SQLDataSource(BaseDataSource):
         may be all of them.
         """
         table = await self._table(dataset)
-        wanted = (
-            table.names if columns is None or not table.identity else {*table.identity, *columns, *fields_in(where)}
-        )
+        wanted = set(table.names)
+        if columns is not None and table.identity:
+            wanted = {*table.identity, *columns, *fields_in(where)}
         statements = Statements(self.dialect, table, [name for name in table.names if name in wanted], where, table.key)
         behind = after if after is not None and len(after) == len(table.key) else None
-        counts, left = compiled(where), limit
+        counts, left = compiled(where) if limit is not None else None, limit
         async with aclosing(self._parts(statements, behind, limit)) as parts:
             async for part in parts:
                 for row in part:
                     yield row
-                    if left is not None and isinstance(row, dict) and counts(row):
+                    if counts is not None and left is not None and isinstance(row, dict) and counts(row):
                         left -= 1
                         if left <= 0:
                             return
@@ -146,8 +146,9 @@ class SQLDataSource(BaseDataSource):
         Deleted rows are found by a full sync.
         """
         if filtering is not None and filtering.has_advanced_rules():
-            async for one in self.get_docs_by_rules(filtering.get_advanced_rules()):
-                yield _change_of(one)
+            async with closing_walk(self.get_docs_by_rules(filtering.get_advanced_rules())) as asked:
+                async for one in asked:
+                    yield _change_of(one)
             return
         datasets, wanted = await self.datasets(), self.configuration.cursor_columns
         found = {name: Place.of(table, wanted, sync_cursor) for name, table in self._tables.items()}
@@ -193,6 +194,7 @@ class SQLDataSource(BaseDataSource):
         self._sessions.renew()
         catalog = await self._sessions.again(self._catalog)
         for query in queries_of(rules, self.group, self.dialect.name):
+            query.check_tables(catalog)
             async with aclosing(self._queried(query, catalog)) as found:
                 async for one in found:
                     yield one

@@ -20,7 +20,7 @@ from tests.torture.oracle import Content, expected
 from tests.torture.scripted import many, wait
 from tests.torture.sent import port_of
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = [pytest.mark.timeout(240), pytest.mark.long_round]
 LEASE_S = 9.0
 ANSWER_S = 0.3
 """How long each answer takes when the engine is slow: here one takes about 3 ms."""

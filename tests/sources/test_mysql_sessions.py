@@ -5,6 +5,7 @@ import os
 import signal
 import tracemalloc
 from contextlib import aclosing, suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -383,6 +384,18 @@ async def test_sessions_are_two_at_most_and_closed_with_the_source(shop: Databas
             assert await shop.run(count) == [(2,)]
 
 
+async def all_stopped(pid: int) -> None:
+    """Wait until each thread of a process has stopped: they do so one after the other."""
+
+    def states() -> set[str]:
+        threads = Path(f"/proc/{pid}/task").glob("*/stat")
+        return {one.read_text().rpartition(")")[2].split()[0] for one in threads}
+
+    async with asyncio.timeout(30):
+        while states() != {"T"}:  # noqa: ASYNC110 - nothing tells of it
+            await asyncio.sleep(0.01)
+
+
 async def test_a_server_that_stands_still_is_given_up() -> None:
     async with own_server() as shop:
         await shop.run(LARGE, FILL.format(100))
@@ -390,6 +403,7 @@ async def test_a_server_that_stands_still_is_given_up() -> None:
             session = await one.connect()
             os.kill(shop.server.pid, signal.SIGSTOP)
             try:
+                await all_stopped(shop.server.pid)
                 with pytest.raises(SourceUnreachable, match="did not answer within 6 s"):
                     await session.fetch("SELECT 1")
             finally:

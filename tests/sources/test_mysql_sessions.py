@@ -85,6 +85,27 @@ async def killed(shop: Database) -> None:
             await shop.run(f"KILL {number}")
 
 
+async def test_a_connection_that_is_lost_before_a_table_is_read_all_at_once_is_made_anew(shop: Database) -> None:
+    await shop.run("CREATE TABLE a (id INT PRIMARY KEY)", "CREATE TABLE b (id INT)", "INSERT INTO a VALUES (1), (2)")
+    await shop.run("INSERT INTO b VALUES (3), (4)")
+    found = []
+    async with shop.source(retry_count=3, clock=Ahead()) as one, aclosing(walked(one)) as documents:
+        async for document in documents:
+            found.append(document["id"])
+            if document["id"] == 2:
+                await killed(shop)
+    assert found == [1, 2, 3, 4]
+
+
+async def test_a_table_that_is_read_all_at_once_can_not_be_gone_on_with(shop: Database) -> None:
+    await shop.run("CREATE TABLE t (v TEXT)", "INSERT INTO t SELECT REPEAT('x', 10000) FROM seq_1_to_3000")
+    async with shop.source(retry_count=3, clock=Ahead()) as one, aclosing(walked(one)) as documents:
+        await anext(documents)
+        await killed(shop)
+        with pytest.raises(SourceUnreachable):
+            [True async for _ in documents]
+
+
 async def test_without_retries_a_lost_connection_ends_the_walk(shop: Database) -> None:
     await shop.run("CREATE TABLE t (id INT PRIMARY KEY)", "INSERT INTO t SELECT seq FROM seq_1_to_50")
     async with shop.source(fetch_size=10) as one, aclosing(walked(one)) as documents:

@@ -17,9 +17,8 @@ class Form:
     """What a declared type becomes.
 
     `kind` is what conditions may take its values for. `in_keys` is whether a key may be read in its order: whether the
-    database orders and compares its values alike, and finds each again by what it returned. `widest` is the most bytes
-    that a value can have, None where there is no telling. `selected` is how a column is asked for, where its name alone
-    would not do, and `made` what becomes of what is returned.
+    database orders and compares its values alike, and finds each again by what it returned. `selected` is how a column
+    is asked for, where its name alone would not do, and `made` what becomes of what is returned.
     """
 
     schema: Mapping[str, Any] = field(default_factory=dict, hash=False)

@@ -1,7 +1,7 @@
 """The sessions of a source: opened when they are needed, in one snapshot for as long as that may last."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -67,8 +67,16 @@ class Sessions:
 
     @asynccontextmanager
     async def streamed(self, text: str, given: Mapping[str, Any] | None = None) -> AsyncIterator[Stream]:
-        """Provide what a statement returns as it comes, in the snapshot of the walk."""
-        async with self.lent() as session, session.streamed(text, given) as stream:
+        """Provide what a statement returns as it comes, in the snapshot of the walk. Only its beginning is repeated."""
+
+        async def begun(_: int) -> tuple[AsyncExitStack, Stream]:
+            async with AsyncExitStack() as stack:
+                session = await stack.enter_async_context(self.lent())
+                stream = await stack.enter_async_context(session.streamed(text, given))
+                return stack.pop_all(), stream
+
+        stack, stream = await self._retry(begun)
+        async with stack:
             yield stream
 
     @asynccontextmanager

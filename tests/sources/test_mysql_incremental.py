@@ -1,7 +1,7 @@
 """MySQL: what an incremental sync reads of tables, with columns that grow and without."""
 
 import json
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -43,6 +43,13 @@ async def test_only_what_changed_is_read_again(shop: Database) -> None:
     second, cursor = await changes(shop, cursor)
     assert second == ["t/100", "t/200", "t/7", "t/9"]
     assert await changes(shop, cursor) == (["t/7", "t/9"], cursor)
+
+
+async def test_a_row_that_is_dated_far_ahead_hides_none_that_change_now(shop: Database) -> None:
+    await shop.run(TIMES, ROWS, "INSERT INTO t VALUES (201, '2999-01-01', 1)")
+    _, cursor = await changes(shop, None)
+    await shop.run("UPDATE t SET at = UTC_TIMESTAMP(6), v = 2 WHERE id = 5")
+    assert (await changes(shop, cursor))[0] == ["t/5", "t/201"]
 
 
 async def test_what_is_committed_late_is_read_within_the_overlap(shop: Database) -> None:
@@ -139,6 +146,8 @@ async def test_under_advanced_rules_all_that_they_ask_for_is_yielded(shop: Datab
     [
         (datetime(2024, 1, 2, 3, 4, 5, 6), "2024-01-02T03:04:05.000006+00:00"),  # noqa: DTZ001
         (date(2024, 1, 2), "2024-01-02T00:00:00+00:00"),
+        (datetime(2999, 1, 2), "2030-01-01T00:00:00+00:00"),  # noqa: DTZ001
+        (date(2999, 1, 2), "2030-01-01T00:00:00+00:00"),
         (2**64 - 1, "18446744073709551615"),
         (Decimal("7.90"), "7"),
         (None, "before"),
@@ -146,4 +155,4 @@ async def test_under_advanced_rules_all_that_they_ask_for_is_yielded(shop: Datab
     ],
 )
 def test_a_place_is_a_text(highest: Any, value: str) -> None:
-    assert Place("at", "before").moved(highest) == Place("at", value)
+    assert Place("at", "before").moved(highest, datetime(2030, 1, 1, tzinfo=UTC)) == Place("at", value)

@@ -53,18 +53,21 @@ class Place:
         except (ValueError, OverflowError):
             return text
 
-    def moved(self, highest: Any) -> "Place":  # noqa: ANN401 - a value of the column
-        """Return the place behind a value; the same one without any."""
+    def moved(self, highest: Any, now: datetime) -> "Place":  # noqa: ANN401 - a value of the column
+        """Return the place behind a value; the same one without any.
+
+        It is never later than now: a single row that is dated far ahead would have all others left out until then.
+        """
         match highest:
             case datetime():
-                text = highest.replace(tzinfo=highest.tzinfo or UTC).isoformat()
+                moment = highest.replace(tzinfo=highest.tzinfo or UTC)
             case date():
-                text = datetime(highest.year, highest.month, highest.day, tzinfo=UTC).isoformat()
+                moment = datetime(highest.year, highest.month, highest.day, tzinfo=UTC)
             case int() | Decimal():
-                text = str(int(highest))
+                return Place(self.column, str(int(highest)))
             case _:
                 return self
-        return Place(self.column, text)
+        return Place(self.column, min(moment, now).isoformat())
 
 
 def cursor_of(places: Mapping[str, Place]) -> dict[str, Any]:

@@ -161,7 +161,7 @@ class SQLDataSource(BaseDataSource):
                     for row in part:
                         yield row if isinstance(row, Failed) else Upsert(self.document_of(dataset, row))
             if place is not None:
-                places[dataset.name] = place.moved(highest)
+                places[dataset.name] = place.moved(highest, self._clock.now())
                 yield Checkpoint(cursor_of(places))
 
     def _since(self, table: Table, place: Place | None) -> Statements:

@@ -379,6 +379,7 @@ async def test_a_number_beyond_all_others_is_compared(shop: Database, text: str)
         (1049, "Unknown database 'shop'", ConfigurationError),
         (3159, "Connections using insecure transport are prohibited", ConfigurationError),
         (2003, "Can't connect (certificate verify failed: CERTIFICATE_VERIFY_FAILED)", ConfigurationError),
+        (0, "cryptography is required for caching_sha2_password", ConfigurationError),
         (1040, "Too many connections", Throttled),
         (1053, "Server shutdown in progress", SourceUnreachable),
         (2013, "Lost connection", SourceUnreachable),
@@ -405,7 +406,7 @@ def test_a_server_that_does_not_answer_is_not_reached() -> None:
         ({"password": ""}, AccessDenied, "refuses the user"),
         ({"database": "nothing_here"}, AccessDenied, "denied"),
         ({"tables": "nothing"}, ConfigurationError, "no table 'nothing'"),
-        ({"ssl_enabled": True}, ConnectorsError, "127.0.0.1"),
+        ({"ssl_enabled": True}, ConfigurationError, "has no encrypted connections"),
         ({"ssl_enabled": True, "ssl_ca": "nonsense"}, ConfigurationError, "certificate"),
     ],
 )

@@ -88,6 +88,11 @@ def _unencrypted(address: Address, words: str) -> ConnectorsError:
     return ConfigurationError(f"{address} wants an encrypted connection: {words}.", field="ssl_enabled", hint="Set it.")
 
 
+def _encrypts_nothing(address: Address, words: str) -> ConnectorsError:
+    hint = "Give the server a certificate, or switch ssl_enabled off."
+    return ConfigurationError(f"{address} has no encrypted connections: {words}.", field="ssl_enabled", hint=hint)
+
+
 def _untrusted(address: Address, words: str) -> ConnectorsError:
     hint = "Set ssl_ca to the certificate of its authority, and check the host."
     return ConfigurationError(f"The certificate of {address} is not trusted: {words}.", field="ssl_ca", hint=hint)
@@ -113,6 +118,7 @@ def _disturbed(address: Address, words: str) -> ConnectorsError:
 
 _PHRASES: Final[Mapping[str, Meaning]] = {
     "CERTIFICATE_VERIFY_FAILED": _untrusted,
+    "WRONG_VERSION_NUMBER": _encrypts_nothing,
     "cryptography": _without_package,
     "insecure transport": _unencrypted,
 }

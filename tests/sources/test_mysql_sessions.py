@@ -115,7 +115,8 @@ async def test_without_retries_a_lost_connection_ends_the_walk(shop: Database) -
             [True async for _ in documents]
 
 
-async def test_a_table_that_is_altered_meanwhile_is_read_on(shop: Database) -> None:
+@pytest.mark.parametrize("change", ["ADD COLUMN more INT DEFAULT 1", "FORCE, ALGORITHM = COPY"])
+async def test_a_table_that_is_altered_meanwhile_is_read_on(shop: Database, change: str) -> None:
     await shop.run(
         "CREATE TABLE a (id INT PRIMARY KEY)",
         "CREATE TABLE b (id INT PRIMARY KEY)",
@@ -128,7 +129,7 @@ async def test_a_table_that_is_altered_meanwhile_is_read_on(shop: Database) -> N
             async for document in documents:
                 found.append(document["id"])
                 if len(found) == 1:
-                    await shop.run("ALTER TABLE b ADD COLUMN more INT DEFAULT 1")
+                    await shop.run(f"ALTER TABLE b {change}")
     assert found == [*range(1, 21), *range(1, 21)]
 
 

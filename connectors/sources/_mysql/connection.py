@@ -38,7 +38,8 @@ _MADE: Final[Mapping[int, Make]] = {
     **dict.fromkeys((FIELD_TYPE.DATE, FIELD_TYPE.NEWDATE, FIELD_TYPE.DATETIME, FIELD_TYPE.TIMESTAMP), moment_of),
 }
 _SETTINGS: Final = (
-    f"SET SESSION time_zone = '+00:00', net_write_timeout = {_IDLE_S}, wait_timeout = {_IDLE_S}, max_error_count = 0",
+    f"SET SESSION time_zone = '+00:00', net_write_timeout = {_IDLE_S}, wait_timeout = {_IDLE_S}",
+    "SET SESSION max_error_count = 0, sql_quote_show_create = 1",
     "SET SESSION sql_mode = IF(FIND_IN_SET('ONLY_FULL_GROUP_BY', @@sql_mode), 'ONLY_FULL_GROUP_BY', '')",
     "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ",
     "SET SESSION TRANSACTION READ ONLY",

@@ -3,6 +3,7 @@
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import ClassVar, Final
 
@@ -27,7 +28,12 @@ FROM information_schema.COLUMNS
 WHERE TABLE_SCHEMA = %(group)s ORDER BY TABLE_NAME, ORDINAL_POSITION"""
 PERHAPS_JSON: Final = "longtext, json"
 """A column that may be one of JSON: in MariaDB that is a text with a constraint."""
-_OF_MARIADB: Final = f"IF(COLUMN_TYPE = 'longtext' AND COLLATION_NAME = 'utf8mb4_bin', '{PERHAPS_JSON}', COLUMN_TYPE)"
+_OTHER_CHARACTERS: Final = "character set"
+_DECLARED: Final = f"""IF(
+CHARACTER_SET_NAME NOT IN ('utf8mb4', 'utf8mb3', 'utf8', 'ucs2', 'utf16', 'utf16le', 'utf32', 'ascii', 'latin1'),
+CONCAT(COLUMN_TYPE, ' {_OTHER_CHARACTERS} ', CHARACTER_SET_NAME), COLUMN_TYPE)"""
+"""Other character sets may have two codes for a character of Unicode: a text is not found again by what was read."""
+_OF_MARIADB: Final = f"IF(COLUMN_TYPE = 'longtext' AND COLLATION_NAME = 'utf8mb4_bin', '{PERHAPS_JSON}', {_DECLARED})"
 _KEYS: Final = """
 SELECT TABLE_NAME, INDEX_NAME, INDEX_NAME = 'PRIMARY', COLUMN_NAME, SUB_PART IS NULL, COLLATION <=> 'D'
 FROM information_schema.STATISTICS
@@ -47,19 +53,20 @@ class MySQLDialect(Dialect):
             columns = _COLUMNS.format(type=_OF_MARIADB)
             visible = "AND IGNORED = 'NO'" if version >= (10, 6) else ""
         else:
-            columns = _COLUMNS.format(type="COLUMN_TYPE")
+            columns = _COLUMNS.format(type=_DECLARED)
             visible = "AND IS_VISIBLE = 'YES'" if version >= (8, 0) else ""
         return _TABLES, columns, _KEYS.format(visible=visible)
 
     def form(self, declared: str) -> Form:
         """Return what a type becomes; one that is not known stays as the driver returns it, and decides nothing."""
         found = _TYPE.fullmatch(declared.lower().strip())
-        name = found["name"] if found is not None else ""
+        name, rest = (found["name"], found["rest"]) if found is not None else ("", "")
         if name in {"enum", "set"}:
             return _of_members(name, declared)
-        if found is not None and "unsigned" in found["rest"] and name == "bigint":
+        if name == "bigint" and "unsigned" in rest:
             return Form({"type": "integer", "minimum": 0}, Kind.DECIMAL, in_keys=True)
-        return _FORMS.get(name, Form())
+        form = _FORMS.get(name, Form())
+        return replace(form, in_keys=False) if _OTHER_CHARACTERS in rest else form
 
     def translator(self, columns: Iterable[Column]) -> Translator:
         """Return what makes conditions."""

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from connectors import logger
 from connectors.aio.clock import Clock
 from connectors.aio.retry import Retry, RetryPolicy
-from connectors.errors import SourceError
+from connectors.errors import SourceError, SourceUnreachable
 from connectors.sources._sql.session import NOTHING, Fetched, Session, Stream
 
 T = TypeVar("T")
@@ -57,7 +57,11 @@ class Sessions:
 
         async def attempt(_: int) -> T:
             async with self.lent() as session:
-                return await work(session)
+                try:
+                    return await work(session)
+                except SourceUnreachable:  # also where a snapshot can't be read any more: it is not taken up again
+                    session.usable = False
+                    raise
 
         return await self._retry(attempt)
 

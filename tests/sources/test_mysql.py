@@ -232,14 +232,15 @@ async def test_a_walk_of_a_table_without_a_key_has_no_checkpoints(shop: Database
 async def test_a_key_that_is_no_real_date_is_a_row_that_cannot_be_read(shop: Database) -> None:
     await shop.run(
         "CREATE TABLE t (day DATE PRIMARY KEY)",
-        "SET sql_mode = ''",
-        "INSERT INTO t VALUES ('0000-00-00'), ('2024-01-01'), ('2024-02-00'), ('2024-03-01')",
+        "SET sql_mode = 'ALLOW_INVALID_DATES'",
+        "INSERT INTO t VALUES ('0000-00-00'), ('2024-01-01'), ('2024-02-00'), ('2024-02-31'), ('2024-03-01')",
     )
     found = await shop.rows("t", given={"fetch_size": 1})
     assert [row["day"] for row in found if isinstance(row, dict)] == [date(2024, 1, 1), date(2024, 3, 1)]
     assert [one.id for one in found if isinstance(one, Failed)] == [
         f'{shop.name}/t/"0000-00-00"',
         f'{shop.name}/t/"2024-02-00"',
+        f'{shop.name}/t/"2024-02-31"',
     ]
 
 

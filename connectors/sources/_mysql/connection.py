@@ -37,14 +37,16 @@ _MADE: Final[Mapping[int, Make]] = {
     FIELD_TYPE.JSON: json_of,
     **dict.fromkeys((FIELD_TYPE.DATE, FIELD_TYPE.NEWDATE, FIELD_TYPE.DATETIME, FIELD_TYPE.TIMESTAMP), moment_of),
 }
+_MODE: Final = "CONCAT('ALLOW_INVALID_DATES', IF(@@sql_mode LIKE '%ONLY_FULL_GROUP_BY%', ',ONLY_FULL_GROUP_BY', ''))"
+"""How names are quoted and what operators mean is part of it. What is no date may be in a key, and is compared then."""
 _SETTINGS: Final = (
     f"SET SESSION time_zone = '+00:00', net_write_timeout = {_IDLE_S}, wait_timeout = {_IDLE_S}",
     "SET SESSION max_error_count = 0, sql_quote_show_create = 1",
-    "SET SESSION sql_mode = IF(FIND_IN_SET('ONLY_FULL_GROUP_BY', @@sql_mode), 'ONLY_FULL_GROUP_BY', '')",
+    f"SET SESSION sql_mode = {_MODE}",
     "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ",
     "SET SESSION TRANSACTION READ ONLY",
 )
-"""How names are quoted and what operators mean is part of the mode. Who waits for a slow engine is not idle."""
+"""Who waits for a slow engine is not idle."""
 
 
 class _Unspoken:

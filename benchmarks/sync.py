@@ -5,13 +5,14 @@
 """
 
 import argparse
+import asyncio
 import pstats
 import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import closing
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -30,6 +31,7 @@ from connectors.sync.document.shape import Shape
 from connectors.sync.index.content_index import content_index
 from connectors.sync.index.mark import Mark, marked, version
 from connectors.sync.ledger.ledger import BYTES_A_DOCUMENT
+from fixtures.mysql.server import ADMIN, DATABASE, PASSWORD, MariaDB
 
 ROUNDS: Final = 5
 COUNT: Final = 100_000
@@ -112,8 +114,7 @@ class Speed:
 
     best: Trial
     raw: Sequence[float]
-    generator: Sequence[float]
-    sqlite: Sequence[float]
+    syncs: Mapping[str, Sequence[float]]
     limit: int
 
 
@@ -131,21 +132,26 @@ def load_of(documents: int) -> Load:
 def speed(count: int, rounds: int = 3) -> Speed:
     """Return how fast syncs are beside ready-made requests, which take turns."""
     load = load_of(count)
-    with running(Elasticsearch) as server, tempfile.TemporaryDirectory() as folder:
+    with running(Elasticsearch) as server, tempfile.TemporaryDirectory() as folder, _mariadb(count) as settings:
         server.ask("PUT", "/_template/single", _TEMPLATE)
-        database = _database(Path(folder) / "rows.db", count)
+        ways: Mapping[str, tuple[str, dict[str, object]]] = {
+            "a generator": ("rows", {}),
+            "SQLite": ("sqlite", {"database": _database(Path(folder) / "rows.db", count)}),
+            **({"MariaDB": ("mysql", settings)} if settings else {}),
+        }
         best, _ = best_raw_rate(server.url, load, count=min(count, COUNT), batches=(BATCH,))
         bodies = Bodies(load.documents, best.batch)
-        raw, syncs, limit = list[float](), dict[str | None, list[float]]({None: [], database: []}), 0
+        raw, syncs, limit = list[float](), {name: list[float]() for name in ways}, 0
         for _ in range(rounds):
             again = trial(server.url, load, bodies, connections=best.connections, batch=best.batch, count=count)
             raw.append(again.rate)
-            for source, rates in syncs.items():
-                done = measured(Run(server.url, count, BYTES, texts=source is None, database=source)).syncs[0]
-                rates.append(done.counters["created"] / done.seconds)
+            for name, (kind, configuration) in ways.items():
+                run = Run(server.url, count, BYTES, texts=True, service_type=kind, configuration=configuration)
+                done = measured(run).syncs[0]
+                syncs[name].append(done.counters["created"] / done.seconds)
                 limit = done.limit
                 _remove_synced(server)
-        return Speed(best, raw, syncs[None], syncs[database], limit)
+        return Speed(best, raw, syncs, limit)
 
 
 def _remove_synced(server: Server) -> None:
@@ -170,13 +176,48 @@ def _database(path: Path, count: int) -> str:
     return str(path)
 
 
+@contextmanager
+def _mariadb(count: int) -> Iterator[dict[str, object]]:
+    """Provide the settings of a database with the documents in a table; none where there is no MariaDB."""
+    server = MariaDB()
+    try:
+        asyncio.run(server.__aenter__())
+    except RuntimeError as error:
+        print(f"No MariaDB to measure: {error}", file=sys.stderr)
+        yield {}
+        return
+    try:
+        asyncio.run(_fill(server, count))
+        address = {"host": "127.0.0.1", "port": server.port, "user": ADMIN, "password": PASSWORD}
+        yield {**address, "database": DATABASE}
+    finally:
+        asyncio.run(server.close())
+
+
+async def _fill(server: MariaDB, count: int) -> None:
+    made = list(Corpus().documents(DISTINCT, BYTES))
+    columns = ", ".join(f"{name} {_TYPES[type(value)]}" for name, value in made[0].items())
+    marks = ", ".join(["%s"] * (len(made[0]) + 1))
+    async with await server.connect() as connection, connection.cursor() as cursor:
+        await connection.select_db(DATABASE)
+        await cursor.execute(f"CREATE TABLE `rows` (id INT PRIMARY KEY, {columns})")
+        for start in range(0, count, BATCH):
+            several = range(start, min(count, start + BATCH))
+            rows = [(number, *made[number % DISTINCT].values()) for number in several]
+            await cursor.executemany(f"INSERT INTO `rows` VALUES ({marks})", rows)
+
+
+_TYPES: Final = {str: "TEXT", int: "BIGINT", float: "DOUBLE", bool: "BOOLEAN"}
+
+
 def text_of_speed(found: Speed) -> str:
     """Return the table of how fast syncs are."""
     best = found.best
     way = f"ready-made, {best.connections} connections, {best.batch:,} in a bulk"
     lines = ["", "### A first sync into Elasticsearch", "", "| documents a second | median | ratio |"]
     lines.append("| --- | ---: | ---: |")
-    for name, rates in ((way, found.raw), ("a sync of a generator", found.generator), ("of SQLite", found.sqlite)):
+    syncs = {f"a sync of {name}": rates for name, rates in found.syncs.items()}
+    for name, rates in {way: found.raw, **syncs}.items():
         ratio = statistics.median(a / b for a, b in zip(rates, found.raw, strict=True))
         lines.append(f"| {name} | {statistics.median(rates):,.0f} | {ratio:.2f} |")
     return "\n".join([*lines, "", f"The limiter ended at {found.limit} requests at once."])

@@ -40,8 +40,10 @@ class Run(msgspec.Struct, frozen=True):
     changed: tuple[float, ...] = (1.0,)
     texts: bool = False
     """Whether the documents have texts like those of people, which take memory, instead of padding."""
-    database: str | None = None
-    """The SQLite file to read, instead of a generator."""
+    service_type: str = "rows"
+    """The source to read, instead of a generator."""
+    configuration: dict[str, Any] = {}
+    """The settings of that source."""
     alone: bool = False
     """Whether to measure the source alone and the client alone too."""
     profile: str | None = None
@@ -125,9 +127,8 @@ async def performed(run: Run) -> Result:
 
 
 async def _connector(place: Workplace, run: Run) -> Connector:
-    service_type = "rows" if run.database is None else "sqlite"
-    configuration = {} if run.database is None else {"database": {"value": run.database}}
-    stored = {"service_type": service_type, "index_name": f"sync-{time.time_ns()}", "configuration": configuration}
+    configuration = {name: {"value": value} for name, value in run.configuration.items()}
+    stored = {"service_type": run.service_type, "index_name": f"sync-{time.time_ns()}", "configuration": configuration}
     return await place.connectors.create(f"connector-{time.time_ns()}", stored)
 
 

@@ -89,8 +89,8 @@ class Kibana:
         (found,) = (await self._read(CONNECTORS, self.connector))["filtering"]
         return dict(found)
 
-    async def sync(self) -> str:
-        """Want a full sync now, and return the id of its job."""
+    async def sync(self, job_type: str = "full") -> str:
+        """Want a sync now, and return the id of its job."""
         found = await self._read(CONNECTORS, self.connector)
         copied = ("configuration", "index_name", "language", "pipeline", "service_type")
         nothing = ("cancelation_requested_at", "canceled_at", "completed_at", "error", "last_seen", "started_at")
@@ -105,7 +105,7 @@ class Kibana:
             "deleted_document_count": 0,
             "indexed_document_count": 0,
             "indexed_document_volume": 0,
-            "job_type": "full",
+            "job_type": job_type,
             "metadata": {},
             "status": "pending",
             "trigger_method": "on_demand",

@@ -77,6 +77,8 @@ class Stages:
             yield await self._unchanged(running)
             async for stage in self._pipelines(running):
                 yield stage
+            async for stage in self._incremental(running):
+                yield stage
             async for stage in self._rules(running):
                 yield stage
         yield await self._canceled()
@@ -126,14 +128,14 @@ class Stages:
 
     # The stages of a daemon that is left alone.
 
-    async def _synced(self, running: Running, name: str, *, reshaped: bool = False) -> Stage:
+    async def _synced(self, running: Running, name: str, *, reshaped: bool = False, job_type: str = "full") -> Stage:
         """Sync, and compare the index with the source, and what is counted with what there was to be done.
 
         `reshaped` is for a sync that may write all documents again, as their shape has changed.
         """
         running.memory.begin()
         began = time.monotonic()
-        job = await running.kibana.ended(await running.kibana.sync(), PATIENCE_S)
+        job = await running.kibana.ended(await running.kibana.sync(job_type), PATIENCE_S)
         seconds = time.monotonic() - began
         await _check_completed(job, running.engine)
         now = await compare(running.engine, INDEX, self.fixture, self._rule)
@@ -158,6 +160,17 @@ class Stages:
         yield Stage("a pipeline that does not exist", time.monotonic() - began, running.memory.peak_bytes, _report(job))
         await running.kibana.change(pipeline={"name": DEFAULT_PIPELINE, "run_ml_inference": True})
         yield await self._unchanged(running, "the default pipeline, not there")
+
+    async def _incremental(self, running: Running) -> AsyncIterator[Stage]:
+        """Sync what changed: first without a cursor, which reads everything, and then from where that ended."""
+        if not await asyncio.to_thread(self.fixture.touch):
+            return
+        yield await self._synced(running, "incremental, from the beginning", job_type="incremental")
+        await asyncio.to_thread(self.fixture.touch)
+        stage = await self._synced(running, "incremental", job_type="incremental")
+        if stage.report["walked"] > len(self._before) // 2:
+            raise Wrong(f"An incremental sync of few changes read {stage.report['walked']:,} documents.")
+        yield stage
 
     async def _rules(self, running: Running) -> AsyncIterator[Stage]:
         """Sync under a basic rule, with a wrong draft beside it, without it, and under an advanced one, which stays."""

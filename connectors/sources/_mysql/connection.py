@@ -17,8 +17,9 @@ from asyncmy.protocol import FieldDescriptorPacket
 
 from connectors.errors import SourceError, SourceUnreachable
 from connectors.secret import Secret
-from connectors.sources._mysql.errors import Address, explained, is_of_the_connection
+from connectors.sources._mysql.errors import explained, is_of_the_connection
 from connectors.sources._mysql.values import bits_of, json_of, members_of, moment_of
+from connectors.sources._sql.address import Address
 from connectors.sources._sql.form import Make
 from connectors.sources._sql.session import NOTHING, Fetched, ResultColumn, Session, Stream, Values
 

@@ -1,7 +1,6 @@
 """What the errors of MySQL and MariaDB mean, and what to do about them."""
 
 from collections.abc import Callable, Container, Mapping
-from dataclasses import dataclass
 from typing import Final
 
 from connectors.errors import (
@@ -12,20 +11,7 @@ from connectors.errors import (
     SourceUnreachable,
     Throttled,
 )
-
-
-@dataclass(frozen=True)
-class Address:
-    """Where a database is, and who asks for it: what of that may be shown."""
-
-    host: str
-    port: int
-    user: str
-    database: str
-
-    def __str__(self) -> str:
-        return f"{self.host}:{self.port}"
-
+from connectors.sources._sql.address import Address
 
 Meaning = Callable[[Address, str], ConnectorsError]
 _LOST: Final = {1053, 1077, 1079, *range(1152, 1162), 1184, 1927, 4031}

@@ -9,12 +9,13 @@ from sqlglot import exp
 
 from connectors.sources._sql.form import Form
 from connectors.sources._sql.predicate import Column, Translator
-from connectors.sources._sql.statement import SQL, behind
+from connectors.sources._sql.statement import SQL, behind, column
 from connectors.sources._sql.table import Table
 
 _MARK: Final = "\0"
 """Stands around the name of a parameter while a text is made: no name of a database may hold it."""
-_MARKED: Final = re.compile(f":{_MARK}([^{_MARK}]*){_MARK}")
+_MARKED: Final = re.compile(f"(?::|%%?[(]){_MARK}([^{_MARK}]*){_MARK}(?:[)]s)?")
+"""A parameter as `:name` or as `%(name)s`, whichever way a dialect is written."""
 
 
 class Dialect(ABC):
@@ -50,6 +51,10 @@ class Dialect(ABC):
     def behind(self, key: Sequence[SQL], values: Sequence[SQL]) -> SQL:
         """Return what is true of the rows behind a key, in a form for which an index is used."""
         return behind(key, values)
+
+    def ordered(self, name: str) -> exp.Ordered:
+        """Return a column of a key that rows are put in the order of, in the words for which an index is used."""
+        return exp.Ordered(this=column(name), nulls_first=True)
 
     def text(self, statement: SQL) -> str:
         """Return the text of a statement as the driver takes it."""

@@ -1,7 +1,7 @@
 """Documents: what a row of a table becomes, by one function for all rows of a dataset."""
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -13,21 +13,24 @@ _PLAIN: Final = 10**18
 """Whole numbers below are written in ids as they are."""
 
 
-def maker_of(dataset: Dataset, key: Sequence[str]) -> Callable[[Row], Document]:
+def maker_of(dataset: Dataset, key: Sequence[str], origin: Mapping[str, str]) -> Callable[[Row], Document]:
     """Return what makes documents of the rows of a dataset, which these columns tell apart; without any, all of them.
+
+    `origin` says where the dataset is: fields of each document, and what ids begin with, in its order.
 
     It is called once a row, so what is the same for all of them is done here, and what most of them are comes first.
     """
-    group, name, cursor = dataset.group or "", dataset.name, dataset.cursor_field
-    prefix = document_id(group, (name, 0))[:-1]
+    cursor, head = dataset.cursor_field, {"dataset": dataset.name, **origin}
+    first_part, *others = (*origin.values(), dataset.name)
+    prefix = document_id(first_part, (*others, 0))[:-1]
     first = key[0] if len(key) == 1 and len(prefix.encode()) < LONGEST_ID - 20 else None
 
     def id_of(row: Row) -> str:
         values = [row[one] for one in key] if key else [_content_of(row)]
-        return document_id(group, (name, *values))
+        return document_id(first_part, (*others, *values))
 
     def make(row: Row) -> Document:
-        document = {"dataset": name, "database": group, **row}
+        document = {**head, **row}
         if "_id" in row:
             document["_id_"] = row["_id"]
         value = row[first] if first is not None else None

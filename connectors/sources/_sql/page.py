@@ -70,7 +70,7 @@ class Statements:
         key = [column(name) for name in self.order]
         behind = [self._dialect.behind(key, [parameter(f"k{place}") for place, _ in enumerate(key)])]
         select = self._select(behind if is_behind else [], by_key=self.order == self.table.key)
-        ordered = [exp.Ordered(this=column(name), nulls_first=True) for name in self.order]
+        ordered = [self._dialect.ordered(name) for name in self.order]
         return select.order_by(exp.Order(expressions=ordered), copy=False).limit(parameter("most"), copy=False)
 
     def _select(self, conditions: Sequence[SQL], *, by_key: bool) -> exp.Select:

@@ -53,10 +53,10 @@ class Query:
             raise ConfigurationError(f"{self.place}: {missing}", field="filtering")
 
 
-def queries_of(rules: AdvancedRules, group: str, dialect: str) -> list[Query]:
+def queries_of(rules: AdvancedRules, database: str, dialect: str) -> list[Query]:
     """Return the queries of rules, of whichever shape they are. Raises a `ConfigurationError`."""
     try:
-        return [replace(one, text=single(one.text, dialect)) for one in _parts(rules, group)]
+        return [replace(one, text=single(one.text, dialect)) for one in _parts(rules, database)]
     except InvalidQuery as error:
         raise ConfigurationError(str(error), field="filtering") from None
 
@@ -84,16 +84,16 @@ def single(text: str, dialect: str) -> str:
     return statement
 
 
-def _parts(rules: AdvancedRules, group: str) -> Iterator[Query]:
+def _parts(rules: AdvancedRules, database: str) -> Iterator[Query]:
     """Yield queries with their texts as they were written. Raises `InvalidQuery`."""
     if not isinstance(rules, Mapping):
         for place, one in enumerate(rules):
             yield Query(f"rules[{place}]", tuple(one["tables"]), one["query"], tuple(one.get("id_columns", ())))
         return
-    for database, tables in rules.items():
-        if database != group:
-            raise InvalidQuery(f"rules.{database}: This connector reads {group!r}.")
-        yield from (Query(f"rules.{database}.{table}", (table,), text) for table, text in tables.items())
+    for named, tables in rules.items():
+        if named != database:
+            raise InvalidQuery(f"rules.{named}: This connector reads {database!r}.")
+        yield from (Query(f"rules.{named}.{table}", (table,), text) for table, text in tables.items())
 
 
 class QueriesValidator(AdvancedRulesSchemaValidator):
@@ -123,8 +123,8 @@ class QueriesValidator(AdvancedRulesSchemaValidator):
         ]
     }
 
-    def __init__(self, group: str, dialect: str, asked: Asked) -> None:
-        self._group = group
+    def __init__(self, database: str, dialect: str, asked: Asked) -> None:
+        self._database = database
         self._dialect = dialect
         self._asked = asked
 
@@ -141,7 +141,7 @@ class QueriesValidator(AdvancedRulesSchemaValidator):
     async def _wrong(self, rules: AdvancedRules) -> AsyncIterator[str]:
         queries = []
         try:
-            for one in _parts(rules, self._group):
+            for one in _parts(rules, self._database):
                 try:
                     queries.append(replace(one, text=single(one.text, self._dialect)))
                 except InvalidQuery as error:

@@ -4,6 +4,14 @@ from typing import Final
 
 from connectors.fields import Field
 
+HOST: Final = Field(
+    "host",
+    "Host",
+    example="db.example.org",
+    tooltip="Several, separated by commas and with ports of their own where they have such, are tried in turn: "
+    "replicas first, and the primary for when they can't be reached.",
+    shapes=False,
+)
 TABLES: Final = (
     Field(
         "tables",
@@ -25,6 +33,29 @@ TABLES: Final = (
     ),
 )
 """The settings that say what is read, of every database."""
+ENCRYPTION: Final = (
+    Field("ssl_enabled", "Encrypted connection", type=bool, default=False, shapes=False),
+    Field(
+        "ssl_ca",
+        "Certificate of the authority",
+        required=False,
+        multiline=True,
+        depends_on={"ssl_enabled": True},
+        tooltip="In PEM. Without one, those that this machine trusts count.",
+        shapes=False,
+    ),
+    Field(
+        "ssl_check_host",
+        "Check the name of the host",
+        type=bool,
+        default=True,
+        depends_on={"ssl_enabled": True},
+        tooltip="Whether the certificate has to be one of this host.",
+        advanced=True,
+        shapes=False,
+    ),
+)
+"""The settings of a connection that is encrypted."""
 READING: Final = (
     Field(
         "cursor_overlap_s",
@@ -91,3 +122,10 @@ READING: Final = (
     ),
 )
 """The settings that say how it is read."""
+
+
+def pem_of(text: str) -> str:
+    """Return certificates as they have to be: forms turn the ends of their lines into blanks."""
+    begin, end = "-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----"
+    bodies = [part.partition(end)[0] for part in text.split(begin)[1:]]
+    return "\n".join("\n".join([begin, *body.split(), end]) for body in bodies) + "\n"

@@ -57,6 +57,11 @@ class SQLDataSource(BaseDataSource):
     def group(self) -> str:
         """The database whose tables are read, or the schema in it."""
 
+    @property
+    def origin(self) -> Mapping[str, str]:
+        """Where its tables are, from the database down: fields of each document, and what its id begins with."""
+        return {"database": self.group}
+
     @abstractmethod
     async def connect(self) -> Session:
         """Return a new session."""
@@ -131,7 +136,8 @@ class SQLDataSource(BaseDataSource):
         known, make = self._maker
         if dataset is not known:
             table = self._tables.get(dataset.name)
-            make = documents.maker_of(dataset, dataset.primary_key or (table.identity if table is not None else ()))
+            key = dataset.primary_key or (table.identity if table is not None else ())
+            make = documents.maker_of(dataset, key, self.origin)
             self._maker = dataset, make
         return make(row)
 
@@ -183,7 +189,7 @@ class SQLDataSource(BaseDataSource):
 
     def advanced_rules_validators(self) -> Sequence[Any]:
         """Return the validator of queries."""
-        return [QueriesValidator(self.group, self.dialect.name, self._asked)]
+        return [QueriesValidator(self.origin["database"], self.dialect.name, self._asked)]
 
     async def get_docs_by_rules(self, rules: AdvancedRules) -> AsyncIterator[Yielded]:
         """Yield the rows that queries return. Each is run once, and what it returns is never in memory as a whole.
@@ -193,7 +199,7 @@ class SQLDataSource(BaseDataSource):
         """
         self._sessions.renew()
         catalog = await self._sessions.again(self._catalog)
-        for query in queries_of(rules, self.group, self.dialect.name):
+        for query in queries_of(rules, self.origin["database"], self.dialect.name):
             query.check_tables(catalog)
             async with aclosing(self._queried(query, catalog)) as found:
                 async for one in found:
@@ -206,7 +212,7 @@ class SQLDataSource(BaseDataSource):
             keys = [name for table in query.tables for name in catalog.table(table).identity]
             key = query.id_columns or tuple(keys if len(set(keys)) == len(keys) and set(keys) <= set(names) else ())
             cursor = next((name for name in self.configuration.cursor_columns if name in names), None)
-            document_of = documents.maker_of(Dataset(query.name, self.group, cursor_field=cursor), key)
+            document_of = documents.maker_of(Dataset(query.name, self.group, cursor_field=cursor), key, self.origin)
             async for part in stream.parts:
                 for values in part:
                     yield document_of(make(values))

@@ -18,7 +18,10 @@ HELD = (
     "connectors/pattern.py",
     "connectors/predicate.py",
 )
-SERVERS: Final = {("_sql", "_mysql", "mysql"): "mariadbd"}
+SERVERS: Final = {
+    ("_sql", "_mysql", "mysql"): "mariadbd",
+    ("_postgresql", "postgresql"): "pg_lsclusters",
+}
 """What is tested with a server, and its program: where there is none, and none can be installed, nothing is held."""
 
 

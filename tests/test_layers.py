@@ -41,6 +41,7 @@ ROWS_OF_SYNC: list[set[str]] = [
 DRIVERS: dict[str, str | tuple[str, ...]] = {
     "aiohttp": ("connectors/engine/", "connectors/services/monitoring/server.py"),
     "asyncmy": "connectors/sources/_mysql/connection.py",
+    "psycopg": "connectors/sources/_postgresql/",
     "apsw": (
         "connectors/engine/embedded/",
         "connectors/sources/_sqlite",
@@ -57,7 +58,11 @@ DRIVERS: dict[str, str | tuple[str, ...]] = {
     "pyarrow": "connectors/sources/",
     "re2": "connectors/pattern.py",
     "redis": "connectors/storages/redis.py",
-    "sqlglot": ("connectors/sources/_sql", "connectors/sources/_mysql/dialect.py"),
+    "sqlglot": (
+        "connectors/sources/_sql",
+        "connectors/sources/_mysql/dialect.py",
+        "connectors/sources/_postgresql/dialect.py",
+    ),
     "xxhash": "connectors/sync/",
     "structlog": ("connectors/logger.py", "connectors/testing/"),
     "yarl": "connectors/engine/node.py",

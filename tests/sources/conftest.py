@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from fixtures.mysql.server import MariaDB
+from fixtures.postgresql.server import PostgreSQL
 from tests.sources import mariadb as servers
+from tests.sources import postgres as postgres_servers
 
 
 @pytest.fixture
@@ -28,4 +30,17 @@ def mariadb() -> Iterator[MariaDB]:
 def shop(mariadb: MariaDB) -> Iterator[servers.Database]:
     """A database of its own."""
     with servers.made(mariadb) as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgreSQL]:
+    """A server for all tests that need one."""
+    yield from postgres_servers.started()
+
+
+@pytest.fixture
+def store(postgres: PostgreSQL) -> Iterator[postgres_servers.Database]:
+    """A database of its own."""
+    with postgres_servers.made(postgres) as found:
         yield found

@@ -2,7 +2,7 @@
 
 import asyncio
 import shutil
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from itertools import count
@@ -12,17 +12,15 @@ import asyncmy
 import pytest
 import trustme
 
-from connectors.aio.clock import Clock, SystemClock
-from connectors.byoc import Filter
+from connectors.aio.clock import Clock
 from connectors.changes import Failed
 from connectors.dataset import Dataset
 from connectors.fields import Configuration
 from connectors.grants import Grants
-from connectors.source import closing_walk
 from connectors.sources.mysql import MySQLDataSource
 from fixtures.mysql.server import ADMIN, PASSWORD, USER, MariaDB
+from tests.sources.walks import Row, walked
 
-Row = dict[str, Any]
 _NUMBERS: Final = count(1)
 
 
@@ -91,23 +89,6 @@ class Database:
             return [found async for found in walked(one)]
 
 
-class Ahead(SystemClock):
-    """A clock that can be set ahead, and waits for nothing."""
-
-    def __init__(self) -> None:
-        self._ahead_s = 0.0
-
-    def monotonic(self) -> float:
-        return super().monotonic() + self._ahead_s
-
-    def advance(self, seconds: float) -> None:
-        self._ahead_s += seconds
-
-    async def sleep(self, seconds: float) -> None:
-        self.advance(seconds)
-        await super().sleep(0)
-
-
 class EncryptedMariaDB(MariaDB):
     """A server with a certificate."""
 
@@ -166,17 +147,3 @@ def made(server: MariaDB) -> Iterator[Database]:
         yield found
     finally:
         all_of_them.done(f"DROP DATABASE {found.name}")
-
-
-async def walked(source: MySQLDataSource, filtering: Filter | None = None) -> AsyncGenerator[dict[str, Any], None]:
-    """Yield the documents of a walk, all of which can be read."""
-    async with closing_walk(source.get_docs(filtering)) as found:
-        async for one in found:
-            document = one[0] if isinstance(one, tuple) else one
-            assert isinstance(document, dict)
-            yield document
-
-
-def ids(rows: Sequence[Row | Failed], name: str = "id") -> list[Any]:
-    """Return a column of rows."""
-    return [row[name] if isinstance(row, dict) else row for row in rows]

@@ -31,7 +31,8 @@ from connectors.sources._sql.session import Fetched
 from connectors.sources._sql.settings import pem_of
 from connectors.sources.mysql import MySQLDataSource
 from fixtures.mysql.server import USER
-from tests.sources.mariadb import Database, ids, walked
+from tests.sources.mariadb import Database
+from tests.sources.walks import ids, walked
 
 HERE = Address("db.example.org", 3306, "me", "shop")
 

@@ -14,7 +14,8 @@ from connectors.source import closing_walk
 from connectors.sources._sql.queries import InvalidQuery, queries_of, single
 from connectors.sources._sql.row import maker_of, unique
 from connectors.sources._sql.session import ResultColumn
-from tests.sources.mariadb import Database, walked
+from tests.sources.mariadb import Database
+from tests.sources.walks import walked
 
 PEOPLE = (
     "CREATE TABLE people (id INT PRIMARY KEY, name VARCHAR(20), city INT, likes SET('tea', 'coffee'), bits BIT(9))",

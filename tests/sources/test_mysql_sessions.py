@@ -17,7 +17,8 @@ from connectors.fields import Configuration
 from connectors.source import closing_walk
 from connectors.sources.mysql import MySQLDataSource
 from fixtures.mysql.server import USER
-from tests.sources.mariadb import Ahead, Database, ids, own_server, walked
+from tests.sources.mariadb import Database, own_server
+from tests.sources.walks import Ahead, ids, walked
 
 LARGE = "CREATE TABLE t (id INT PRIMARY KEY, v VARCHAR(2000))"
 FILL = "INSERT INTO t SELECT seq, REPEAT('x', 1000) FROM seq_1_to_{}"

@@ -15,7 +15,7 @@ from psycopg.errors import error_from_result
 from psycopg.pq import ExecStatus, TransactionStatus
 from psycopg.pq.abc import PGresult
 
-from connectors.errors import ConfigurationError, ConnectorsError, SourceError, SourceUnreachable
+from connectors.errors import ConfigurationError, ConnectorsError, SourceUnreachable
 from connectors.secret import Secret
 from connectors.sources._postgresql.errors import explained
 from connectors.sources._postgresql.loaders import OTHER_TYPES, Columns, register, register_others
@@ -229,9 +229,6 @@ class PostgreSQLSession(Session):
                 hint = "Raise statement_timeout_s if that was to be expected."
                 raise SourceUnreachable(message, hint=hint) from None
             raise explained(error, self._address) from None
-        except UnicodeDecodeError:
-            self.usable = False
-            raise SourceError(f"{self._address} returned a text that is none in UTF-8.") from None
         except BaseException:
             self.usable = False
             raise

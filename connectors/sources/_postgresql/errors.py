@@ -107,9 +107,9 @@ _PHRASES: Final[Mapping[str, Meaning]] = {
     "authentication": _refused,
     "password": _refused,
     "pg_hba.conf": _refused,
-    "role ": _refused,
+    'role "': _refused,
     "permission denied for database": _refused,
-    "database ": _missing,
+    'database "': _missing,
     "too many": _crowded,
     "connection slots": _crowded,
 }

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import ssl
 import tempfile
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
@@ -64,7 +65,8 @@ async def connect(
                 **_trust(encryption, files),
                 connect_timeout=CONNECT_WITHIN_S,
                 application_name="connectors",
-                passfile="/dev/null",
+                passfile=os.devnull,
+                options="",
                 gssencmode="disable",
                 autocommit=True,
                 prepare_threshold=None,

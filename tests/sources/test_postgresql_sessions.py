@@ -257,9 +257,11 @@ async def test_a_session_writes_nothing(store: Database) -> None:
         with pytest.raises(SourceError, match="multiple commands"):
             [row async for row in one.native_query("SELECT 1; DROP TABLE t")]
         # What ends the transaction ends the session, with all that was set in it.
-        for text in ("SET SESSION CHARACTERISTICS AS TRANSACTION READ WRITE", "COMMIT", "INSERT INTO t VALUES (1)"):
-            with pytest.raises(ConnectorsError):
+        for text in ("SET SESSION CHARACTERISTICS AS TRANSACTION READ WRITE", "COMMIT"):
+            with pytest.raises(SourceError, match="returns no rows"):
                 [row async for row in one.native_query(text)]
+        with pytest.raises(AccessDenied, match="only read"):
+            [row async for row in one.native_query("INSERT INTO t VALUES (1)")]
         set_config = "SELECT set_config('default_transaction_read_only', 'off', false) AS now"
         assert [row async for row in one.native_query(set_config)] == [{"now": "off"}]
         with pytest.raises(AccessDenied, match="only read"):
@@ -435,3 +437,19 @@ async def test_an_index_finds_what_changed(store: Database) -> None:
             plan = [row[0] for row in (await one._sessions.fetch(f"EXPLAIN {text}", given)).rows]
             assert any("by_time" in line for line in plan), plan
             assert not any("Seq Scan" in line for line in plan), plan
+
+
+async def test_a_session_goes_on_after_a_stream_only_where_that_was_read_to_its_end(store: Database) -> None:
+    async with store.source() as one:
+        session = await one.connect()
+        await session.begin()
+        async with session.streamed("SELECT generate_series(1, 40) AS n") as stream:
+            assert [[value for (value,) in part] async for part in stream.parts] == [
+                [*range(1, 17)],
+                [*range(17, 33)],
+                [*range(33, 41)],
+            ]
+        assert session.usable
+        async with session.streamed("SELECT generate_series(1, 40) AS n") as stream:
+            assert await anext(stream.parts)
+        assert not session.usable

@@ -2,6 +2,7 @@
 
 import asyncio
 import shutil
+from abc import abstractmethod
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -9,7 +10,10 @@ from typing import Final
 
 import pytest
 
+from fixtures.contract import Fixture
 from fixtures.mysql.fixture import MySQLFixture
+from fixtures.native import NativeServer
+from fixtures.postgresql.fixture import PostgreSQLFixture
 from tests.torture.arena import Arena, arena
 from tests.torture.exchange import Seen
 from tests.torture.oracle import Content, expected
@@ -18,43 +22,92 @@ pytestmark = pytest.mark.timeout(300)
 ROWS: Final = 3_000
 
 
-class Database(MySQLFixture):
+class Database(Fixture):
     """The fixture's database, whose server may be killed."""
 
+    @property
+    @abstractmethod
+    def server(self) -> NativeServer:
+        """Its server."""
+
+    @abstractmethod
+    async def keep(self) -> None:
+        """Have the server keep what it has said to have written, though it is killed."""
+
     async def stock(self) -> None:
-        """Fill it, and have all of it on disk, as a server that is killed keeps no more."""
-        await self._run("SET GLOBAL innodb_flush_log_at_trx_commit = 1")
+        """Fill it."""
+        await self.keep()
         await asyncio.to_thread(self.load, ROWS)
 
     async def kill(self) -> None:
         """End the server as a crash does."""
-        await self._server.kill()
+        await self.server.kill()
 
     async def start_again(self) -> None:
         """Start the server on what it had."""
-        await self._server.start()
+        await self.server.start()
 
     async def contents(self) -> dict[str, Content]:
         """Return what the index should hold."""
         return await asyncio.to_thread(lambda: expected(self.documents()))
 
 
+class MySQL(MySQLFixture, Database):
+    """A database of MariaDB's."""
+
+    @property
+    def server(self) -> NativeServer:
+        return self._server
+
+    async def keep(self) -> None:
+        await self._run("SET GLOBAL innodb_flush_log_at_trx_commit = 1")
+
+
+class PostgreSQL(PostgreSQLFixture, Database):
+    """A database of PostgreSQL's, which always does."""
+
+    @property
+    def server(self) -> NativeServer:
+        return self._server
+
+    async def keep(self) -> None:
+        pass
+
+
+DATABASES: Final[dict[str, type[MySQL] | type[PostgreSQL]]] = {"mysql": MySQL, "postgresql": PostgreSQL}
+
+
+@pytest.fixture(params=DATABASES)
+def name(request: pytest.FixtureRequest) -> str:
+    """A database."""
+    name: str = request.param
+    if not is_there(name):
+        pytest.skip(f"There is no server of {name} here.")
+    return name
+
+
+def is_there(name: str) -> bool:
+    if name == "mysql":
+        return shutil.which("mariadbd") is not None
+    return any(Path("/usr/lib/postgresql").glob("*/bin/postgres"))
+
+
 @asynccontextmanager
-async def synced(folder: Path) -> AsyncIterator[tuple[Arena, Database]]:
+async def synced(name: str, folder: Path) -> AsyncIterator[tuple[Arena, Database]]:
     """Provide a database that was synced once, and has changed since."""
-    if shutil.which("mariadbd") is None:
-        pytest.skip("There is no MariaDB here.")
-    async with arena(folder) as here, Database(folder, 1) as database:
+    async with arena(folder) as here, DATABASES[name](folder, 1) as database:
         await database.stock()
-        await here.connect("mysql", {**database.configuration, "fetch_size": 200, "retry_count": 10})
+        await here.connect(name, {**database.configuration, "fetch_size": 200, "retry_count": 10})
         await here.sync_here()
         assert not await here.differs(await database.contents())
         await asyncio.to_thread(database.change)
         yield here, database
 
 
-async def test_a_database_that_is_killed_in_mid_walk_and_comes_back_is_synced_to_its_end(tmp_path: Path) -> None:
-    async with synced(tmp_path) as (here, database):
+async def test_a_database_that_is_killed_in_mid_walk_and_comes_back_is_synced_to_its_end(
+    name: str, tmp_path: Path
+) -> None:
+    async with synced(name, tmp_path) as (here, database):
         at = Moment(here, 2)
         running = await here.start(batch_documents=5)
         await at.reached.wait()
@@ -66,8 +119,8 @@ async def test_a_database_that_is_killed_in_mid_walk_and_comes_back_is_synced_to
         assert not await here.differs(await database.contents())
 
 
-async def test_a_database_that_stays_away_deletes_nothing(tmp_path: Path) -> None:
-    async with synced(tmp_path) as (here, database):
+async def test_a_database_that_stays_away_deletes_nothing(name: str, tmp_path: Path) -> None:
+    async with synced(name, tmp_path) as (here, database):
         before = await here.stored()
         wanted = await database.contents()
         found = await here.place.connectors.get("c1")
@@ -88,8 +141,8 @@ async def test_a_database_that_stays_away_deletes_nothing(tmp_path: Path) -> Non
         assert not await here.differs(wanted)
 
 
-async def test_a_process_that_is_killed_while_it_reads_is_made_good_by_the_next(tmp_path: Path) -> None:
-    async with synced(tmp_path) as (here, database):
+async def test_a_process_that_is_killed_while_it_reads_is_made_good_by_the_next(name: str, tmp_path: Path) -> None:
+    async with synced(name, tmp_path) as (here, database):
         at = Moment(here, 3)
         running = await here.start(batch_documents=5, lease_timeout_s=2.0)
         await at.reached.wait()
@@ -100,8 +153,8 @@ async def test_a_process_that_is_killed_while_it_reads_is_made_good_by_the_next(
         assert not await here.differs(await database.contents())
 
 
-async def test_what_is_written_during_a_sync_is_there_after_one_more(tmp_path: Path) -> None:
-    async with synced(tmp_path) as (here, database):
+async def test_what_is_written_during_a_sync_is_there_after_one_more(name: str, tmp_path: Path) -> None:
+    async with synced(name, tmp_path) as (here, database):
         changes: list[asyncio.Task[None]] = []
         left = 3
 

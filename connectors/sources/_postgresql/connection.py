@@ -16,7 +16,7 @@ from psycopg.errors import error_from_result
 from psycopg.pq import ExecStatus, TransactionStatus
 from psycopg.pq.abc import PGresult
 
-from connectors.errors import ConfigurationError, ConnectorsError, SourceUnreachable
+from connectors.errors import ConfigurationError, ConnectorsError, SourceError, SourceUnreachable
 from connectors.secret import Secret
 from connectors.sources._postgresql.errors import explained
 from connectors.sources._postgresql.loaders import OTHER_TYPES, Columns, register, register_others
@@ -154,8 +154,9 @@ class PostgreSQLSession(Session):
             await parts.aclose()
             if not ended or self._connection.info.transaction_status is not TransactionStatus.INTRANS:
                 await self.close()
-        async with self._guarded():
-            await self.limit(self._timeout_s)
+        if self.usable:
+            async with self._guarded():
+                await self.limit(self._timeout_s)
 
     async def described(self, text: str) -> Sequence[str]:
         """Return the names of the columns that a statement would return: it is prepared, which runs nothing."""
@@ -170,6 +171,8 @@ class PostgreSQLSession(Session):
             finally:
                 if self._connection.info.transaction_status is TransactionStatus.INERROR:
                     await self.execute("ROLLBACK TO SAVEPOINT described")
+                if self._connection.info.transaction_status is TransactionStatus.INTRANS:
+                    await self.execute("RELEASE SAVEPOINT described")
 
     async def close(self) -> None:
         """Have the server end what it does, and close the connection."""
@@ -230,6 +233,8 @@ class PostgreSQLSession(Session):
                 message = f"{self._address} did not answer within {self._timeout_s + GRACE_S:g} s."
                 hint = "Raise statement_timeout_s if that was to be expected."
                 raise SourceUnreachable(message, hint=hint) from None
+            if isinstance(error, psycopg.ProgrammingError) and error.sqlstate is None:
+                raise SourceError(f"{self._address} was asked for something that returns no rows.") from None
             raise explained(error, self._address) from None
         except BaseException:
             self.usable = False

@@ -104,6 +104,7 @@ _PHRASES: Final[Mapping[str, Meaning]] = {
     "no encryption": _unencrypted,
     "does not support SSL": _without_encryption,
     "certificate": _untrusted,
+    "weak sslmode": _untrusted,
     "authentication": _refused,
     "password": _refused,
     "pg_hba.conf": _refused,

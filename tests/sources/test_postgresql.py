@@ -19,6 +19,7 @@ from connectors.errors import (
 from connectors.literal import Literal, Operator
 from connectors.predicate import And, Comparison, Not, matches
 from connectors.sources._postgresql.errors import explained
+from connectors.sources._postgresql.values import json_of
 from connectors.sources._sql.address import Address
 from connectors.sources._sql.page import MOST_BYTES, Statements
 from connectors.sources._sql.session import Fetched
@@ -126,6 +127,11 @@ async def test_each_type_has_a_form(store: Database, declared: str, literal: str
     found = [row["v"] for row in await store.rows("t") if isinstance(row, dict)]
     assert found == [wanted, None]
     assert type(found[0]) is type(wanted)
+
+
+def test_what_is_no_json_stays_as_it_is() -> None:
+    deep = "[" * 100_000 + "]" * 100_000
+    assert json_of(["nonsense", None, deep]) == ["nonsense", None, deep]
 
 
 async def test_numbers_that_are_none_are_values(store: Database) -> None:

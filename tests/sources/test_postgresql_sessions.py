@@ -4,6 +4,7 @@ import asyncio
 import tracemalloc
 from contextlib import aclosing, suppress
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ from connectors.source import closing_walk
 from connectors.sources._postgresql.connection import PostgreSQLSession
 from connectors.sources._sql.incremental import Place
 from connectors.sources._sql.page import Statements
-from fixtures.postgresql.server import USER
+from fixtures.postgresql.server import PASSWORD, USER
 from tests.sources.postgres import Database, own_server
 from tests.sources.walks import Ahead, ids, walked
 
@@ -355,11 +356,17 @@ async def test_no_password_is_sent_as_plain_text(store: Database) -> None:
     assert not any(heard)
 
 
-async def test_settings_of_this_machine_do_not_count(store: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_settings_of_this_machine_do_not_count(
+    store: Database, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / ".pgpass").write_text(f"*:*:*:*:{PASSWORD}\n")
+    (tmp_path / ".pgpass").chmod(0o600)
     for name, value in {
         "PGOPTIONS": "-c nonsense=1",
         "PGSSLMODE": "require",
-        "PGPASSWORD": store.server.folder.name,
+        "PGPASSWORD": PASSWORD,
+        "PGPASSFILE": str(tmp_path / ".pgpass"),
+        "HOME": str(tmp_path),
     }.items():
         monkeypatch.setenv(name, value)
     async with store.source(tables="no_*") as one:
@@ -367,6 +374,7 @@ async def test_settings_of_this_machine_do_not_count(store: Database, monkeypatc
     async with store.source(password="") as one:
         with pytest.raises(AccessDenied):
             await one.ping()
+    assert "password file" not in capfd.readouterr().err
 
 
 async def test_health_tells_the_server_and_tables_without_keys(store: Database) -> None:

@@ -30,6 +30,8 @@ GRACE_S: Final = 10.0
 ROWS_AT_ONCE: Final = 16
 """Rows that are taken from the driver at once: few, as each may be large."""
 _IDLE_S: Final = 86_400
+_NOWHERE: Final = f"{os.devnull}/none"
+"""Stands for a file of passwords, else that of this user would count: it is silent only about one that can't be."""
 _SETTINGS: Final = f"""
 SET TimeZone = 'UTC'; SET DateStyle = 'ISO, YMD'; SET IntervalStyle = 'iso_8601'; SET extra_float_digits = 1;
 SET bytea_output = 'hex'; SET client_encoding = 'UTF8'; SET default_transaction_read_only = on;
@@ -65,7 +67,7 @@ async def connect(
                 **_trust(encryption, files),
                 connect_timeout=CONNECT_WITHIN_S,
                 application_name="connectors",
-                passfile=os.devnull,
+                passfile=_NOWHERE,
                 options="",
                 gssencmode="disable",
                 autocommit=True,

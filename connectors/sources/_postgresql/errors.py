@@ -15,7 +15,7 @@ from connectors.errors import (
 from connectors.sources._sql.address import Address
 
 Meaning = Callable[[Address, str], ConnectorsError]
-_PREFIX: Final = re.compile(r".*(?:FATAL|ERROR): +|connection failed: ", re.DOTALL)
+_PREFIX: Final = re.compile(r".*(?:(?:FATAL|ERROR): +|connection failed: |port \d+ failed: )", re.DOTALL)
 """What stands before the words of the server, of which there may be some for each address of a host."""
 
 
@@ -44,7 +44,7 @@ def _words_of(error: BaseException) -> str:
     diagnosis = getattr(error, "diag", None)
     said = [getattr(diagnosis, name, None) for name in ("message_primary", "message_hint")]
     words = ". ".join(one.rstrip(".") for one in said if one) or str(error) or type(error).__name__
-    return " ".join(_PREFIX.sub("", words).split()).rstrip(".")
+    return _PREFIX.sub("", words).strip().partition("\n")[0].rstrip(".")
 
 
 def _unreachable(address: Address, words: str) -> ConnectorsError:

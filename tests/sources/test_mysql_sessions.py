@@ -13,9 +13,8 @@ import structlog
 import trustme
 
 from connectors.errors import AccessDenied, ConfigurationError, SourceError, SourceUnreachable
-from connectors.fields import Configuration
 from connectors.source import closing_walk
-from connectors.sources.mysql import MySQLDataSource
+from connectors.sources._sql.address import addresses_of
 from fixtures.mysql.server import USER
 from tests.sources.mariadb import Database, own_server
 from tests.sources.walks import Ahead, ids, walked
@@ -313,9 +312,7 @@ async def test_what_is_no_host_is_a_wrong_setting(shop: Database, host: str) -> 
     ],
 )
 def test_hosts_have_ports_of_their_own_where_they_say_so(given: str, wanted: list[tuple[str, int]]) -> None:
-    values = {"host": given, "user": "me", "database": "shop"}
-    one = MySQLDataSource(Configuration(MySQLDataSource.fields, values))
-    assert [(found.host, found.port) for found in one._addresses()] == wanted
+    assert [(found.host, found.port) for found in addresses_of(given, 3306, "me", "shop")] == wanted
 
 
 async def test_a_password_may_have_any_characters(shop: Database) -> None:

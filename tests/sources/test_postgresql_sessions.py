@@ -1,6 +1,8 @@
 """PostgreSQL: what a walk is of one moment, what happens when the server goes away, and what ends when nobody waits."""
 
 import asyncio
+import os
+import signal
 import tracemalloc
 from contextlib import aclosing, suppress
 from datetime import UTC, datetime, timedelta
@@ -14,7 +16,6 @@ import trustme
 from connectors.changes import Checkpoint, Upsert
 from connectors.errors import AccessDenied, ConfigurationError, ConnectorsError, SourceError, SourceUnreachable
 from connectors.source import closing_walk
-from connectors.sources._postgresql.connection import PostgreSQLSession
 from connectors.sources._sql.incremental import Place
 from connectors.sources._sql.page import Statements
 from fixtures.postgresql.server import PASSWORD, USER
@@ -96,6 +97,27 @@ async def test_a_connection_that_is_lost_between_pages_is_made_anew(store: Datab
                 if len(found) % 10 == 5:
                     await killed(store)
     assert found == list(range(1, 51))
+
+
+async def test_a_connection_that_is_lost_before_a_table_is_read_all_at_once_is_made_anew(store: Database) -> None:
+    await store.run("CREATE TABLE a (id int PRIMARY KEY)", "CREATE TABLE b (id int)", "INSERT INTO a VALUES (1), (2)")
+    await store.run("INSERT INTO b VALUES (3), (4)")
+    found = []
+    async with store.source(retry_count=3, clock=Ahead()) as one, aclosing(walked(one)) as documents:
+        async for document in documents:
+            found.append(document["id"])
+            if document["id"] == 2:
+                await killed(store)
+    assert found == [1, 2, 3, 4]
+
+
+async def test_a_table_that_is_read_all_at_once_can_not_be_gone_on_with(store: Database) -> None:
+    await store.run("CREATE TABLE t (v text)", "INSERT INTO t SELECT repeat('x', 10000) FROM generate_series(1, 3000)")
+    async with store.source(retry_count=3, clock=Ahead()) as one, aclosing(walked(one)) as documents:
+        await anext(documents)
+        await killed(store)
+        with pytest.raises(SourceUnreachable):
+            [True async for _ in documents]
 
 
 async def test_without_retries_a_lost_connection_ends_the_walk(store: Database) -> None:
@@ -232,14 +254,17 @@ async def test_what_is_streamed_may_take_longer(store: Database) -> None:
             assert (await session.fetch("SHOW statement_timeout")).rows == [("1s",)]
 
 
-async def test_a_server_that_keeps_silent_is_given_up(store: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("connectors.sources._postgresql.connection.GRACE_S", 0.5)
+async def test_a_server_that_keeps_silent_is_given_up(store: Database) -> None:
     async with store.source(statement_timeout_s=1) as one:
         session = await one.connect()
-        assert isinstance(session, PostgreSQLSession)
-        await session.limit(0)
-        with pytest.raises(SourceUnreachable, match=r"did not answer within 1\.5 s"):
-            await session.fetch("SELECT pg_sleep(600)")
+        [(process,)] = (await session.fetch("SELECT pg_backend_pid()")).rows
+        os.kill(process, signal.SIGSTOP)
+        try:
+            with pytest.raises(SourceUnreachable, match="did not answer within 6 s"):
+                await session.fetch("SELECT 1")
+        finally:
+            os.kill(process, signal.SIGCONT)
+        assert not session.usable
         await session.close()
         await becomes(store, OPEN, 0)
 

@@ -25,7 +25,7 @@ from connectors.sources._sql.session import NOTHING, Fetched, Session, Stream, V
 
 CONNECT_WITHIN_S: Final = 10
 CANCEL_WITHIN_S: Final = 1.0
-GRACE_S: Final = 10.0
+GRACE_S: Final = 5.0
 """How much longer than the server itself we wait for it to end a statement."""
 ROWS_AT_ONCE: Final = 16
 """Rows that are taken from the driver at once: few, as each may be large."""

@@ -27,7 +27,7 @@ CONNECT_WITHIN_S: Final = 10
 CANCEL_WITHIN_S: Final = 1.0
 GRACE_S: Final = 5.0
 """How much longer than the server itself we wait for it to end a statement."""
-ROWS_AT_ONCE: Final = 16
+ROWS_AT_ONCE: Final = 32
 """Rows that are taken from the driver at once: few, as each may be large."""
 _IDLE_S: Final = 86_400
 _NOWHERE: Final = f"{os.devnull}/none"

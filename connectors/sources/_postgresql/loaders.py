@@ -1,6 +1,10 @@
-"""Loaders: what the driver makes of values, for one connection. None of them fails, whatever a column holds."""
+"""Loaders: what the driver makes of values, for one connection. None of them fails, whatever a column holds.
 
-from collections.abc import Callable, Iterable, Sequence
+Days that are in no calendar of the years 1 to 9999, such as `infinity`, stay the texts that they are.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime
 from typing import Any, Final, Protocol
 
 from psycopg import AsyncConnection
@@ -9,7 +13,7 @@ from psycopg.types import TypeInfo
 from psycopg.types.hstore import register_hstore
 from psycopg.types.string import TextLoader
 
-from connectors.sources._postgresql.values import day_of, json_of, moment_of, unpadded
+from connectors.sources._postgresql.values import json_of
 from connectors.sources._sql.session import ResultColumn, Values
 
 OTHER_TYPES: Final = """
@@ -51,12 +55,29 @@ class _Described(Protocol):
     def type_code(self) -> int: ...
 
 
-def _loader(make: Callable[[str], Any]) -> type[Loader]:
-    class Made(Loader):
-        def load(self, data: bytes | bytearray | memoryview) -> Any:  # noqa: ANN401 - whatever it makes
-            return make(str(data, "utf-8"))
+class _DayLoader(Loader):
+    def load(self, data: bytes | bytearray | memoryview) -> date | str:
+        text = str(data, "ascii")
+        try:
+            return date.fromisoformat(text)
+        except ValueError:
+            return text
 
-    return Made
+
+class _MomentLoader(Loader):
+    def load(self, data: bytes | bytearray | memoryview) -> datetime | str:
+        text = str(data, "ascii")
+        try:
+            return datetime.fromisoformat(text)
+        except ValueError:
+            return text
+
+
+class _UnpaddedLoader(Loader):
+    """Leaves out what fills a text of a fixed length up: such blanks mean nothing."""
+
+    def load(self, data: bytes | bytearray | memoryview) -> str:
+        return str(data, "utf-8").rstrip(" ")
 
 
 def register(connection: AsyncConnection[Any]) -> None:
@@ -64,10 +85,10 @@ def register(connection: AsyncConnection[Any]) -> None:
     adapters = connection.adapters
     for name in _AS_THEY_ARE:
         adapters.register_loader(name, TextLoader)
-    adapters.register_loader("date", _loader(day_of))
-    adapters.register_loader("timestamp", _loader(moment_of))
-    adapters.register_loader("timestamptz", _loader(moment_of))
-    adapters.register_loader("bpchar", _loader(unpadded))
+    adapters.register_loader("date", _DayLoader)
+    adapters.register_loader("timestamp", _MomentLoader)
+    adapters.register_loader("timestamptz", _MomentLoader)
+    adapters.register_loader("bpchar", _UnpaddedLoader)
 
 
 def register_others(connection: AsyncConnection[Any], types: Iterable[Values]) -> None:

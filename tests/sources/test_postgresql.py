@@ -536,6 +536,21 @@ async def test_queries_have_the_values_of_tables(store: Database) -> None:
     ]
 
 
+async def test_types_that_are_named_as_others_are_their_own(store: Database) -> None:
+    await store.run(
+        "CREATE SCHEMA own",
+        "CREATE TYPE own.json AS ENUM ('{}')",
+        "CREATE TYPE own.int4 AS (a date)",
+        "CREATE TABLE t (id int PRIMARY KEY, a own.json, b own.int4, c own.json[], d json, e own.int4[])",
+        "INSERT INTO t VALUES (1, '{}', ROW('2024-01-01'), ARRAY['{}']::own.json[], '{}', "
+        "ARRAY[ROW('2024-01-01')]::own.int4[])",
+    )
+    wanted = {"id": 1, "a": "{}", "b": {"a": "2024-01-01"}, "c": ["{}"], "d": {}, "e": ["(2024-01-01)"]}
+    assert await store.rows("t") == [wanted]
+    [found] = await _queried(store, "SELECT * FROM t")
+    assert {name: found[name] for name in wanted} == {**wanted, "b": "(2024-01-01)"}
+
+
 async def test_names_in_queries_are_those_of_the_schema(store: Database) -> None:
     await store.run(
         "CREATE TABLE t (id int PRIMARY KEY)",

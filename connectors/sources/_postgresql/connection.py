@@ -258,7 +258,7 @@ class _Result(psycopg.AsyncCursor[Values]):
         result = await self._conn.wait(self._stream_fetchone_gen(self._is_first))
         if self._is_first:
             self._is_first = False
-            self.columns = Columns(self._conn, self.description or ())
+            self.columns = Columns(self.description or ())
         if result is None:
             return []
         rows: list[Values] = self._tx.load_rows(0, result.ntuples, self._make_row)

@@ -9,6 +9,7 @@ from typing import Any, Final, Protocol
 
 from psycopg import AsyncConnection
 from psycopg.adapt import Loader
+from psycopg.postgres import types
 from psycopg.types import TypeInfo
 from psycopg.types.hstore import register_hstore
 from psycopg.types.string import TextLoader
@@ -27,20 +28,15 @@ _AS_THEY_ARE: Final = (
     *("int4multirange", "int8multirange", "nummultirange", "datemultirange", "tsmultirange", "tstzmultirange"),
 )
 """Types whose values stay as the server writes them."""
-_FIXED: Final = (
-    "bool",
-    "int2",
-    "int4",
-    "int8",
-    "oid",
-    "float4",
-    "float8",
-    "numeric",
-    "date",
-    "timestamp",
-    "timestamptz",
+_FIXED: Final = frozenset(
+    types[name].oid
+    for name in (
+        *("bool", "int2", "int4", "int8", "oid", "float4", "float8", "numeric"),
+        *("date", "timestamp", "timestamptz"),
+    )
 )
 """Types whose values are about as long as each other."""
+_JSON: Final = frozenset(oid for name in ("json", "jsonb") for oid in (types[name].oid, types[name].array_oid))
 _ROW_BYTES: Final = 8
 """Bytes of a row, and of each such value in it."""
 
@@ -91,9 +87,9 @@ def register(connection: AsyncConnection[Any]) -> None:
     adapters.register_loader("bpchar", _UnpaddedLoader)
 
 
-def register_others(connection: AsyncConnection[Any], types: Iterable[Values]) -> None:
+def register_others(connection: AsyncConnection[Any], others: Iterable[Values]) -> None:
     """Have a connection make lists of what are lists of other types, and objects of hstore."""
-    for oid, name, array_oid, delimiter in types:
+    for oid, name, array_oid, delimiter in others:
         info = TypeInfo(name, oid, array_oid, delimiter=delimiter)
         if name == "hstore":
             register_hstore(info, connection)
@@ -104,12 +100,9 @@ def register_others(connection: AsyncConnection[Any], types: Iterable[Values]) -
 class Columns:
     """The columns of a result."""
 
-    def __init__(self, connection: AsyncConnection[Any], described: Sequence[_Described]) -> None:
-        oids = connection.adapters.types
-        json_oids = {oid for name in ("json", "jsonb") for oid in (oids[name].oid, oids[name].array_oid)}
-        fixed = {oids[name].oid for name in _FIXED}
-        self.columns = [ResultColumn(one.name, json_of if one.type_code in json_oids else None) for one in described]
-        self._long = [place for place, one in enumerate(described) if one.type_code not in fixed]
+    def __init__(self, described: Sequence[_Described]) -> None:
+        self.columns = [ResultColumn(one.name, json_of if one.type_code in _JSON else None) for one in described]
+        self._long = [place for place, one in enumerate(described) if one.type_code not in _FIXED]
         self._fixed_bytes = _ROW_BYTES * (1 + len(described))
 
     def size_of(self, rows: Sequence[Values]) -> int:

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final, NamedTuple
 from urllib.parse import unquote
 
@@ -24,6 +24,7 @@ from tests.torture.chaos.network import Line, Parcel
 from tests.torture.chaos.promises import Broken
 
 NOBODY: Final[Mapping[str, Any]] = {}
+LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)
 
 
 class Lane(NamedTuple):
@@ -149,7 +150,9 @@ class Book:
             if document["kind"] == "tick":
                 self._tick(record)
             elif document["kind"] == "schedules":
-                self.since[record["connector"]] = record["seen"]
+                before = self.since.get(record["connector"], {})
+                seen = {name: _later(before.get(name), one) for name, one in record["seen"].items()}
+                self.since[record["connector"]] = seen
 
     def _job(self, job_id: str, document: Mapping[str, Any] | None, *, is_new: bool) -> None:
         if document is None:
@@ -308,3 +311,10 @@ def _now() -> float:
 
 def _seconds(number: float) -> timedelta:
     return timedelta(seconds=number)
+
+
+def _later(before: Mapping[str, Any] | None, seen: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return since when a schedule counts: a clock that is behind may say an earlier time, when no tick was due yet."""
+    if before is None or before["form"] != seen["form"]:
+        return seen
+    return max(before, seen, key=lambda one: instant_of(one["since"]) or LONG_AGO)

@@ -243,7 +243,8 @@ class JobRun:
 
     def _told(self, end: End) -> Mapping[str, Any]:
         alone = {"alone": False, "deaths": 0} if end.status is not JobStatus.SUSPENDED else {}
-        away = {AWAY_SINCE: self._away_since} if self._away_since is not None else {}
+        was_away = self._away_since is not None or AWAY_SINCE in self.job.metadata
+        away = {AWAY_SINCE: self._away_since} if was_away else {}
         return {"held_deletions": self.report.held, "dead_letters": self.report.letters, **alone, **away}
 
     async def _total(self, connector: Connector | None) -> int | None:

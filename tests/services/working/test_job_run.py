@@ -113,6 +113,36 @@ async def test_a_job_whose_engine_was_away_is_gone_on_with_until_it_was_so_for_t
     assert (await yard.stage.known()).document["last_sync_status"] == "error"
 
 
+async def test_an_engine_that_was_there_for_long_meanwhile_counts_anew_as_away(yard: Yard) -> None:
+    away, most_s = EngineUnreachable("It is away."), yard.stage.place.limits.writer.unavailable_timeout_s
+
+    async def long() -> None:
+        yard.stage.clock.jump(most_s + 1)
+
+    job = await yard.wanted()
+    for _ in range(3):
+        yard.stage.script.documents = [*rows(25), long, away]
+        assert await (await yard.claimed(await yard.known(job))).run() is JobStatus.SUSPENDED
+
+
+async def test_a_job_that_was_suspended_for_another_reason_meanwhile_has_no_engine_that_was_away(yard: Yard) -> None:
+    yard.stage.script.documents = [*rows(25), EngineUnreachable("It is away.")]
+    job = await yard.wanted()
+    assert await (await yard.claimed(job)).run() is JobStatus.SUSPENDED
+    assert (await yard.known(job)).metadata["engine_away_since"] is not None
+    reached = asyncio.Event()
+
+    async def reach() -> None:
+        reached.set()
+
+    yard.stage.script.documents = [*rows(25), reach, forever]
+    task = asyncio.create_task((await yard.claimed(await yard.known(job))).run())
+    await reached.wait()
+    task.cancel()
+    await asyncio.wait([task])
+    assert (await yard.known(job)).metadata["engine_away_since"] is None
+
+
 async def test_a_job_that_the_engine_fails_for_good_ends_in_error_at_once(yard: Yard) -> None:
     yard.stage.script.documents = [*rows(25), EngineFailed("It can't.", status=500)]
     assert await (await yard.claimed(await yard.wanted())).run() is JobStatus.ERROR

@@ -64,7 +64,8 @@ class Metrics:
         )
         self.jobs_waiting = Gauge(
             "connectors_jobs_waiting",
-            "Jobs that somebody should begin or go on with, as any daemon sees them, of the thousand oldest.",
+            "Jobs that somebody should begin or go on with, as any daemon sees them: of more than a thousand, the "
+            "oldest ones and others of each connector.",
             KIND,
             registry=own,
         )

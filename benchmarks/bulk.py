@@ -14,9 +14,9 @@ from elasticsearch import AsyncElasticsearch
 
 from benchmarks.measure import ROUNDS, Row, rows
 from benchmarks.null_engine import null_engine
-from connectors.config import EngineSettings
 from connectors.engine import open_engine
 from connectors.engine.bulk import index_line
+from connectors.settings import EngineSettings
 
 OPERATIONS = 1_000
 REQUESTS = 40

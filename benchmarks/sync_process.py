@@ -15,12 +15,12 @@ import msgspec
 
 from benchmarks.embedded_corpus import Corpus
 from connectors.byoc import Filter
-from connectors.config import EngineSettings
 from connectors.engine import Engine, open_engine
 from connectors.engine.bulk import index_line
 from connectors.fields import Configuration
 from connectors.grants import Grants
 from connectors.registry import Registry
+from connectors.settings import EngineSettings
 from connectors.source import BaseDataSource, Yielded, fields_of
 from connectors.store.connector import Connector
 from connectors.sync.sync import Sync

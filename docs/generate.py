@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
-from connectors.config import ENVIRONMENT_PREFIX, Settings
+from connectors.config import ENVIRONMENT_PREFIX
 from connectors.errors import ConfigurationError, ConnectorsError
 from connectors.registry import Listing, Origin, Registry
 from connectors.registry.page import list_of, page_of
 from connectors.registry.profile import Profile
+from connectors.settings import Settings
 
 ROOT = Path(__file__).resolve().parent.parent
 CONFIG_HEAD = """\
@@ -22,7 +23,7 @@ CONFIG_HEAD = """\
 # file. $${ stands for ${. A variable such as CONNECTORS__ENGINE__HOST=http://localhost:9200 comes before what this file
 # says. `connectors config show` tells what counts, and where it is from; `connectors config check` what is wrong.
 #
-# Written by `make docs` from what connectors/config.py declares.
+# Written by `make docs` from what connectors/settings.py declares.
 """
 PAGE_HEAD = """\
 # Settings
@@ -31,7 +32,7 @@ What `config.yml` may say, in sections or with dots (`engine.host: …`), but ea
 the environment, under the name in the last column. In both, `${NAME}` and `${NAME:-default}` stand for variables of the
 environment, and `${file:/path}` for what is in a file, up to 64 kB without the end of its last line. `connectors config
 show` tells what counts, and where it is from. A daemon that runs reads its file again when it changes: see
-[daemon.md](daemon.md). This page is written by `make docs` from what `connectors/config.py` declares.
+[daemon.md](daemon.md). This page is written by `make docs` from what `connectors/settings.py` declares.
 """
 
 

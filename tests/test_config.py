@@ -4,10 +4,11 @@ from pathlib import Path
 import pytest
 
 from connectors.binding import Binder, Problem, setting
-from connectors.config import EngineSettings, LogSettings, Settings, StorageSettings, load_settings, read_settings
+from connectors.config import load_settings, read_settings
 from connectors.errors import ConfigurationError
 from connectors.grants import Grants
 from connectors.secret import Secret
+from connectors.settings import EngineSettings, LogSettings, Settings, StorageSettings
 from connectors.store.sync_settings import SyncSettings
 
 

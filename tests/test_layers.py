@@ -13,7 +13,7 @@ ROOT = Path(__file__).parent.parent
 ROWS: list[set[str]] = [
     {"errors", "logger", "pattern", "references", "secret"},
     {"aio"},
-    {"binding", "config", "fields", "grants", "settings_file"},
+    {"binding", "config", "fields", "grants", "settings", "settings_file"},
     {"byoc", "filtering", "literal", "predicate", "schedule"},
     {"changes", "dataset", "download", "source", "storage"},
     {"engine", "registry", "sources"},

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from connectors.config import EngineSettings, LoadedSettings, read_settings
+from connectors.config import LoadedSettings, read_settings
+from connectors.settings import EngineSettings
 from connectors.settings_file import SettingsFile
 
 

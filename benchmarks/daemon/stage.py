@@ -10,10 +10,10 @@ from uuid import uuid4
 
 import yaml
 
-from connectors.config import EngineSettings
 from connectors.engine import Engine, open_engine
 from connectors.registry import Registry
 from connectors.services.engine_process import engine_process
+from connectors.settings import EngineSettings
 from connectors.store.connectors import ConnectorStore
 from connectors.store.job import SyncJob, Trigger
 from connectors.store.jobs import JobStore

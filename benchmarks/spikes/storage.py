@@ -13,10 +13,10 @@ from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
 
-from connectors.config import EngineSettings
 from connectors.engine import open_engine
 from connectors.engine.embedded.desk import desk_of
 from connectors.engine.embedded.server import serving
+from connectors.settings import EngineSettings
 from connectors.storage import Backend, MemoryBackend, Storage
 from connectors.storages.engine import EngineBackend
 from connectors.storages.redis import open_redis

@@ -12,10 +12,11 @@ from connectors.cli import table
 from connectors.cli.arguments import AS_JSON, print_json
 from connectors.cli.invocation import Invocation
 from connectors.cli.wording import value_text
-from connectors.config import LoadedSettings, Origin, Settings, read_settings
+from connectors.config import LoadedSettings, Origin, read_settings
 from connectors.errors import ConfigurationError
 from connectors.references import names_file
 from connectors.secret import MASK, Secret
+from connectors.settings import Settings
 
 EXIT_WRONG: Final = 2
 DEFAULT: Final = "default"

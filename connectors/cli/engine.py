@@ -14,7 +14,7 @@ import click
 
 from connectors.cli.interruption import interruption
 from connectors.cli.invocation import Invocation
-from connectors.config import EngineSettings
+from connectors.settings import EngineSettings
 
 if TYPE_CHECKING:
     from connectors.engine import Engine

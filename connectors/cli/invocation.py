@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from connectors import logger
-from connectors.config import LoadedSettings, Settings, read_settings
+from connectors.config import LoadedSettings, read_settings
+from connectors.settings import Settings
 
 if TYPE_CHECKING:
     from connectors.grants import Grants

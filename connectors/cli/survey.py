@@ -10,10 +10,10 @@ from typing import Final, TypeVar
 from connectors.aio.clock import SystemClock
 from connectors.cli.standing import NO_SIGN, Rhythm, Run, Standing, Trouble, schedules_of
 from connectors.cli.wording import counted, in_short
-from connectors.config import Settings
 from connectors.engine import Engine
 from connectors.errors import RecordUnreadable
 from connectors.schedule import Windows, zone_of
+from connectors.settings import Settings
 from connectors.store.connectors import ConnectorStore
 from connectors.store.dead_letters import DeadLetters
 from connectors.store.held import HeldSet, HeldSets

@@ -11,9 +11,9 @@ from elastic_transport import HttpHeaders, NdjsonSerializer, Serializer
 from elastic_transport.client_utils import url_to_node_config
 from elasticsearch import AsyncElasticsearch
 
-from connectors.config import EngineSettings
 from connectors.engine.node import HttpNode, basic_auth
 from connectors.errors import ConfigurationError
+from connectors.settings import EngineSettings
 
 
 class _AsBytes(Serializer):

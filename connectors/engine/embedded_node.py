@@ -9,12 +9,12 @@ import msgspec
 from elastic_transport import HttpHeaders, NodeConfig
 
 from connectors.aio.retry import Retry, RetryPolicy
-from connectors.config import EngineSettings
 from connectors.engine.embedded.access import Access
 from connectors.engine.embedded.desk import Desk
 from connectors.engine.embedded.refusal import Refusal
 from connectors.engine.node import PRODUCT, PRODUCT_HEADER, HttpNode, Reply, Request
 from connectors.errors import EngineUnreachable, EngineUntrusted
+from connectors.settings import EngineSettings
 
 ADDRESS: Final = "http://embedded:80"
 """What a client is given as the engine's address; nothing is ever looked up under it."""

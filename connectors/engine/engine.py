@@ -10,7 +10,6 @@ from elasticsearch import AsyncElasticsearch
 from connectors import logger
 from connectors.aio.clock import Clock, SystemClock
 from connectors.aio.retry import Retry, RetryPolicy
-from connectors.config import EngineSettings
 from connectors.engine.client import client_of
 from connectors.engine.faults import translate
 from connectors.engine.flavor import EngineInfo, Flavor, recognise
@@ -21,6 +20,7 @@ from connectors.engine.opensearch import OpenSearchNode
 from connectors.engine.operations import Operations
 from connectors.engine.pressure import Pressure
 from connectors.engine.traffic import Traffic
+from connectors.settings import EngineSettings
 
 log = logger.get(__name__)
 

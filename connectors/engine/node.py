@@ -17,9 +17,9 @@ from yarl import URL
 
 import connectors
 from connectors import logger
-from connectors.config import EngineSettings
 from connectors.errors import EngineUnreachable, EngineUntrusted
 from connectors.secret import Secret
+from connectors.settings import EngineSettings
 
 log = logger.get(__name__)
 PRODUCT_HEADER: Final = "x-elastic-product"

@@ -9,7 +9,6 @@ from os import getpid
 from typing import Final
 
 from connectors.aio.clock import Clock
-from connectors.config import MonitoringSettings, ServiceSettings, Settings
 from connectors.registry import Registry
 from connectors.schedule import Windows, zone_of
 from connectors.services.cleaning.janitor import Janitor
@@ -27,6 +26,7 @@ from connectors.services.working.messages import FROM_DAEMON, Begin
 from connectors.services.working.resident import resident_bytes
 from connectors.services.working.turns import Places
 from connectors.services.working.worker import Worker, WorkLimits
+from connectors.settings import MonitoringSettings, ServiceSettings, Settings
 from connectors.store.sync_state import JobType
 from connectors.store.ticks import Ticks
 

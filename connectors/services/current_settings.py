@@ -8,9 +8,10 @@ from typing import Final
 
 from connectors import logger
 from connectors.aio.clock import Clock
-from connectors.config import DEFAULT_PLACE, LoadedSettings, Settings, read_settings
+from connectors.config import DEFAULT_PLACE, LoadedSettings, read_settings
 from connectors.errors import ConfigurationError
 from connectors.schedule import Windows, zone_of
+from connectors.settings import Settings
 
 log = logger.get(__name__)
 LOOK_EVERY_S: Final = 1.0

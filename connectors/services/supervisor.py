@@ -11,7 +11,6 @@ from connectors import logger
 from connectors.aio.clock import Clock, SystemClock
 from connectors.aio.retry import Retry, RetryPolicy
 from connectors.aio.tasks import Tasks
-from connectors.config import Settings
 from connectors.engine import Engine, open_engine
 from connectors.schedule import Windows, zone_of
 from connectors.services.assembly import Assembly
@@ -22,6 +21,7 @@ from connectors.services.hangup import hangups
 from connectors.services.monitoring.server import Monitor
 from connectors.services.monitoring.watched import Watched
 from connectors.services.parts import Part, Parts
+from connectors.settings import Settings
 from connectors.storage import Backend
 from connectors.storages.opening import open_backend
 from connectors.store.connectors import ConnectorStore

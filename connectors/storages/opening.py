@@ -5,10 +5,10 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from connectors.aio.clock import Clock
-from connectors.config import StorageSettings
 from connectors.engine import Engine
 from connectors.errors import ConfigurationError
 from connectors.registry.installation import install_command, own_distribution
+from connectors.settings import StorageSettings
 from connectors.storage import Backend
 from connectors.storages.engine import EngineBackend
 from connectors.store.state import StateStore

@@ -8,10 +8,10 @@ from typing import Self
 from connectors.aio.clock import Clock, SystemClock
 from connectors.aio.retry import Retry, RetryPolicy
 from connectors.aio.throttle import AdaptiveLimiter
-from connectors.config import Settings
 from connectors.engine import Engine
 from connectors.grants import Grants
 from connectors.registry import Registry
+from connectors.settings import Settings
 from connectors.storage import Backend, Storage
 from connectors.storages.engine import EngineBackend
 from connectors.store.connectors import ConnectorStore

@@ -9,13 +9,13 @@ from urllib.parse import urlsplit
 import pytest
 
 from benchmarks.null_engine import NullEngine, kinds_of, null_engine
-from connectors.config import EngineSettings
 from connectors.engine import Engine, open_engine
 from connectors.engine.bulk import create_line, delete_line, index_line
 from connectors.engine.indices import AliasChange
 from connectors.engine.records import Revision
 from connectors.engine.scan import Walk
 from connectors.errors import Conflict, IndexMissing
+from connectors.settings import EngineSettings
 
 MIXED = (
     index_line("a", version=7) + b'{"delete":{}}\n'

@@ -16,8 +16,8 @@ import pytest
 
 from connectors import logger
 from connectors.cli import main
-from connectors.config import EngineSettings
 from connectors.engine import Engine, open_engine
+from connectors.settings import EngineSettings
 from connectors.store.connectors import ConnectorStore
 
 ROOT = Path(__file__).parent.parent.parent

@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from connectors.config import Settings
+from connectors.settings import Settings
 from tests.cli.desk import Desk
 
 NUMBER = sum(

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from connectors.cli.create import described_in
-from connectors.config import EngineSettings
 from connectors.engine import open_engine
 from connectors.errors import ConfigurationError
+from connectors.settings import EngineSettings
 from connectors.store.connectors import ConnectorStore
 
 ROOT = Path(__file__).parent.parent.parent

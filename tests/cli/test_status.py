@@ -13,12 +13,12 @@ import pytest
 
 from connectors.cli.overview import BEGINNING
 from connectors.cli.survey import survey
-from connectors.config import Settings
 from connectors.engine import Engine
 from connectors.engine.bulk import index_line
 from connectors.engine.indices import Indices
 from connectors.engine.lane import Lane, Request
 from connectors.engine.operations import Operations
+from connectors.settings import Settings
 from connectors.store.connectors import ConnectorStore
 from connectors.store.dead_letter import DeadLetter, LetterKind
 from connectors.store.dead_letters import DeadLetters

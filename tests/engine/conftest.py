@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from connectors.aio.clock import SystemClock
-from connectors.config import EngineSettings
 from connectors.engine import Engine, open_engine
+from connectors.settings import EngineSettings
 from tests.engine.stub import Reply, Stub, greeting
 
 

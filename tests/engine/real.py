@@ -13,11 +13,11 @@ from pathlib import Path
 import msgspec
 from elastic_transport import AsyncTransport
 
-from connectors.config import EngineSettings
 from connectors.engine.client import client_of
 from connectors.engine.flavor import Flavor
 from connectors.engine.node import HttpNode
 from connectors.engine.opensearch import OpenSearchNode
+from connectors.settings import EngineSettings
 from tests.contracts.wire import Answer
 
 FIXTURES = Path(__file__).parent.parent.parent / "fixtures"

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 import trustme
 
-from connectors.config import EngineSettings
 from connectors.engine import open_engine
 from connectors.engine.faults import failure_of, retry_after_s
 from connectors.errors import (
@@ -25,6 +24,7 @@ from connectors.errors import (
     IndexMissing,
 )
 from connectors.secret import Secret
+from connectors.settings import EngineSettings
 from tests.engine.conftest import Impatient, Opened
 from tests.engine.stub import Reply, Stub, answer, greeting, half, later, refusal, reset, silence
 

@@ -4,11 +4,11 @@ import base64
 
 import pytest
 
-from connectors.config import EngineSettings
 from connectors.engine import open_engine
 from connectors.engine.flavor import EngineInfo, Flavor
 from connectors.errors import ConfigurationError, EngineDenied, EngineUnreachable
 from connectors.secret import Secret
+from connectors.settings import EngineSettings
 from tests.engine.conftest import Impatient, Opened
 from tests.engine.stub import ELASTICSEARCH, OPENSEARCH, Reply, Stub, answer, greeting, refusal
 

@@ -4,11 +4,11 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
-from connectors.config import EngineSettings
 from connectors.engine import Engine, open_engine
 from connectors.engine.bulk import index_line
 from connectors.engine.flavor import Flavor
 from connectors.engine.scan import Walk
+from connectors.settings import EngineSettings
 from tests.contracts.engine_contract import EngineContract
 from tests.contracts.operations_contract import OperationsContract
 from tests.contracts.wire import Wire

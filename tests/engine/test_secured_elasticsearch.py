@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from connectors.config import EngineSettings
 from connectors.engine import open_engine
 from connectors.engine.flavor import Flavor
 from connectors.errors import EngineDenied, EngineUntrusted
 from connectors.secret import Secret
+from connectors.settings import EngineSettings
 from tests.engine.real import Node, node
 
 pytestmark = [pytest.mark.real_engine("elasticsearch"), pytest.mark.timeout(300)]

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from connectors.aio.clock import SystemClock
-from connectors.config import EngineSettings
 from connectors.engine import open_engine
 from connectors.errors import ConfigurationError
 from connectors.fields import Field, Fields
@@ -19,6 +18,7 @@ from connectors.registry import Registry
 from connectors.services.preparing.examination import Means, Patience
 from connectors.services.preparing.preparation import Preparation
 from connectors.services.scheduling.roster import Roster
+from connectors.settings import EngineSettings
 from connectors.source import BaseDataSource
 from connectors.storage import Backend, MemoryBackend
 from connectors.store.connector import Connector

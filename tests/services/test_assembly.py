@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from connectors.config import ServiceSettings, Settings
 from connectors.services.assembly import Assembly, of_processes
 from connectors.services.monitoring.watched import Watched
 from connectors.services.working.messages import Begin
+from connectors.settings import ServiceSettings, Settings
 from connectors.sync.workplace import SyncLimits
 from tests.services.yard import Yard
 

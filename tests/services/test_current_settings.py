@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from connectors.config import Settings, load_settings
+from connectors.config import load_settings
 from connectors.secret import Secret
 from connectors.services.current_settings import CurrentSettings
 from connectors.services.working.messages import Begin, line_of, told
+from connectors.settings import Settings
 from tests.services.shop import Watch
 
 BEFORE = "service: {workers: 1}\n"

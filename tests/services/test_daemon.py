@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from connectors.config import EngineSettings
 from connectors.engine import open_engine
+from connectors.settings import EngineSettings
 from connectors.store.connector import Connector, ConnectorStatus
 from connectors.store.connectors import ConnectorStore
 from connectors.store.job import ENDED, JobStatus, SyncJob, Trigger

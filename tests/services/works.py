@@ -11,12 +11,12 @@ from uuid import uuid4
 
 import yaml
 
-from connectors.config import EngineSettings
 from connectors.engine import Engine, open_engine
 from connectors.engine.embedded.desk import desk_of
 from connectors.engine.embedded.server import serving
 from connectors.registry import Registry
 from connectors.services.desk import Desk
+from connectors.settings import EngineSettings
 from connectors.store.connectors import ConnectorStore
 from connectors.store.job import SyncJob, Trigger
 from connectors.store.jobs import JobStore

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from connectors.config import EngineSettings
 from connectors.engine import Engine, open_engine
 from connectors.services.cleaning.janitor import Janitor
 from connectors.services.cleaning.remains import Shelf
 from connectors.services.scheduling.roster import Roster
+from connectors.settings import EngineSettings
 from connectors.storages.engine import EngineBackend
 from connectors.store.connectors import ConnectorStore
 from connectors.store.dead_letters import DeadLetters

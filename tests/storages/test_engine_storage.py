@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from connectors.aio.retry import Retry, RetryPolicy
-from connectors.config import EngineSettings, StorageSettings
 from connectors.engine import Engine, open_engine
 from connectors.errors import Conflict, StorageError, StorageRefused, StorageUnreachable
+from connectors.settings import EngineSettings, StorageSettings
 from connectors.storage import Backend, Kept, Storage
 from connectors.storages.engine import EngineBackend, StoredValue
 from connectors.storages.opening import open_backend

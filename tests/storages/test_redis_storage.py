@@ -10,10 +10,10 @@ import pytest
 from redis.asyncio import Redis
 
 from connectors.aio.retry import NEVER, Retry, RetryPolicy
-from connectors.config import EngineSettings, StorageSettings
 from connectors.engine import open_engine
 from connectors.errors import ConfigurationError, StorageRefused, StorageUnreachable
 from connectors.secret import Secret
+from connectors.settings import EngineSettings, StorageSettings
 from connectors.storage import Backend, Kept, Storage
 from connectors.storages.opening import open_backend
 from connectors.storages.redis import REMOVE_THIS, open_redis

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from connectors.config import EngineSettings
 from connectors.engine import Engine, open_engine
+from connectors.settings import EngineSettings
 
 
 @pytest.fixture

@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from connectors.config import EngineSettings
 from connectors.engine import Engine, open_engine
 from connectors.errors import Conflict
+from connectors.settings import EngineSettings
 from connectors.store.connectors import INDEX, NAME, ConnectorStore
 from tests.engine.conftest import Impatient
 from tests.engine.stub import Reply, Stub, answer, greeting, half, refusal

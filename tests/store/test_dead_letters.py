@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.config import EngineSettings
 from connectors.engine import open_engine
 from connectors.errors import EngineOverloaded, EngineRefused
+from connectors.settings import EngineSettings
 from connectors.store.dead_letter import (
     LONGEST_CAUSE,
     LONGEST_ID,

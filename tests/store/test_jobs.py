@@ -2,9 +2,9 @@
 
 import json
 
-from connectors.config import EngineSettings
 from connectors.engine import open_engine
 from connectors.engine.records import Revision
+from connectors.settings import EngineSettings
 from connectors.store.job import SyncJob
 from connectors.store.jobs import INDEX, JobStore
 from tests.engine.conftest import Impatient

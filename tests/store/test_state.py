@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from connectors.config import EngineSettings
 from connectors.engine import Engine, open_engine
 from connectors.engine.records import Revision
 from connectors.errors import Conflict, EngineError, EngineOverloaded, EngineRefused
+from connectors.settings import EngineSettings
 from connectors.store.record import Versioned
 from connectors.store.state import INDEX, StateStore
 from tests.engine.conftest import Impatient

@@ -4,8 +4,8 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
-from connectors.config import EngineSettings
 from connectors.engine import Engine, open_engine
+from connectors.settings import EngineSettings
 from connectors.storage import Backend
 from connectors.storages.engine import EngineBackend
 from connectors.store.state import StateStore

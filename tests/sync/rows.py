@@ -9,7 +9,6 @@ from typing import Any
 
 from connectors.aio.clock import SystemClock
 from connectors.byoc import Filter
-from connectors.config import EngineSettings
 from connectors.download import Content
 from connectors.engine import Engine, open_engine
 from connectors.engine.indices import Indices
@@ -18,6 +17,7 @@ from connectors.errors import ConnectorsError
 from connectors.fields import Field, Fields
 from connectors.grants import Grants
 from connectors.registry import Registry
+from connectors.settings import EngineSettings
 from connectors.source import BaseDataSource, Document, Token, Yielded
 from connectors.store.connector import Connector
 from connectors.store.dead_letter import DeadLetter

@@ -8,10 +8,10 @@ from typing import Any
 
 from connectors.byoc import Filter
 from connectors.changes import Change, Checkpoint, Cursor, Delete, Failed, Upsert
-from connectors.config import EngineSettings
 from connectors.engine import Engine, open_engine
 from connectors.grants import Grants
 from connectors.registry import Registry
+from connectors.settings import EngineSettings
 from connectors.source import BaseDataSource, Yielded
 from connectors.store.connector import Connector
 from connectors.store.dead_letter import DeadLetter

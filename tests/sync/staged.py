@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from connectors.byoc import Filter
-from connectors.config import EngineSettings
 from connectors.engine import open_engine
 from connectors.grants import Grants
 from connectors.registry import Registry
+from connectors.settings import EngineSettings
 from connectors.source import BaseDataSource
 from connectors.store.connector import Connector
 from connectors.sync.workplace import Workplace, open_workplace

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from connectors.aio.clock import SystemClock
-from connectors.config import EngineSettings
 from connectors.engine import Engine, open_engine
 from connectors.engine.records import Revision
 from connectors.errors import JobLost, TooManyLetters
+from connectors.settings import EngineSettings
 from connectors.store.dead_letter import DeadLetter, LetterKind
 from connectors.store.dead_letters import DeadLetters
 from connectors.store.state import StateStore

@@ -10,7 +10,6 @@ from uuid import uuid4
 import msgspec
 import pytest
 
-from connectors.config import EngineSettings
 from connectors.engine import open_engine
 from connectors.errors import ConfigurationError, EngineDenied
 from connectors.grants import Grants
@@ -18,6 +17,7 @@ from connectors.secret import Secret
 from connectors.services.cleaning.janitor import Janitor
 from connectors.services.cleaning.remains import Shelf
 from connectors.services.scheduling.roster import Roster
+from connectors.settings import EngineSettings
 from connectors.store.jobs import JobStore
 from connectors.sync.foreground import run_foreground
 from connectors.sync.removal import remove

@@ -1,6 +1,6 @@
 """The limits of syncs: each setting of the service gets to where it is obeyed."""
 
-from connectors.config import DownloadSettings, Settings, SyncsSettings
+from connectors.settings import DownloadSettings, Settings, SyncsSettings
 from connectors.sync.content.downloads import DownloadLimits
 from connectors.sync.workplace import SyncLimits
 from connectors.sync.writing.writer import WriterLimits

@@ -10,12 +10,12 @@ from typing import Any
 
 import msgspec
 
-from connectors.config import EngineSettings
 from connectors.engine import open_engine
 from connectors.engine.embedded.desk import desk_of
 from connectors.engine.embedded.server import serving
 from connectors.grants import Grants
 from connectors.registry import Registry
+from connectors.settings import EngineSettings
 from connectors.store.dead_letter import DeadLetter
 from connectors.sync.ledger.copy import LedgerCopy
 from connectors.sync.report import SyncReport

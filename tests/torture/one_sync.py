@@ -18,11 +18,11 @@ import msgspec
 from connectors import logger
 from connectors.aio.clock import SystemClock
 from connectors.aio.throttle import AdaptiveLimiter
-from connectors.config import EngineSettings
 from connectors.engine import open_engine
 from connectors.errors import ConnectorsError
 from connectors.grants import Grants
 from connectors.registry import Registry
+from connectors.settings import EngineSettings
 from connectors.store.sync_state import JobType
 from connectors.sync.ledger.copy import LedgerCopy
 from connectors.sync.sync import Sync

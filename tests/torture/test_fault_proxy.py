@@ -10,13 +10,13 @@ from typing import Any
 import aiohttp
 import pytest
 
-from connectors.config import EngineSettings
 from connectors.engine import Engine, open_engine
 from connectors.engine.bulk import BulkAnswer, create_line, delete_line, index_line
 from connectors.engine.embedded.desk import desk_of
 from connectors.engine.embedded.server import serving
 from connectors.engine.scan import Walk
 from connectors.errors import EngineError, EngineFailed, EngineOverloaded, EngineUnreachable
+from connectors.settings import EngineSettings
 from tests.engine.conftest import Impatient
 from tests.engine.real import node
 from tests.engine.stub import Stub, answer

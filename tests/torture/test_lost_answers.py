@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from connectors.config import EngineSettings
 from connectors.engine import Engine, open_engine
 from connectors.errors import EngineError
+from connectors.settings import EngineSettings
 from tests.engine.conftest import Impatient
 from tests.torture.conftest import Report
 from tests.torture.faulty_engine import FaultyEngine

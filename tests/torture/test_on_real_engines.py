@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from connectors.config import EngineSettings
 from connectors.engine import open_engine
 from connectors.errors import IndexMissing
+from connectors.settings import EngineSettings
 from tests.engine.real import Node, node
 from tests.torture import test_killed_syncs, test_lossy_syncs, test_replaced_indices, test_written_meanwhile
 

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.config import EngineSettings
 from connectors.engine import Engine, open_engine
 from connectors.engine.bulk import index_line
+from connectors.settings import EngineSettings
 from tests.engine.real import node
 from tests.torture.oracle import Difference, actual, content_of, difference, expected
 

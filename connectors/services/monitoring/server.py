@@ -14,9 +14,9 @@ from aiohttp import web
 
 from connectors import logger
 from connectors.aio.clock import Clock, SystemClock
-from connectors.config import MonitoringSettings
 from connectors.services.monitoring.health import Finding, Health
 from connectors.services.monitoring.metrics import Metrics
+from connectors.settings import MonitoringSettings
 
 log = logger.get(__name__)
 AGAIN_AFTER_S: Final = 30.0

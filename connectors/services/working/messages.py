@@ -4,9 +4,9 @@ from typing import Any, Final, Self
 
 import msgspec
 
-from connectors.config import Settings
 from connectors.engine.traffic import Traffic
 from connectors.secret import Secret
+from connectors.settings import Settings
 from connectors.sync.report import SyncReport
 
 LONGEST_LINE: Final = 2**20

@@ -13,7 +13,7 @@ import msgspec
 
 from connectors import logger
 from connectors.aio.tasks import Tasks
-from connectors.config import Settings, load_settings
+from connectors.config import load_settings
 from connectors.engine import open_engine
 from connectors.errors import ConnectorsError
 from connectors.registry import Registry
@@ -33,6 +33,7 @@ from connectors.services.working.messages import (
     line_of,
     told,
 )
+from connectors.settings import Settings
 from connectors.storages.opening import open_backend
 from connectors.store.job import WAITING, JobStatus
 from connectors.store.jobs import JobStore

@@ -14,7 +14,6 @@ from pathlib import Path
 
 import pytest
 
-from connectors.config import EngineSettings
 from connectors.engine import Engine, open_engine
 from connectors.engine.bulk import index_line
 from connectors.engine.embedded.access import ADDRESS_FILE, LONGEST_PATH, SOCKET_FILE, Access, owning
@@ -22,6 +21,7 @@ from connectors.engine.embedded.store.folder_lock import FolderLock
 from connectors.engine.flavor import Flavor
 from connectors.engine.scan import Walk
 from connectors.errors import EngineBlocked, EngineUnreachable
+from connectors.settings import EngineSettings
 from tests.contracts.operations_contract import OperationsContract
 
 ROOT = Path(__file__).parent.parent.parent.parent

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from connectors.config import EngineSettings
 from connectors.engine import Engine, open_engine
 from connectors.engine.embedded.desk import desk_of
 from connectors.engine.embedded.server import key_of, serving
 from connectors.engine.flavor import Flavor
 from connectors.errors import EngineDenied
 from connectors.secret import Secret
+from connectors.settings import EngineSettings
 from tests.contracts.operations_contract import OperationsContract
 
 

@@ -18,12 +18,12 @@ from typing import Any
 import pytest
 from elasticsearch import AsyncElasticsearch, Elasticsearch, helpers
 
-from connectors.config import EngineSettings
 from connectors.engine import open_engine
 from connectors.engine.bulk import index_line
 from connectors.engine.scan import Walk
 from connectors.errors import EngineUnreachable
 from connectors.secret import Secret
+from connectors.settings import EngineSettings
 
 ROOT = Path(__file__).parent.parent.parent.parent
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from connectors.config import MonitoringSettings
 from connectors.services.monitoring.server import Limits, Monitor
 from connectors.services.monitoring.watched import Watched
+from connectors.settings import MonitoringSettings
 from tests.services.monitoring.asking import ask, free_port
 from tests.services.shop import Watch
 

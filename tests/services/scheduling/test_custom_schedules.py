@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from connectors.config import EngineSettings
 from connectors.engine import open_engine
 from connectors.registry import Registry
 from connectors.services.desk import Desk
 from connectors.services.scheduling.timings import timings_of
+from connectors.settings import EngineSettings
 from connectors.store.connectors import ConnectorStore
 from connectors.store.custom_schedule import schedule_key
 from connectors.store.job import JobStatus, SyncJob, Trigger

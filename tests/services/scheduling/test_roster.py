@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from connectors.aio.clock import SystemClock
-from connectors.config import EngineSettings
 from connectors.engine import Engine, open_engine
 from connectors.services.scheduling.roster import WHOLE_EVERY, Roster
+from connectors.settings import EngineSettings
 from connectors.store.connector import Connector
 from connectors.store.connectors import INDEX, LATE, MOST_CHANGED, NAME, ConnectorStore
 

@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 from connectors.aio.clock import SystemClock
-from connectors.config import EngineSettings
 from connectors.engine import open_engine
 from connectors.errors import EngineUnreachable
 from connectors.registry import Registry
@@ -21,6 +20,7 @@ from connectors.services.monitoring.pulse import Pulse
 from connectors.services.scheduling.roster import Roster
 from connectors.services.scheduling.scheduler import Scheduler
 from connectors.services.scheduling.timings import LAST_SCHEDULED
+from connectors.settings import EngineSettings
 from connectors.store.connectors import ConnectorStore
 from connectors.store.job import JobStatus, SyncJob, Trigger
 from connectors.store.jobs import JobStore, scheduled_id

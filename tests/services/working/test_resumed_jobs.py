@@ -3,11 +3,11 @@
 import asyncio
 from pathlib import Path
 
-from connectors.config import EngineSettings
 from connectors.engine import open_engine
 from connectors.grants import Grants
 from connectors.registry import Registry
 from connectors.services.working.job_run import JobRun
+from connectors.settings import EngineSettings
 from connectors.store.job import JobStatus, SyncJob, Trigger
 from connectors.store.jobs import JobStore
 from connectors.store.sync_state import JobType, SyncState

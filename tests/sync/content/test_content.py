@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.config import EngineSettings
 from connectors.engine.engine import open_engine
 from connectors.errors import DocumentSkipped
+from connectors.settings import EngineSettings
 from connectors.sync.content.extraction import PipelineAttachment, PlainText
 from connectors.sync.content.policy import ContentFields, ContentPolicy
 

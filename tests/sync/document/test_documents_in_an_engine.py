@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from connectors.config import EngineSettings
 from connectors.engine import Engine, open_engine
 from connectors.engine.bulk import index_line
 from connectors.engine.scan import Walk
+from connectors.settings import EngineSettings
 from connectors.sync.document.prepared import Prepared, Preparer, fingerprint
 from connectors.sync.document.shape import Shape
 from connectors.sync.index.mark import Mark, marked, scanned_fingerprint, version

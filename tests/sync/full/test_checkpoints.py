@@ -12,7 +12,6 @@ from msgspec.structs import replace as replaced
 
 from connectors.byoc import Filter
 from connectors.changes import Checkpoint, Cursor, Failed
-from connectors.config import EngineSettings
 from connectors.dataset import Dataset, Key, Row
 from connectors.download import Download
 from connectors.engine import Engine, open_engine
@@ -22,6 +21,7 @@ from connectors.engine.records import Written
 from connectors.grants import Grants
 from connectors.predicate import ALWAYS, Predicate
 from connectors.registry import Registry
+from connectors.settings import EngineSettings
 from connectors.source import ROWS_OF_A_CHECKPOINT, BaseDataSource, Yielded
 from connectors.store.connector import Connector
 from connectors.store.dead_letters import INDEX as LETTERS

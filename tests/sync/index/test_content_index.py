@@ -8,11 +8,11 @@ from uuid import uuid4
 import pytest
 from structlog.testing import capture_logs
 
-from connectors.config import EngineSettings
 from connectors.engine import Engine, open_engine
 from connectors.engine.flavor import Flavor
 from connectors.engine.scan import Walk
 from connectors.errors import ConfigurationError, EngineRefused
+from connectors.settings import EngineSettings
 from connectors.sync.index.analysis import LANGUAGES
 from connectors.sync.index.content_index import MOST_FIELDS, access_control_index, content_index, missing_fields
 from connectors.sync.index.target import open_target

@@ -4,11 +4,11 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from connectors.config import EngineSettings
 from connectors.engine import Engine, open_engine
 from connectors.engine.bulk import index_line
 from connectors.engine.flavor import Flavor
 from connectors.errors import ConfigurationError
+from connectors.settings import EngineSettings
 from connectors.sync.index.pipeline import DEFAULT, Pipeline, pipeline_of
 from connectors.sync.index.target import open_target
 from tests.engine.real import Node, node, wire_to

@@ -11,11 +11,11 @@ import pytest
 
 from connectors.aio.clock import SystemClock
 from connectors.aio.retry import Retry
-from connectors.config import EngineSettings
 from connectors.engine import Engine, open_engine
 from connectors.engine.flavor import Flavor
 from connectors.engine.indices import AliasChange
 from connectors.errors import ConfigurationError, EngineBlocked, EngineFailed, EngineRefused, IndexReplaced
+from connectors.settings import EngineSettings
 from connectors.store.connector import ACCESS_CONTROL
 from connectors.sync.index.content_index import MARK
 from connectors.sync.index.target import Target, TargetWatch, check, open_target

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from connectors.aio.clock import Clock, SystemClock
-from connectors.config import EngineSettings
 from connectors.engine import open_engine
 from connectors.errors import EngineFailed, EngineOverloaded, EngineUnreachable, JobLost, TargetInUse
+from connectors.settings import EngineSettings
 from connectors.store.state import StateStore
 from connectors.store.targets import TargetRecord
 from connectors.sync.index.mark import MOST_BATCHES, epoch_of, version

@@ -13,12 +13,12 @@ import pytest
 
 from connectors.aio.clock import SystemClock
 from connectors.aio.throttle import AdaptiveLimiter
-from connectors.config import EngineSettings
 from connectors.engine import Engine, open_engine
 from connectors.engine.embedded.desk import desk_of
 from connectors.engine.embedded.server import serving
 from connectors.engine.scan import Walk
 from connectors.engine.stamp import Stamp
+from connectors.settings import EngineSettings
 from connectors.store.state import StateStore
 from connectors.store.sync_state import JobType
 from connectors.sync.document.prepared import key_of

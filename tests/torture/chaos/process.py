@@ -9,7 +9,6 @@ from typing import Any
 from connectors.aio.clock import Clock
 from connectors.aio.retry import Retry, RetryPolicy
 from connectors.aio.throttle import AdaptiveLimiter
-from connectors.config import EngineSettings
 from connectors.engine import Engine
 from connectors.engine.client import client_of
 from connectors.engine.flavor import EngineInfo, Flavor
@@ -19,6 +18,7 @@ from connectors.engine.operations import Operations
 from connectors.engine.pressure import Pressure
 from connectors.errors import ConnectorsError
 from connectors.registry import Registry
+from connectors.settings import EngineSettings
 from connectors.storages.engine import EngineBackend
 from connectors.store.connector import Connector
 from connectors.store.connectors import ConnectorStore

@@ -480,7 +480,7 @@ def test_an_error_of_the_driver_says_what_it_means(
         ({"database": "nothing_here"}, ConfigurationError, "has no database 'nothing_here'"),
         ({"schema": "nothing_here", "tables": "t"}, ConfigurationError, "'nothing_here' has no table 't'"),
         ({"tables": "nothing"}, ConfigurationError, "no table 'nothing'"),
-        ({"ssl_enabled": True}, ConfigurationError, "can't encrypt"),
+        ({"ssl_enabled": True}, ConfigurationError, "has no encrypted connections"),
         ({"ssl_enabled": True, "ssl_ca": "nonsense"}, ConfigurationError, "certificate"),
     ],
 )

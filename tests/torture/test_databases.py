@@ -60,7 +60,7 @@ class MySQL(MySQLFixture, Database):
         return self._server
 
     async def keep(self) -> None:
-        await self._run("SET GLOBAL innodb_flush_log_at_trx_commit = 1")
+        await self.run("SET GLOBAL innodb_flush_log_at_trx_commit = 1")
 
 
 class PostgreSQL(PostgreSQLFixture, Database):

@@ -7,29 +7,26 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import pytest
 import trustme
 
-from connectors.aio.clock import Clock
-from connectors.changes import Failed
-from connectors.dataset import Dataset
-from connectors.fields import Configuration
-from connectors.grants import Grants
+from connectors.sources._sql.source import SQLDataSource
 from connectors.sources.postgresql import PostgreSQLDataSource
 from fixtures.postgresql.server import DATABASE, PASSWORD, USER, PostgreSQL
-from tests.sources.walks import Row, walked
+from tests.sources.sql_store import Store
 
 _NUMBERS: Final = count(1)
 
 
 @dataclass(frozen=True)
-class Database:
+class Database(Store):
     """A database of its own on the server, whose schema `public` the user of the source may read."""
 
     server: PostgreSQL
     name: str
+    kind: ClassVar[type[SQLDataSource]] = PostgreSQLDataSource
 
     @property
     def settings(self) -> dict[str, object]:
@@ -53,32 +50,6 @@ class Database:
             return await cursor.fetchall() if cursor.description else []
         finally:
             await connection.close()
-
-    def done(self, *statements: str) -> list[tuple[Any, ...]]:
-        """Do the same where no loop runs."""
-        return asyncio.run(self.run(*statements))
-
-    def source(self, *, clock: Clock | None = None, **given: object) -> PostgreSQLDataSource:
-        """Return a source that reads it."""
-        configuration = Configuration(PostgreSQLDataSource.fields, {**self.settings, **given}, Grants())
-        configuration.check()
-        return PostgreSQLDataSource(configuration, clock=clock)
-
-    @asynccontextmanager
-    async def opened(self, **given: Any) -> AsyncIterator[tuple[PostgreSQLDataSource, dict[str, Dataset]]]:
-        """Provide a source with its datasets."""
-        async with self.source(**given) as one:
-            yield one, {dataset.name: dataset for dataset in await one.datasets()}
-
-    async def rows(self, table: str, *, given: dict[str, Any] | None = None, **more: Any) -> list[Row | Failed]:
-        """Return what a new source reads of a table."""
-        async with self.opened(**(given or {})) as (one, datasets):
-            return [row async for row in one.read(datasets[table], **more)]
-
-    async def documents(self, **given: Any) -> list[Any]:
-        """Return what a walk of a new source yields."""
-        async with self.source(**given) as one:
-            return [found async for found in walked(one)]
 
 
 class EncryptedPostgreSQL(PostgreSQL):

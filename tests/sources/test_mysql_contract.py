@@ -1,18 +1,16 @@
 """MySQL: what every source promises, with tables of every kind of key and column, on a real MariaDB."""
 
-from collections.abc import Awaitable, Callable, Iterator, Mapping
-from typing import Any, ClassVar
+from collections.abc import Awaitable, Callable
+from typing import Any
 
 import pytest
 
-from connectors.errors import AccessDenied, ConnectorsError
 from connectors.sources.mysql import MySQLDataSource
-from connectors.testing.source_contract import Broken, SourceContract
 from fixtures.mysql.server import MariaDB
 from tests.sources.mariadb import Database, made
-from tests.sources.pages import PAGES
+from tests.sources.sql_contract import Making, Settings, SQLContract
+from tests.sources.sql_store import Store
 
-Settings = Mapping[str, object]
 PEOPLE = """CREATE TABLE people (
     id BIGINT PRIMARY KEY, name VARCHAR(100), born DATE, height DOUBLE, weight FLOAT, photo VARBINARY(50),
     price DECIMAL(12, 2), flag TINYINT(1), big BIGINT UNSIGNED, at DATETIME(6), seen TIMESTAMP NULL, slept TIME(3),
@@ -39,58 +37,20 @@ OTHERS = (
 )
 
 
-def filled(shop: Database, people: int) -> Settings:
-    shop.done(PEOPLE, PERSON.format(people), *OTHERS)
-    return {**shop.settings, "fetch_size": 5, "cursor_columns": "at"}
-
-
-class TestMySQL(SourceContract):
+class TestMySQL(SQLContract):
     source = MySQLDataSource
-    pages = PAGES
-    valid_rules = (
-        [{"tables": ["people"], "query": "SELECT * FROM people WHERE id > 5;"}],
-        [
-            {
-                "tables": ["people", "visits"],
-                "query": "WITH v AS (SELECT who, COUNT(*) AS n FROM visits GROUP BY who) -- all of them\n"
-                "SELECT p.id, v.* FROM people p JOIN v ON v.who = p.id",
-                "id_columns": ["id"],
-            },
-            {"tables": ["visits"], "query": "(SELECT place FROM visits) UNION ALL SELECT word FROM words"},
-        ],
-    )
-    invalid_rules = (
-        [{"tables": ["people"]}],
-        [{"tables": [], "query": "SELECT 1"}],
-        [{"tables": ["nobody"], "query": "SELECT 1"}],
-        [{"tables": ["people"], "query": "SELECT nothing FROM people"}],
-        [{"tables": ["people"], "query": "SELECT id FROM people", "id_columns": ["name"]}],
-        [{"tables": ["people"], "query": "SELECT 1; SELECT 2"}],
-        [{"tables": ["people"], "query": "DELETE FROM people"}],
-        [{"tables": ["people"], "query": "SELECT * FROM people FOR UPDATE"}],
-        [{"tables": ["people"], "query": "SELECT FROM WHERE"}],
-        {"another_database": {"people": "SELECT * FROM people"}},
-    )
-    most_predicates: ClassVar[int] = 1_500
+
+    def filled(self, database: Store, people: int) -> Settings:
+        database.done(PEOPLE, PERSON.format(people), *OTHERS)
+        return {**database.settings, "fetch_size": 5, "cursor_columns": "at"}
 
     @pytest.fixture
-    def settings(self, shop: Database) -> Settings:
-        return filled(shop, 12)
+    def database(self, shop: Database) -> Store:
+        return shop
 
     @pytest.fixture
-    def many(self, mariadb: MariaDB) -> Iterator[Settings]:
-        with made(mariadb) as database:
-            yield {**filled(database, 10_000), "fetch_size": 5_000}
-
-    @pytest.fixture
-    def unreachable(self, shop: Database) -> tuple[Settings, type[ConnectorsError]]:
-        return {**shop.settings, "password": "not the password"}, AccessDenied
-
-    @pytest.fixture
-    def broken(self, mariadb: MariaDB) -> Iterator[Broken]:
-        with made(mariadb) as database:
-            settings = {**filled(database, 5_000), "snapshot_max_s": 0, "fetch_size": 100}
-            yield Broken(settings, after_first=lambda: database.run("DROP TABLE visits, words, people"))
+    def making(self, mariadb: MariaDB) -> Making:
+        return lambda: made(mariadb)
 
     @pytest.fixture
     def change(self, shop: Database) -> Callable[[], Awaitable[Any]]:

@@ -23,6 +23,7 @@ from connectors.sources._postgresql.values import json_of
 from connectors.sources._sql.address import Address
 from connectors.sources._sql.page import MOST_BYTES, Statements
 from connectors.sources._sql.session import Fetched
+from connectors.sources._sql.source import SQLDataSource
 from connectors.sources.postgresql import PostgreSQLDataSource
 from fixtures.postgresql.server import USER
 from tests.sources.postgres import Database
@@ -326,7 +327,7 @@ async def test_pages_of_any_size_are_all_rows_in_one_order(store: Database, decl
     assert ids(await store.rows("t", after=(after["k"],)), "n") == whole[middle + 1 :]
 
 
-async def plan(one: PostgreSQLDataSource, text: str, given: Any) -> str:
+async def plan(one: SQLDataSource, text: str, given: Any) -> str:
     return "\n".join(row[0] for row in (await one._sessions.fetch(f"EXPLAIN {text}", given)).rows)
 
 

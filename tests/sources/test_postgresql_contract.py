@@ -1,18 +1,16 @@
 """PostgreSQL: what every source promises, with tables of every kind of key and column, on a real server."""
 
-from collections.abc import Awaitable, Callable, Iterator, Mapping
-from typing import Any, ClassVar
+from collections.abc import Awaitable, Callable
+from typing import Any
 
 import pytest
 
-from connectors.errors import AccessDenied, ConnectorsError
 from connectors.sources.postgresql import PostgreSQLDataSource
-from connectors.testing.source_contract import Broken, SourceContract
 from fixtures.postgresql.server import PostgreSQL
-from tests.sources.pages import PAGES
 from tests.sources.postgres import Database, made
+from tests.sources.sql_contract import Making, Settings, SQLContract
+from tests.sources.sql_store import Store
 
-Settings = Mapping[str, object]
 PEOPLE = """CREATE TABLE people (
     id bigint PRIMARY KEY, name varchar(100), born date, height float8, weight real, photo bytea,
     price numeric(12, 2), flag bool, small smallint, at timestamp, seen timestamptz, slept time(3),
@@ -43,64 +41,26 @@ OTHERS = (
 )
 
 
-def filled(store: Database, people: int) -> Settings:
-    store.done(
-        "CREATE TYPE mood AS ENUM ('gut', 'schlecht', 'it''s so-so')",
-        "CREATE COLLATION any_case (provider = icu, locale = 'und-u-ks-level2', deterministic = false)",
-        PEOPLE,
-        PERSON.format(people),
-        *OTHERS,
-    )
-    return {**store.settings, "fetch_size": 5, "cursor_columns": "small"}
-
-
-class TestPostgreSQL(SourceContract):
+class TestPostgreSQL(SQLContract):
     source = PostgreSQLDataSource
-    pages = PAGES
-    valid_rules = (
-        [{"tables": ["people"], "query": "SELECT * FROM people WHERE id > 5;"}],
-        [
-            {
-                "tables": ["people", "visits"],
-                "query": "WITH v AS (SELECT who, count(*) AS n FROM visits GROUP BY who) -- all of them\n"
-                "SELECT p.id, v.* FROM people p JOIN v ON v.who = p.id",
-                "id_columns": ["id"],
-            },
-            {"tables": ["visits"], "query": "(SELECT place FROM visits) UNION ALL SELECT word FROM words"},
-        ],
-    )
-    invalid_rules = (
-        [{"tables": ["people"]}],
-        [{"tables": [], "query": "SELECT 1"}],
-        [{"tables": ["nobody"], "query": "SELECT 1"}],
-        [{"tables": ["people"], "query": "SELECT nothing FROM people"}],
-        [{"tables": ["people"], "query": "SELECT id FROM people", "id_columns": ["name"]}],
-        [{"tables": ["people"], "query": "SELECT 1; SELECT 2"}],
-        [{"tables": ["people"], "query": "DELETE FROM people"}],
-        [{"tables": ["people"], "query": "SELECT * FROM people FOR UPDATE"}],
-        [{"tables": ["people"], "query": "SELECT FROM WHERE"}],
-        {"another_database": {"people": "SELECT * FROM people"}},
-    )
-    most_predicates: ClassVar[int] = 1_500
+
+    def filled(self, database: Store, people: int) -> Settings:
+        database.done(
+            "CREATE TYPE mood AS ENUM ('gut', 'schlecht', 'it''s so-so')",
+            "CREATE COLLATION any_case (provider = icu, locale = 'und-u-ks-level2', deterministic = false)",
+            PEOPLE,
+            PERSON.format(people),
+            *OTHERS,
+        )
+        return {**database.settings, "fetch_size": 5, "cursor_columns": "small"}
 
     @pytest.fixture
-    def settings(self, store: Database) -> Settings:
-        return filled(store, 12)
+    def database(self, store: Database) -> Store:
+        return store
 
     @pytest.fixture
-    def many(self, postgres: PostgreSQL) -> Iterator[Settings]:
-        with made(postgres) as database:
-            yield {**filled(database, 10_000), "fetch_size": 5_000}
-
-    @pytest.fixture
-    def unreachable(self, store: Database) -> tuple[Settings, type[ConnectorsError]]:
-        return {**store.settings, "password": "not the password"}, AccessDenied
-
-    @pytest.fixture
-    def broken(self, postgres: PostgreSQL) -> Iterator[Broken]:
-        with made(postgres) as database:
-            settings = {**filled(database, 5_000), "snapshot_max_s": 0, "fetch_size": 100}
-            yield Broken(settings, after_first=lambda: database.run("DROP TABLE visits, words, people"))
+    def making(self, postgres: PostgreSQL) -> Making:
+        return lambda: made(postgres)
 
     @pytest.fixture
     def change(self, store: Database) -> Callable[[], Awaitable[Any]]:

@@ -61,10 +61,10 @@ class Assembly:
         limits = limits_of(self.settings)
         self.worker = Worker(desk, command, limits, self.clock, tally=self._tally, pulse=pulse)
         self.worker.adopt(limits, Begin(self.settings), renew=False)
-        self.metrics.worker_processes.read = lambda: {(): len(self.worker.crew.pids)}
-        self.metrics.resident_memory.read = self._memory
-        self.metrics.look_age.read = self.pulses.ages
-        self.metrics.connectors.read = self._connectors
+        self.metrics.readings.worker_processes.read = lambda: {(): len(self.worker.crew.pids)}
+        self.metrics.readings.resident_memory.read = self._memory
+        self.metrics.readings.look_age.read = self.pulses.ages
+        self.metrics.readings.connectors.read = self._connectors
 
     def adopt(self, settings: Settings) -> None:
         """Make parts of these settings from now on; the worker goes on with them, with what it runs."""

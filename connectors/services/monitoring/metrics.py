@@ -89,6 +89,23 @@ class Metrics:
         )
         self.traffic: dict[str, Traffic] = {"control": Traffic(), "data": Traffic()}
         own.register(_TrafficCollector(self.traffic))
+        self.readings = Readings(own)
+
+    def written(self, accepted: str = "") -> Written:
+        """Return all of them, in the form that the `Accept` header of a request asks for."""
+        encode, content_type = choose_encoder(accepted)
+        return Written(encode(self._registry), content_type)
+
+    def families(self) -> Iterator[Metric]:
+        """Yield what there is, for the docs."""
+        yield from self._registry.collect()
+
+
+class Readings:
+    """The metrics that somebody has to say how to read."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._registry = registry
         self.worker_processes = self._read("connectors_worker_processes", "Worker processes that there are now.")
         self.resident_memory = self._read(
             "connectors_resident_memory_bytes", "Resident memory of the daemon, and of its workers together.", "process"
@@ -101,15 +118,6 @@ class Metrics:
         )
         self.info = self._read("connectors_build_info", "The version of Connectors.", "version")
         self.info.read = lambda: {(connectors.__version__,): 1.0}
-
-    def written(self, accepted: str = "") -> Written:
-        """Return all of them, in the form that the `Accept` header of a request asks for."""
-        encode, content_type = choose_encoder(accepted)
-        return Written(encode(self._registry), content_type)
-
-    def families(self) -> Iterator[Metric]:
-        """Yield what there is, for the docs."""
-        yield from self._registry.collect()
 
     def _read(self, name: str, text: str, *labels: str) -> "Reading":
         reading = Reading(name, text, labels)

@@ -1,7 +1,7 @@
 """A job run: what its document, its connector and the index say in the end, whatever happened on the way."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -94,10 +94,13 @@ async def test_a_job_whose_source_fails_ends_in_its_error_and_deletes_nothing(ya
     assert not await yard.stage.difference(rows(25))
 
 
-@pytest.mark.parametrize("away", [EngineUnreachable("It is away."), EngineFailed("It starts.", status=503)])
+@pytest.mark.parametrize(
+    "error", [lambda: EngineUnreachable("It is away."), lambda: EngineFailed("It starts.", status=503)]
+)
 async def test_a_job_whose_engine_was_away_is_gone_on_with_until_it_was_so_for_too_long(
-    yard: Yard, away: Exception
+    yard: Yard, error: Callable[[], Exception]
 ) -> None:
+    away = error()  # made here, as one that was raised holds on to all that it went through
     yard.stage.script.documents = [*rows(25), away]
     job = await yard.wanted()
     assert await (await yard.claimed(job)).run() is JobStatus.SUSPENDED

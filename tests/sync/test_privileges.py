@@ -64,6 +64,7 @@ async def work(known: EngineSettings, folder: Path) -> int:
         connector = await place.connectors.create(own, document)
         for _ in range(2):
             await run_foreground(place, connector)
+        await engine.control.refresh(own)
         indexed = await engine.control.count(own)
         await place.storage_of(own).set("k", 1, expires_in_s=1)
         jobs = await JobStore.open(engine)

@@ -52,6 +52,13 @@ def setting(*, default: object, text: str, example: str | None = None) -> Any:  
     return field(default=default, metadata=metadata)
 
 
+def choices_of(hint: object) -> tuple[object, ...]:
+    """Return the values that a setting may have, where its type names them."""
+    optional = type(None) in get_args(hint)
+    named = [one for one in (get_args(hint) if optional else [hint]) if get_origin(one) is Literal]
+    return get_args(named[0]) if named else ()
+
+
 @dataclass
 class Binder:
     """Builds sections, and collects in `problems` whatever is wrong with what was given.
@@ -152,8 +159,8 @@ def _from_text(kind: type, value: object) -> object:
 
 
 def _explained(error: str, hint: object, value: object) -> str:
-    if get_origin(hint) is Literal:
-        return f"There is no {value!r} here. Known: {', '.join(map(str, get_args(hint)))}."
+    if known := choices_of(hint):
+        return f"There is no {value!r} here. Known: {', '.join(map(str, known))}."
     if error.startswith("Expected `str"):
         return f"{error}. Put it into quotes."
     return f"{error}, not {value!r}."

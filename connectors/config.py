@@ -34,11 +34,6 @@ class LoadedSettings:
     problems: tuple[Problem, ...]
     origins: Mapping[str, Origin]
 
-    def refuse_problems(self) -> None:
-        """Raise one `ConfigurationError` that names every problem, if there are any; its field is that of the first."""
-        if self.problems:
-            raise ConfigurationError("\n".join(map(str, self.problems)), field=self.problems[0].name)
-
 
 _SECTIONS: Final = frozenset(one.name for one in fields(Settings) if is_dataclass(getattr(Settings(), one.name)))
 _MAPPING: Final = "sources"
@@ -51,7 +46,8 @@ def load_settings(path: Path | None = None, environ: Mapping[str, str] = os.envi
     names every problem; its field is that of the first.
     """
     loaded = read_settings(path, environ)
-    loaded.refuse_problems()
+    if loaded.problems:
+        raise ConfigurationError("\n".join(map(str, loaded.problems)), field=loaded.problems[0].name)
     return loaded.settings
 
 

@@ -105,12 +105,19 @@ class EngineSettings:
 class LogSettings:
     """What is logged, and how."""
 
-    level: Literal["debug", "info", "warning", "error"] = setting(
-        default="info", text="The least important messages to show."
+    level: Literal["debug", "info", "warning", "error"] | None = setting(
+        default=None,
+        text="The least important messages to show. Without it, `info` for a service (`run`, `tour`, `engine serve`), "
+        "and `warning` for all other commands.",
+        example="debug",
     )
     format: Literal["auto", "text", "json"] = setting(
         default="auto", text="`auto` is text on a terminal and JSON elsewhere."
     )
+
+    def least(self, *, is_service: bool) -> Literal["debug", "info", "warning", "error"]:
+        """Return the least important messages that are shown."""
+        return self.level or ("info" if is_service else "warning")
 
 
 @dataclass(frozen=True)

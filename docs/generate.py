@@ -5,8 +5,9 @@ import sys
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, get_args, get_type_hints
+from typing import Any, get_type_hints
 
+from connectors.binding import choices_of
 from connectors.config import ENVIRONMENT_PREFIX
 from connectors.errors import ConfigurationError, ConnectorsError
 from connectors.registry import Listing, Origin, Registry
@@ -87,17 +88,12 @@ def settings_page() -> str:
 
 
 def _text(setting: "dataclasses.Field[Any]") -> str:
-    choices = _choices(setting)
+    choices = ", ".join(map(str, choices_of(setting.type)))
     return str(setting.metadata["text"]) + (f" One of: {choices}." if choices else "")
 
 
 def _default(setting: "dataclasses.Field[Any]") -> object:
     return setting.default if setting.default_factory is dataclasses.MISSING else setting.default_factory()
-
-
-def _choices(setting: "dataclasses.Field[Any]") -> str:
-    described = str(setting.type)
-    return ", ".join(str(choice) for choice in get_args(setting.type)) if described.startswith("typing.Literal") else ""
 
 
 def _yaml(value: object) -> str:

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from connectors import logger
-from connectors.config import LoadedSettings, read_settings
-from connectors.settings import Settings
+from connectors.config import load_settings
+from connectors.settings import LogSettings, Settings
 
 if TYPE_CHECKING:
     from connectors.grants import Grants
@@ -28,15 +28,9 @@ class Invocation:
     @cached_property
     def settings(self) -> Settings:
         """The settings. Raises `ConfigurationError`."""
-        settings = self._loaded.settings
-        self.log_to(None)
+        settings = load_settings(self.config)
+        self._log(settings.log, None)
         return settings
-
-    @cached_property
-    def _loaded(self) -> LoadedSettings:
-        loaded = read_settings(self.config)
-        loaded.refuse_problems()
-        return loaded
 
     @cached_property
     def registry(self) -> "Registry":
@@ -46,13 +40,11 @@ class Invocation:
         return Registry(self.settings.sources)
 
     def log_to(self, stream: TextIO | None) -> None:
-        """Send the log there from now on; without a stream, back to stderr.
+        """Send the log there from now on; without a stream, back to stderr."""
+        self._log(self.settings.log, stream)
 
-        Of what is no service, it tells only what should not be, unless somebody has said how much is wanted.
-        """
-        log = self._loaded.settings.log
-        is_quiet = not self.is_service and "log.level" not in self._loaded.origins
-        logger.set_up(level="warning" if is_quiet else log.level, style=log.format, stream=stream)
+    def _log(self, log: LogSettings, stream: TextIO | None) -> None:
+        logger.set_up(level=log.least(is_service=self.is_service), style=log.format, stream=stream)
 
     @asynccontextmanager
     async def workplace(self, grants: "Grants | None" = None) -> AsyncIterator["Workplace"]:

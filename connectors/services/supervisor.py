@@ -134,7 +134,7 @@ class _Running:
                 await parts.end("worker")
 
     async def _adopt(self, settings: Settings) -> None:
-        logger.set_up(level=settings.log.level, style=settings.log.format)
+        logger.set_up(level=settings.log.least(is_service=True), style=settings.log.format)
         await self.around.become([self.monitor()])
         if self.assembly is not None and self.parts is not None:
             self.assembly.adopt(settings)

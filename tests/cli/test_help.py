@@ -7,7 +7,7 @@ import click
 import pytest
 
 from connectors.cli import cli
-from tests.cli.desk import COMMAND, Desk
+from tests.cli.desk import COMMAND, ROOT, Desk
 from tests.cli.test_terminal import Terminal
 
 GROUPS = sorted(name for name, command in cli.commands.items() if isinstance(command, click.Group))
@@ -43,6 +43,9 @@ def test_who_searches_where_nothing_was_synced_is_told_how_that_begins(desk: Des
 def test_a_command_logs_what_is_as_it_should_be_only_where_that_is_wanted(
     desk: Desk, level: str | None, logs: bool
 ) -> None:
+    [log] = re.findall(r"^log:\n(?: +.*\n)+", (ROOT / "config.yml").read_text(), re.MULTILINE)  # as it is delivered
+    with (desk.folder / "config.yml").open("a") as config:
+        config.write(log)
     desk.put({"_id": "a"})
     desk.create()
     environ = {name: value for name, value in desk.environ.items() if not name.startswith("CONNECTORS__LOG")}

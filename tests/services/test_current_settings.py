@@ -106,7 +106,7 @@ def test_a_file_with_faults_changes_nothing_and_each_fault_is_told(
         {"problem": "service.workers: Expected `int` >= 1, not 0."},
         {"problem": "service.jitter: There is no such setting. Did you mean jitter_s?"},
     ]
-    assert here.current.now.log.level == "info"
+    assert here.current.now.log.level is None
     here.write("log: {level: debug}\n")
     assert [found.log.level for found in here.looks()] == ["debug"]
 

@@ -154,7 +154,7 @@ async def work(config: str | None) -> None:
     settings = await _settings(config, lines)
     if settings is None:
         return
-    logger.set_up(level=settings.log.level, style=settings.log.format)
+    logger.set_up(level=settings.log.least(is_service=True), style=settings.log.format)
     out = os.fdopen(os.dup(sys.stdout.fileno()), "wb", buffering=0)
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what a source prints is none of our messages
     async with AsyncExitStack() as stack:

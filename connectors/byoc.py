@@ -8,8 +8,8 @@ from connectors.errors import ConfigurationError
 from connectors.filtering.rules import Rules
 from connectors.filtering.snippet import advanced_rules_of
 from connectors.filtering.validation import AdvancedRules
-from connectors.filtering.wording import shown
 from connectors.predicate import Predicate
+from connectors.wording import shown
 
 
 class Filter:

@@ -6,12 +6,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Final, Literal
 from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo
 
 import msgspec
 
 from connectors.binding import Problem, setting
+from connectors.errors import ConfigurationError
 from connectors.grants import Grants
+from connectors.schedule import Windows, zone_of
 from connectors.secret import Secret
 
 Seconds = Annotated[float, msgspec.Meta(gt=0)]
@@ -275,10 +276,11 @@ class ServiceSettings:
 
     def problems(self) -> Iterator[Problem]:
         """Yield what is wrong with the settings together."""
-        try:
-            ZoneInfo(self.timezone)
-        except (ValueError, OSError, LookupError):
-            yield Problem("timezone", "There is no such time zone. They are named as UTC, or Europe/Berlin.")
+        for name, read in (("timezone", zone_of), ("windows", Windows.parse)):
+            try:
+                read(getattr(self, name))
+            except ConfigurationError as error:
+                yield Problem(name, str(error))
         if self.worker_memory_bytes is not None and not Path("/proc/self/statm").exists():
             yield Problem("worker_memory_bytes", "This system does not tell how much memory a process has.")
 

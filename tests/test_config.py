@@ -127,6 +127,9 @@ def test_what_is_set_to_null_is_off_where_its_default_is_not(tmp_path: Path, tex
     assert load(tmp_path, text, CONNECTORS__MONITORING__PORT="null").monitoring.port is None
 
 
+IANA = "It is named as in the IANA database, such as UTC, Europe/Berlin or America/New_York."
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
@@ -194,6 +197,13 @@ def test_what_is_set_to_null_is_off_where_its_default_is_not(tmp_path: Path, tex
             [
                 "engine.attempts: Expected `int`, got `str`, not 'x'.",
                 "log.level: There is no 'loud' here. Known: debug, info, warning, error.",
+            ],
+        ),
+        (
+            "service: {timezone: Nowhere, windows: ['1:00-1:00']}",
+            [
+                f"service.timezone: There is no time zone 'Nowhere'. {IANA}",
+                "service.windows: The window '1:00-1:00' can't be used. It has no length. Write 00:00-24:00 for a day.",
             ],
         ),
     ],

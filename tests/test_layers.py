@@ -11,10 +11,10 @@ ROOT = Path(__file__).parent.parent
 
 # From the bottom up. What stands in one row may import each other, but for sources and engines, and two sources.
 ROWS: list[set[str]] = [
-    {"errors", "logger", "pattern", "references", "secret"},
-    {"aio"},
+    {"errors", "logger", "pattern", "references", "secret", "wording"},
+    {"aio", "schedule"},
     {"binding", "config", "fields", "grants", "settings", "settings_file"},
-    {"byoc", "filtering", "literal", "predicate", "schedule"},
+    {"byoc", "filtering", "literal", "predicate"},
     {"changes", "dataset", "download", "source", "storage"},
     {"engine", "registry", "sources"},
     {"storages", "store"},

@@ -158,7 +158,7 @@ def _wait_text(run: "Run", now: datetime) -> str:
 
 def _trouble_lines(troubles: "Sequence[Trouble]", mark: str = "    ") -> Iterator[str]:
     """Yield what a person has to look at, each shortened, with the command to begin with."""
-    from connectors.filtering.wording import shortened  # noqa: PLC0415 - as above
+    from connectors.wording import shortened  # noqa: PLC0415 - as above
 
     for one in troubles[:MOST_TROUBLES]:
         command = f" ({one.command})" if one.command is not None else ""

@@ -92,7 +92,7 @@ async def survey(engine: Engine, settings: Settings) -> Survey:
         zone=zone_of(settings.service.timezone),
         jitter=timedelta(seconds=settings.service.jitter_s),
         lease_timeout=timedelta(seconds=settings.sync.heartbeat_timeout_s),
-        windows=Windows.parse(settings.service.windows, setting="service.windows"),
+        windows=Windows.parse(settings.service.windows),
     )
     connectors, jobs = await ConnectorStore.open(engine), await JobStore.open(engine)
     state, letters = await StateStore.open(engine), await DeadLetters.open(engine)

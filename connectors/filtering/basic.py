@@ -13,7 +13,7 @@ from connectors.filtering.validation import (
     SyncRuleValidationResult,
     WireRule,
 )
-from connectors.filtering.wording import shown
+from connectors.wording import shown
 
 MOST_PAIRS: Final = 10_000
 """How many pairs of rules are compared: all of 140 rules of one field, in some 20 ms during which nothing else runs."""

@@ -19,7 +19,7 @@ from connectors.filtering.validation import (
     WireRule,
 )
 from connectors.filtering.validators import Methods, Validators, listed
-from connectors.filtering.wording import shown
+from connectors.wording import shown
 
 LIMIT_S: Final = 30.0
 """How long a validator may take to answer, for all rules together."""

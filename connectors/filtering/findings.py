@@ -3,7 +3,7 @@
 from typing import Final
 
 from connectors.filtering.validation import FilteringValidation, RuleError
-from connectors.filtering.wording import shortened
+from connectors.wording import shortened
 
 BASIC_RULES: Final = "rules"
 """The id of what is wrong with the basic rules and with no single one of them."""

@@ -8,10 +8,10 @@ from enum import StrEnum
 from typing import Any, Final
 
 from connectors.errors import ConfigurationError
-from connectors.filtering.wording import nearest, shortened, shown
 from connectors.literal import Literal, Operator
 from connectors.pattern import InvalidPattern, Pattern
 from connectors.predicate import Comparison
+from connectors.wording import nearest, shortened, shown
 
 DEFAULT_ID: Final = "DEFAULT"
 """The rule that every set has and that decides nothing: what no other rule decides is included."""

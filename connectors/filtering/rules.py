@@ -7,8 +7,8 @@ from typing import Final
 
 from connectors.errors import ConfigurationError
 from connectors.filtering.rule import Policy, Rule, is_default
-from connectors.filtering.wording import shown
 from connectors.predicate import ALWAYS, Code, Not, Or, Predicate, Test, conjunction
+from connectors.wording import shown
 
 MOST_TURNS: Final = 20
 """How often the policy may change before the rest of the rules is left out of what is pushed down."""

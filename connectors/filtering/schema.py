@@ -12,7 +12,7 @@ from connectors.filtering.validation import (
     Results,
     SyncRuleValidationResult,
 )
-from connectors.filtering.wording import shortened, shown
+from connectors.wording import shortened, shown
 
 if TYPE_CHECKING:
     from jsonschema_rs import ValidationError, Validator

@@ -5,7 +5,7 @@ from typing import Any
 
 from connectors.errors import ConfigurationError
 from connectors.filtering.validation import AdvancedRules
-from connectors.filtering.wording import shown
+from connectors.wording import shown
 
 
 def advanced_rules_of(filtering: Mapping[str, Any]) -> AdvancedRules:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from connectors.filtering.wording import shown
+from connectors.wording import shown
 
 _VALUE: Final = r"[0-9]+|[A-Za-z]+"
 _ITEM: Final = re.compile(rf"(?:\*|(?P<start>{_VALUE})(?:-(?P<end>{_VALUE}))?)?(?:/(?P<step>[0-9]+))?")

@@ -6,7 +6,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Final, TypeVar
 
 from connectors.errors import ConfigurationError
-from connectors.filtering.wording import shown
 from connectors.schedule.days import EVERY_DAY, Days, days_of_month, days_of_week
 from connectors.schedule.moments import Dates, Moments, Times
 from connectors.schedule.part import (
@@ -25,6 +24,7 @@ from connectors.schedule.part import (
 )
 from connectors.schedule.walk import Walk
 from connectors.schedule.zone import CALM, Zone, offset_at
+from connectors.wording import shown
 
 T = TypeVar("T")
 LONGEST: Final = 1_000

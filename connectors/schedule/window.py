@@ -7,8 +7,8 @@ from datetime import UTC, datetime, time, timedelta
 from typing import Final, Self
 
 from connectors.errors import ConfigurationError
-from connectors.filtering.wording import shown
 from connectors.schedule.zone import CALM, Zone, offset_at, turned_between
+from connectors.wording import shown
 
 _DAYS: Final = ("MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN")
 _DAY: Final = timedelta(days=1)
@@ -36,7 +36,7 @@ class Window:
             raise ValueError(_FORM)
         begin, end = _since_midnight(found["begin"], latest=_DAY), _since_midnight(found["end"], latest=_DAY)
         if begin in (end, _DAY):
-            raise ValueError("It has no length. Write 00:00-24:00 for a whole day.")
+            raise ValueError("It has no length. Write 00:00-24:00 for a day.")
         return cls(_days(found["days"]), begin, end if end > begin else end + _DAY)
 
     def holds(self, shown_at: datetime) -> bool:
@@ -59,7 +59,7 @@ class Windows:
     windows: tuple[Window, ...] = ()
 
     @classmethod
-    def parse(cls, texts: Iterable[str], *, setting: str = "windows") -> Self:
+    def parse(cls, texts: Iterable[str]) -> Self:
         """Return the windows that these texts say. Raises one `ConfigurationError` that names every fault."""
         found, faults = list[Window](), list[str]()
         for text in texts:
@@ -68,7 +68,7 @@ class Windows:
             except ValueError as error:
                 faults.append(f"The window {shown(text)} can't be used. {error}")
         if faults:
-            raise ConfigurationError(" ".join(faults), field=setting)
+            raise ConfigurationError(" ".join(faults), field="windows")
         return cls(tuple(found))
 
     def __bool__(self) -> bool:

@@ -5,7 +5,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from connectors.errors import ConfigurationError
-from connectors.filtering.wording import shown
+from connectors.wording import shown
 
 Zone = ZoneInfo | timezone
 CALM: Final = timedelta(days=2)
@@ -13,7 +13,7 @@ CALM: Final = timedelta(days=2)
 _SECOND: Final = timedelta(seconds=1)
 
 
-def zone_of(name: object, *, setting: str = "timezone") -> Zone:
+def zone_of(name: object) -> Zone:
     """Return the time zone with a name such as Europe/Berlin. Raises a `ConfigurationError` where there is none."""
     if name == "UTC":
         return UTC
@@ -23,7 +23,7 @@ def zone_of(name: object, *, setting: str = "timezone") -> Zone:
     except (ValueError, OSError, LookupError):
         pass  # a name that is none, a folder of zones, one that is not known: the same to whoever wrote it
     hint = "It is named as in the IANA database, such as UTC, Europe/Berlin or America/New_York."
-    raise ConfigurationError(f"There is no time zone {shown(name)}.", field=setting, hint=hint)
+    raise ConfigurationError(f"There is no time zone {shown(name)}.", field="timezone", hint=hint)
 
 
 def offset_at(instant: datetime, zone: Zone) -> timedelta:

@@ -95,7 +95,7 @@ class Assembly:
             self.clock,
             zone_of(service.timezone),
             timedelta(seconds=service.jitter_s),
-            Windows.parse(service.windows, setting="service.windows"),
+            Windows.parse(service.windows),
             pulse=self.pulses.of("scheduler"),
             made=made,
         ).run

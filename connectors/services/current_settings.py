@@ -10,7 +10,6 @@ from connectors import logger
 from connectors.aio.clock import Clock
 from connectors.config import DEFAULT_PLACE, LoadedSettings, read_settings
 from connectors.errors import ConfigurationError
-from connectors.schedule import Windows, zone_of
 from connectors.settings import Settings
 
 log = logger.get(__name__)
@@ -73,8 +72,6 @@ class CurrentSettings:
             loaded = read_settings(self._path if required else None, self.environ)
             problems = [str(one) for one in loaded.problems]
             if not problems:
-                zone_of(loaded.settings.service.timezone, setting="service.timezone")
-                Windows.parse(loaded.settings.service.windows, setting="service.windows")
                 return loaded
         except ConfigurationError as error:
             problems = [f"{error.field}: {error}" if error.field else str(error)]

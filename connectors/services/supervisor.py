@@ -12,7 +12,6 @@ from connectors.aio.clock import Clock, SystemClock
 from connectors.aio.retry import Retry, RetryPolicy
 from connectors.aio.tasks import Tasks
 from connectors.engine import Engine, open_engine
-from connectors.schedule import Windows, zone_of
 from connectors.services.assembly import Assembly
 from connectors.services.cleaning.remains import Shelf
 from connectors.services.current_settings import CurrentSettings
@@ -47,8 +46,6 @@ class Supervisor:
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Work until the event is set. Raises a `ConfigurationError`; for an engine that is away it waits."""
-        zone_of(self.settings.service.timezone, setting="service.timezone")
-        Windows.parse(self.settings.service.windows, setting="service.windows")
         current = CurrentSettings(self.settings, self.config, self.clock)
         async with Tasks("supervisor") as tasks, hangups(current.ask, stopping.set):
             running = _Running(current, Watched(self.clock), Parts(tasks, self.clock))

@@ -7,10 +7,10 @@ from enum import StrEnum
 from typing import Any, Final
 
 from connectors.errors import ConfigurationError
-from connectors.filtering.wording import shown
 from connectors.store.lenient import LenientDocument
 from connectors.store.sync_settings import FIELD, SyncSettings
 from connectors.store.sync_state import JobType
+from connectors.wording import shown
 
 DOMAIN: Final = "DEFAULT"
 """The only domain of sync rules that there is."""

@@ -7,12 +7,12 @@ from typing import Any, Final, Self
 
 from connectors.errors import ConfigurationError
 from connectors.fields import Configuration
-from connectors.filtering.wording import shown
 from connectors.grants import Grants
 from connectors.source import fields_of
 from connectors.store.connector import Connector
 from connectors.store.job import SyncJob
 from connectors.store.lenient import instant_of
+from connectors.wording import shown
 
 FIELD: Final = "custom_scheduling"
 OVERRIDES: Final = "configuration_overrides"

@@ -10,7 +10,6 @@ from connectors.errors import ConfigurationError
 from connectors.fields import Configuration
 from connectors.filtering.chain import validate
 from connectors.filtering.rule import DEFAULT_ID
-from connectors.filtering.wording import shown
 from connectors.grants import Grants
 from connectors.registry import nearest
 from connectors.registry.profile import Profile
@@ -18,6 +17,7 @@ from connectors.schedule import Schedule
 from connectors.source import opened
 from connectors.store.index_name import check_name
 from connectors.store.sync_settings import FIELD, SyncSettings
+from connectors.wording import shown
 
 KEYS: Final[Mapping[str, str]] = {
     "id": "Its id; without one it gets one.",

@@ -58,7 +58,7 @@ def test_a_window_is_open_from_its_beginning_until_before_its_end(
         ("25:00-26:00", "There is no time 25:00."),
         ("1:60-2:00", "There is no time 1:60."),
         ("1:00-24:01", "There is no time 24:01."),
-        ("24:00-1:00", "It has no length. Write 00:00-24:00 for a whole day."),
+        ("24:00-1:00", "It has no length. Write 00:00-24:00 for a day."),
         ("1:00-1:00", "It has no length."),
         ("MO 1:00-2:00", "There is no day 'MO'. Known: MON, TUE, WED, THU, FRI, SAT, SUN."),
         ("MON-TUE-WED 1:00-2:00", "There is no day 'MON-TUE-WED'."),
@@ -66,9 +66,9 @@ def test_a_window_is_open_from_its_beginning_until_before_its_end(
 )
 def test_what_is_no_window_is_told_with_what_to_write(text: str, told: str) -> None:
     with pytest.raises(ConfigurationError) as caught:
-        Windows.parse(["1:00-2:00", text], setting="service.windows")
+        Windows.parse(["1:00-2:00", text])
     assert str(caught.value).startswith(f"The window {text!r} can't be used. {told}")
-    assert caught.value.field == "service.windows"
+    assert caught.value.field == "windows"
 
 
 def test_without_windows_every_moment_will_do() -> None:

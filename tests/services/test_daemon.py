@@ -267,7 +267,7 @@ async def test_wrong_settings_end_it_at_once(tmp_path: Path) -> None:
     config.write_text("service: {timezone: Nowhere}\n")
     async with daemon(config) as one:
         assert await one.process.wait() == 2
-    assert one.log[0].startswith("service.timezone: There is no such time zone.")
+    assert one.log[0].startswith("service.timezone: There is no time zone 'Nowhere'.")
 
 
 async def test_without_an_engine_of_its_own_everything_is_in_one_folder(tmp_path: Path) -> None:

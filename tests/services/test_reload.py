@@ -144,5 +144,5 @@ async def test_a_daemon_that_waits_for_its_engine_reads_its_settings_too(tmp_pat
         hang_up(one)
         await one.until_logged("and nothing has changed")
         config.write_text(f"{text}service: {{timezone: Nowhere}}\n")
-        await one.until_logged("There is no such time zone.")
+        await one.until_logged("There is no time zone 'Nowhere'.")
         assert await one.stop() == 0

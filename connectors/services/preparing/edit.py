@@ -9,10 +9,10 @@ import msgspec
 from connectors.errors import ConfigurationError
 from connectors.filtering.rule import id_of, is_default
 from connectors.filtering.snippet import advanced_rules_of
-from connectors.filtering.wording import shown
 from connectors.services.preparing.draft import EDITED, Draft
 from connectors.store.connector import DOMAIN, Connector
 from connectors.store.description import Description
+from connectors.wording import shown
 
 VALID: Final[Mapping[str, Any]] = {"state": "valid", "errors": []}
 _TIMES: Final = ("created_at", "updated_at")

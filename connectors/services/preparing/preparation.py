@@ -13,7 +13,6 @@ from connectors.aio.clock import Clock
 from connectors.aio.tasks import Tasks
 from connectors.engine.records import Revision
 from connectors.errors import ConfigurationError, ConnectorsError
-from connectors.filtering.wording import shortened
 from connectors.registry import Registry
 from connectors.registry.profile import Profile
 from connectors.schedule.zone import Zone
@@ -27,6 +26,7 @@ from connectors.store.connectors import ConnectorStore
 from connectors.store.custom_schedule import custom_schedules, faults_of
 from connectors.sync.foreign import of_source
 from connectors.sync.outcome import LONGEST
+from connectors.wording import shortened
 
 log = logger.get(__name__)
 AT_ONCE: Final = 4

@@ -9,9 +9,9 @@ from fnmatch import fnmatchcase
 from typing import Any, Final, TypeVar
 
 from connectors.errors import ConfigurationError
-from connectors.filtering.wording import nearest
 from connectors.sources._sql.form import Form
 from connectors.sources._sql.table import Table, TableColumn
+from connectors.wording import nearest
 
 EVERYTHING: Final = "*"
 _WILDCARDS: Final = frozenset("*?[")

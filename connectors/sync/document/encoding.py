@@ -7,8 +7,8 @@ from typing import Any, Final
 import orjson
 
 from connectors.errors import DocumentSkipped
-from connectors.filtering.wording import shortened
 from connectors.sync.document.conversion import OPTIONS, Unconvertible, clean, convert, in_order, type_name, whole
+from connectors.wording import shortened
 
 DEEPEST: Final = 254
 """How deep arrays and objects may stand in each other: as deep as orjson goes. Engines stop at 20 where they index."""

@@ -1,4 +1,4 @@
-"""Wording: how what stands in a rule is shown in a message, whatever it is and however long."""
+"""Wording: how what somebody wrote is shown in a message, whatever it is and however long."""
 
 import difflib
 from collections.abc import Iterable, Mapping

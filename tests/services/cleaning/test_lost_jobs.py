@@ -59,7 +59,7 @@ async def test_a_job_of_somebody_who_is_alive_is_left_alone(yard: Yard) -> None:
     assert await yard.status(job) is IN_PROGRESS
 
 
-@pytest.mark.parametrize("told_of", [str(HERE), "nonsense", None, 5, {"a": 1}])
+@pytest.mark.parametrize("told_of", [pytest.param(str(HERE), id="here"), "nonsense", None, 5, {"a": 1}])
 async def test_whoever_is_not_certainly_gone_is_waited_for(yard: Yard, told_of: object) -> None:
     await yard.connect()
     job, janitor = await yard.job("in_progress", metadata={"instance": told_of}), yard.janitor()

@@ -24,8 +24,8 @@ install: $(VENV)/.ready ## Make .venv with everything for development, and the `
 run: $(VENV)/.core ## Run a daemon that syncs docs/, on the embedded engine (ENGINE=http://... uses that engine instead).
 	CONNECTORS__ALLOWED_PATHS=$(CURDIR)/docs $(if $(ENGINE),CONNECTORS__ENGINE__HOST=$(ENGINE)) $(BIN)/python -m connectors tour
 
-test: $(VENV)/.ready ## Run every test that needs no server, with coverage per module; too little of a source fails.
-	$(BIN)/python -m pytest --cov --cov-report=term
+test: $(VENV)/.ready ## Run every test that needs no server, on all cores, with coverage; too little of a source fails.
+	$(BIN)/python -m pytest -n auto --dist loadfile --cov --cov-report=term
 	$(BIN)/python tests/coverage_floor.py
 
 lint: $(VENV)/.ready ## Check style, and that what is generated is current.

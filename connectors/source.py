@@ -20,7 +20,10 @@ from connectors.storage import Storage
 
 T = TypeVar("T")
 Document = dict[str, Any]
-Yielded = Document | Failed | tuple[Document, Download | Fetch | None]
+Single = Document | Failed | tuple[Document, Download | Fetch | None]
+"""A document, alone or with a download, or that there is one that can't be read."""
+Yielded = Single | Dataset
+"""What a walk yields. What comes behind a dataset is of that one."""
 Token = Mapping[str, Any]
 """What a source remembers of the moment of a walk: JSON that only the source understands."""
 ROWS_OF_A_CHECKPOINT: Final = 1_000
@@ -143,12 +146,13 @@ class BaseDataSource:
         """Yield every document, alone or with a download, to the end or until an error.
 
         Called once in a full sync. A document is a dict with an `_id`, unique in the walk, and best a `_timestamp`; one
-        that is there and can't be read is a `Failed(id, reason)`. Advanced rules are for the source to obey; basic ones
+        that is there and can't be read is a `Failed(id, reason)`. What comes behind a `Dataset` is of that one: when
+        all documents of one are gone, their deletion is held. Advanced rules are for the source to obey; basic ones
         may be used to fetch less. Made of `datasets` and `read` where a source has these.
         """
         async with closing_walk(documents_behind(self, await self.datasets(), None, filtering)) as documents:
             async for one in documents:
-                if not isinstance(one, Checkpoint):
+                if not isinstance(one, Checkpoint | Dataset):
                     yield one
 
     async def get_docs_from(
@@ -190,7 +194,7 @@ class BaseDataSource:
         raise NotImplementedError(f"{type(self).__name__} has no get_doc().")
 
     def get_docs_by_rules(self, rules: AdvancedRules) -> AsyncIterator[Yielded]:
-        """Yield the documents that advanced rules ask for, to the end or until an error.
+        """Yield the documents that advanced rules ask for, and of which dataset they are, to the end or until an error.
 
         Called in place of `read`, for a source of rows that has advanced rules.
         """
@@ -298,6 +302,7 @@ async def documents_behind(
     begins, after = _place_of(cursor, datasets)
     document_of = source.document_of
     for dataset in datasets[begins:]:
+        yield dataset
         count = 0
         async with closing_walk(source.read(dataset, where=where, after=after)) as rows:
             async for row in rows:

@@ -96,5 +96,15 @@ async def test_a_dataset_without_a_key_has_no_checkpoints() -> None:
             return {"_id": str(row["k"])}
 
     found = await walk(Keyless(Configuration(Fields(), {})), None)
-    assert len(found) == LARGE
+    assert ids(found) == [str(n) for n in range(LARGE)]
     assert not any(isinstance(one, Checkpoint) for one in found)
+
+
+async def test_a_dataset_comes_before_what_is_of_it(source: Tables) -> None:
+    whole = await walk(source, None)
+    places = [place for place, one in enumerate(whole) if isinstance(one, Dataset)]
+    assert [whole[place].name for place in places] == ["a", "b", "c", "d"]
+    for place, behind in zip(places, [*places[1:], len(whole)], strict=True):
+        assert {one.split("/")[0] for one in ids(whole[place:behind])} <= {whole[place].name}
+    assert [one.name for one in await walk(source, {"dataset": "d", "key": [0]}) if isinstance(one, Dataset)] == ["d"]
+    assert not any([isinstance(one, Dataset) async for one in source.get_docs()])

@@ -247,6 +247,7 @@ class Examination:
     async def _first(self) -> str:
         from connectors.byoc import Filter  # noqa: PLC0415 - as above
         from connectors.changes import Failed  # noqa: PLC0415
+        from connectors.dataset import Dataset  # noqa: PLC0415
         from connectors.sync.foreign import of_source, read, told  # noqa: PLC0415
 
         mask, filtering = self._configuration.masked, Filter(self._connector.filtering)
@@ -257,6 +258,8 @@ class Examination:
         async with read(walk, mask) as documents, aclosing(told(documents, mask)) as items:
             async for item in items:
                 document = item[0] if isinstance(item, tuple) else item
+                if isinstance(document, Dataset):
+                    continue
                 if isinstance(document, Failed):
                     failed += 1
                 elif rules and not rules.keeps(document):

@@ -19,7 +19,7 @@ from connectors.errors import SourceError
 from connectors.fields import Configuration
 from connectors.filtering.validation import AdvancedRules
 from connectors.predicate import ALWAYS, Predicate, compiled, fields_in
-from connectors.source import BaseDataSource, Document, Yielded, closing_walk
+from connectors.source import BaseDataSource, Document, Single, Yielded, closing_walk
 from connectors.sources._sql import document as documents
 from connectors.sources._sql.catalog import Catalog
 from connectors.sources._sql.dialect import Dialect
@@ -154,7 +154,8 @@ class SQLDataSource(BaseDataSource):
         if filtering is not None and filtering.has_advanced_rules():
             async with closing_walk(self.get_docs_by_rules(filtering.get_advanced_rules())) as asked:
                 async for one in asked:
-                    yield _change_of(one)
+                    if not isinstance(one, Dataset):
+                        yield _change_of(one)
             return
         datasets, wanted = await self.datasets(), self.configuration.cursor_columns
         found = {name: Place.of(table, wanted, sync_cursor) for name, table in self._tables.items()}
@@ -205,14 +206,16 @@ class SQLDataSource(BaseDataSource):
                 async for one in found:
                     yield one
 
-    async def _queried(self, query: Query, catalog: Catalog) -> AsyncGenerator[Document, None]:
+    async def _queried(self, query: Query, catalog: Catalog) -> AsyncGenerator[Document | Dataset, None]:
         async with self._sessions.streamed(query.text) as stream:
             columns = _apart(stream.columns)
             make, names = maker_of(columns), [one.name for one in columns]
             keys = [name for table in query.tables for name in catalog.table(table).identity]
             key = query.id_columns or tuple(keys if len(set(keys)) == len(keys) and set(keys) <= set(names) else ())
             cursor = next((name for name in self.configuration.cursor_columns if name in names), None)
-            document_of = documents.maker_of(Dataset(query.name, self.group, cursor_field=cursor), key, self.origin)
+            dataset = Dataset(query.name, self.group, cursor_field=cursor)
+            yield dataset
+            document_of = documents.maker_of(dataset, key, self.origin)
             async for part in stream.parts:
                 for values in part:
                     yield document_of(make(values))
@@ -284,7 +287,7 @@ class SQLDataSource(BaseDataSource):
         return Sessions(self.connect, self._clock, snapshot_max_s=given.snapshot_max_s, retries=given.retry_count)
 
 
-def _change_of(yielded: Yielded) -> Change:
+def _change_of(yielded: Single) -> Change:
     """Return what a walk yields as a change."""
     if isinstance(yielded, Failed):
         return yielded

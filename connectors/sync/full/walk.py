@@ -8,6 +8,7 @@ from typing import Any, Final
 import numpy as np
 
 from connectors.changes import Checkpoint, Failed
+from connectors.dataset import Dataset
 from connectors.download import Download, Fetch, download_of
 from connectors.errors import DocumentSkipped, SourceError
 from connectors.source import Yielded
@@ -29,7 +30,7 @@ CHUNK: Final = 500
 CHUNK_BYTES: Final = 2**20
 UNSIGNED: Final = 2**64 - 1
 NO_ID: Final = "(no id)"
-_SIGNS: Final = (Failed, Checkpoint)
+_SIGNS: Final = (Failed, Checkpoint, Dataset)
 
 
 class _Chunk:
@@ -62,7 +63,7 @@ class Walk:
     - Every id that the source yields is seen, also of a document that it could not read or that can't be indexed; one
       that a rule drops is not.
     - An id that comes again waits until it is known what became of it before: no id is on its way twice.
-    - `datasets` counts the documents of each dataset.
+    - `datasets` counts the documents of each dataset, by what the source says and not by what is in them.
     """
 
     def __init__(
@@ -81,6 +82,7 @@ class Walk:
         self._letters = letters
         self._report = report
         self._chunk = _Chunk()
+        self._dataset: str | None = None
         self.datasets: Counter[str] = Counter()
 
     async def read(
@@ -132,8 +134,8 @@ class Walk:
         if self._letters.in_a_row:
             self._letters.went_well(LetterKind.READ)
             self._letters.went_well(LetterKind.CONVERT)
-        if (dataset := document.get("dataset")) is not None and type(dataset) is str:
-            self.datasets[dataset] += 1
+        if self._dataset is not None:
+            self.datasets[self._dataset] += 1
         found = prepared.metadata or 1  # as `fingerprint` has it, but for the sign
         if given is not None and (download := download_of(given)) is not None:
             version = download.content_version
@@ -211,10 +213,12 @@ class Walk:
         else:
             await self._contents.put(Wanted(prepared, *content, known, held=held))
 
-    async def _note(self, sign: Failed | Checkpoint, checkpoints: Checkpoints | None) -> None:
+    async def _note(self, sign: Failed | Dataset | Checkpoint, checkpoints: Checkpoints | None) -> None:
         """Do what something that is no document asks for."""
         if isinstance(sign, Failed):
             await self._failed(sign)
+        elif isinstance(sign, Dataset):
+            self._dataset = sign.name
         elif checkpoints is not None and checkpoints.is_due():
             await self.flush()
             checkpoints.begin(sign.cursor)

@@ -6,8 +6,9 @@ from uuid import uuid4
 
 from connectors.aio.retry import Retry
 from connectors.changes import Failed
+from connectors.dataset import Dataset
 from connectors.errors import DocumentSkipped
-from connectors.source import Yielded, has
+from connectors.source import Single, Yielded, has
 from connectors.store.connector import Connector
 from connectors.store.dead_letter import OF_CONTENT_SYNCS, LetterKind
 from connectors.store.sync_state import JobType
@@ -96,13 +97,13 @@ class _Retrying:
             else:
                 await _put(feed, found)
 
-    async def _document(self, doc_id: str) -> Yielded | None:
+    async def _document(self, doc_id: str) -> Single | None:
         """Return a document as the source has it, None when it is gone."""
         job = self._job
 
-        async def read(_attempt: int) -> Yielded | None:
+        async def read(_attempt: int) -> Single | None:
             with job.silence.asked():
-                found: Yielded | None = await job.source.get_doc(doc_id)
+                found: Single | None = await job.source.get_doc(doc_id)
             return found
 
         try:
@@ -121,6 +122,8 @@ class _Retrying:
             aclosing(told(documents, job.mask, job.silence)) as items,
         ):
             async for yielded in items:
+                if isinstance(yielded, Dataset):
+                    continue
                 any_came = True
                 if (doc_id := _id_of(yielded)) in self._wanted:
                     missing.discard(doc_id)
@@ -132,7 +135,7 @@ class _Retrying:
             await feed.delete(doc_id)
 
 
-async def _put(feed: Feed, yielded: Yielded) -> None:
+async def _put(feed: Feed, yielded: Single) -> None:
     match yielded:
         case Failed():
             await feed.fail(yielded)
@@ -142,7 +145,7 @@ async def _put(feed: Feed, yielded: Yielded) -> None:
             await feed.upsert(yielded)
 
 
-def _id_of(yielded: Yielded) -> str:
+def _id_of(yielded: Single) -> str:
     """Return the id that a letter about what was yielded would have."""
     if isinstance(yielded, Failed):
         return yielded.id

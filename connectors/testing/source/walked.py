@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from connectors.byoc import Filter
 from connectors.changes import Failed
+from connectors.dataset import Dataset
 from connectors.download import Download, download_of
 from connectors.source import Document
 from connectors.testing.source.promise import fail
@@ -54,7 +55,8 @@ async def walk(source: Any, filtering: Filter | None = None) -> AsyncGenerator[W
     """Yield what a source's walk yields, taken apart, and close the walk at the end."""
     async with aclosing(source.get_docs(filtering)) as yielded:
         async for one in yielded:
-            yield Walked.of(one)
+            if not isinstance(one, Dataset):
+                yield Walked.of(one)
 
 
 async def documents_of(source: Any, filtering: Filter | None = None) -> dict[str, Document]:  # noqa: ANN401

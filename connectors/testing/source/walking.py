@@ -6,6 +6,7 @@ from contextlib import aclosing
 from typing import Any
 
 from connectors.changes import Checkpoint
+from connectors.dataset import Dataset
 from connectors.errors import ConnectorsError
 from connectors.source import Document, can_resume
 from connectors.testing.source.case import SourceCase
@@ -122,7 +123,7 @@ async def _walked_from(source: Any, cursor: object) -> tuple[list[tuple[str, Doc
         async for one in yielded:
             if isinstance(one, Checkpoint):
                 checkpoints.append((len(documents), one.cursor))
-            else:
+            elif not isinstance(one, Dataset):
                 walked = Walked.of(one)
                 documents.append((walked.id, walked.document))
     return documents, checkpoints

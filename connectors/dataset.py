@@ -3,7 +3,7 @@
 import hashlib
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
@@ -47,6 +47,19 @@ class Dataset:
     def key_of(self, row: Mapping[str, Any]) -> Key:
         """Return the values of a row's primary key."""
         return tuple([row[name] for name in self.primary_key])
+
+
+def apart(row: Row, taken: Collection[str]) -> Row:
+    """Return a row without columns of these names: such a one has an underscore more, or as many as it takes."""
+    if row.keys().isdisjoint(taken):
+        return row
+    found: Row = {}
+    for name, value in row.items():
+        free = name
+        while free in taken or free in found or (free != name and free in row):
+            free += "_"
+        found[free] = value
+    return found
 
 
 def document_id(dataset: str, key: Sequence[object]) -> str:

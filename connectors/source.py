@@ -1,6 +1,6 @@
 """The contract of a source: what the author of a connector writes, and what the framework makes of it."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from functools import cached_property
 from types import TracebackType
@@ -8,14 +8,14 @@ from typing import Any, ClassVar, Final, Self, TypeVar
 
 from connectors.byoc import Filter
 from connectors.changes import Change, Checkpoint, Cursor, Failed
-from connectors.dataset import Dataset, Key, Row, document_id
+from connectors.dataset import Dataset, Key, Row, apart, document_id
 from connectors.download import Download, Fetch
 from connectors.fields import Configuration, Fields
 from connectors.filtering.basic import DEFAULT_VALIDATORS
 from connectors.filtering.validation import AdvancedRules
 from connectors.filtering.validators import Validators
 from connectors.literal import instant_of
-from connectors.predicate import ALWAYS, Predicate, without
+from connectors.predicate import ALWAYS, Predicate, fields_in, without
 from connectors.storage import Storage
 
 T = TypeVar("T")
@@ -27,8 +27,7 @@ Yielded = Single | Dataset
 Token = Mapping[str, Any]
 """What a source remembers of the moment of a walk: JSON that only the source understands."""
 ROWS_OF_A_CHECKPOINT: Final = 1_000
-_OF_DOCUMENTS: Final = ("_id", "_id_", "_timestamp", "dataset")
-"""What a document has beside the columns of its row: a row can't tell whether a rule about it matches."""
+GIVEN_FIELDS: Final = frozenset({"_id", "dataset"})
 
 
 class BaseDataSource:
@@ -225,15 +224,19 @@ class BaseDataSource:
     def document_of(self, dataset: Dataset, row: Row) -> Document:
         """Return a row as a document: its columns, the id made of its key, and the name of the dataset it is from.
 
-        A column of the name `dataset` or `_timestamp` is kept and stands for itself; one of the name `_id` becomes
-        `_id_`, as the document has an id of its own.
+        What the document says itself means the same in every document: columns of the names `_id` and `dataset` become
+        `_id_` and `dataset_`. One of the name `_timestamp` stands for itself.
         """
-        document: Document = {"dataset": dataset.name, **row, "_id": document_id(dataset.name, dataset.key_of(row))}
-        if "_id" in row:
-            document["_id_"] = row["_id"]
+        document: Document = {"dataset": dataset.name, **apart(row, GIVEN_FIELDS)}
+        document["_id"] = document_id(dataset.name, dataset.key_of(row))
         if dataset.cursor_field is not None and (moment := instant_of(row.get(dataset.cursor_field))) is not None:
             document.setdefault("_timestamp", moment)
         return document
+
+    @property
+    def given_fields(self) -> frozenset[str]:
+        """The fields of a document of a row that are no columns of it. A column of such a name gets an underscore."""
+        return GIVEN_FIELDS
 
     # Writing, erasing, asking: for exports, privacy requests and queries.
 
@@ -297,7 +300,7 @@ async def documents_behind(
             async for document in found:
                 yield document
         return
-    where = without(filtering.where, _OF_DOCUMENTS) if filtering is not None else ALWAYS
+    where = _of_rows(filtering.where, source.given_fields) if filtering is not None else ALWAYS
     datasets = list(datasets)
     begins, after = _place_of(cursor, datasets)
     document_of = source.document_of
@@ -314,6 +317,12 @@ async def documents_behind(
                 if count % ROWS_OF_A_CHECKPOINT == 0 and _is_plain(key := dataset.key_of(row)):
                     yield Checkpoint({"dataset": dataset.name, "key": list(key)})
         after = None
+
+
+def _of_rows(where: Predicate, given: Collection[str]) -> Predicate:
+    """Return what rows can tell of a predicate about documents: nothing of what only these have, or call otherwise."""
+    stems = {name.rstrip("_") for name in (*given, "_timestamp")}
+    return without(where, {name for name in fields_in(where) if name.partition(".")[0].rstrip("_") in stems})
 
 
 def can_resume(source: object) -> bool:

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connectors.dataset import LONGEST_ID, Dataset, document_id
+from connectors.dataset import LONGEST_ID, Dataset, apart, document_id
 
 Key = tuple[object, ...]
 SURROGATES = st.characters(categories=["Cs"])
@@ -208,3 +208,11 @@ def test_datasets_can_be_told_apart_and_looked_up() -> None:
     one, other = Dataset("a", schema={"properties": {}}), Dataset("a", group="b")
     assert one != other
     assert {one: 1, other: 2}[Dataset("a", schema={"properties": {}})] == 1
+
+
+def test_a_column_of_a_name_that_is_taken_gets_underscores_until_it_is_free() -> None:
+    taken = {"_id", "dataset", "dataset_"}
+    plain = {"id": 1, "Dataset": 2, "dataset__": 3}
+    assert apart(plain, taken) is plain
+    row = {"_id": 1, "dataset": 2, "dataset_": 3, "dataset___": 4, "_id_": 5}
+    assert apart(row, taken) == {"_id__": 1, "dataset__": 2, "dataset____": 3, "dataset___": 4, "_id_": 5}

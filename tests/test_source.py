@@ -94,7 +94,7 @@ async def test_documents_are_made_of_rows() -> None:
             None,
         ),
         Failed("people/2", "half a row"),
-        ({"dataset": "mine", "_timestamp": "now", "_id": "notes/a", "_id_": "a"}, None),
+        ({"dataset": "notes", "dataset_": "mine", "_timestamp": "now", "_id": "notes/a", "_id_": "a"}, None),
     ]
 
 
@@ -107,7 +107,7 @@ async def test_what_rules_look_at_is_pushed_down() -> None:
 
 async def test_rules_about_what_only_documents_have_are_not_pushed_down() -> None:
     source = rows()
-    fields = ("_id", "name", "dataset", "_timestamp", "_id_")
+    fields = ("_id", "name", "dataset", "_timestamp", "_id_", "dataset_", "dataset__.more")
     rules = [{**rule(field), "id": str(place)} for place, field in enumerate(fields)]
     _ = [one async for one in source.get_docs(Filter({"rules": rules}))]
     assert [sorted(fields_in(where)) for where in source.asked] == [["name"], ["name"]]

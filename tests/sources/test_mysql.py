@@ -143,6 +143,54 @@ async def test_a_document_is_its_row_with_where_it_is_from(shop: Database) -> No
     ]
 
 
+async def clashing(shop: Database) -> None:
+    await shop.run(
+        "CREATE TABLE t (id INT PRIMARY KEY, dataset INT, `database` INT, database_ INT)",
+        "INSERT INTO t VALUES (1, 2, 3, 4), (5, 6, 7, 8)",
+    )
+
+
+async def test_a_column_loses_its_name_to_what_documents_say_of_themselves(shop: Database) -> None:
+    await clashing(shop)
+    own = {"dataset": "t", "database": shop.name}
+    assert await shop.documents() == [
+        {**own, "id": 1, "dataset_": 2, "database__": 3, "database_": 4, "_id": f"{shop.name}/t/1"},
+        {**own, "id": 5, "dataset_": 6, "database__": 7, "database_": 8, "_id": f"{shop.name}/t/5"},
+    ]
+
+
+async def test_a_column_keeps_its_name_where_a_prefix_sets_them_apart(shop: Database) -> None:
+    await clashing(shop)
+    own = {"source_dataset": "t", "source_database": shop.name}
+    first, _ = await shop.documents(field_prefix="source_")
+    assert first == {**own, "id": 1, "dataset": 2, "database": 3, "database_": 4, "_id": f"{shop.name}/t/1"}
+    query = [{"tables": ["t"], "query": "SELECT id, id AS source_dataset FROM t WHERE id = 1"}]
+    async with shop.source(field_prefix="source_") as one:
+        found = [each async for each in walked(one, Filter({"advanced_snippet": {"value": query}}))]
+    assert found == [{**own, "id": 1, "source_dataset_": 1, "_id": f"{shop.name}/t/1"}]
+
+
+@pytest.mark.parametrize("prefix", ["a.", "1", " ", "ä"])
+async def test_a_prefix_is_made_of_plain_letters(shop: Database, prefix: str) -> None:
+    with pytest.raises(ConfigurationError, match="field_prefix"):
+        await shop.documents(field_prefix=prefix)
+
+
+@pytest.mark.parametrize(("field", "value"), [("database", "{}"), ("database__", "3"), ("database_", "4")])
+async def test_a_rule_is_about_the_document_where_a_column_has_such_a_name(
+    shop: Database, field: str, value: str
+) -> None:
+    await clashing(shop)
+    drop = {"id": "1", "policy": "exclude", "field": "id", "rule": "equals", "value": "5", "order": 1}
+    keep = {"id": "2", "policy": "include", "field": field, "rule": "equals", "value": value.format(shop.name)}
+    last = {"id": "3", "policy": "exclude", "field": "id", "rule": "<", "value": "9", "order": 3}
+    filtering = Filter({"rules": [drop, {**keep, "order": 2}, last]})
+    rules = filtering.basic_rules
+    async with shop.source() as one:
+        found = [each["id"] async for each in walked(one, filtering) if rules.keeps(each)]
+    assert found == [1]
+
+
 # Tables.
 
 

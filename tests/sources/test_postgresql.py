@@ -156,8 +156,8 @@ async def test_a_document_is_its_row_with_where_it_is_from(store: Database) -> N
     await store.run(
         'CREATE SCHEMA "Odd one"',
         f'GRANT USAGE ON SCHEMA "Odd one" TO {USER}',
-        'CREATE TABLE "Odd one"."we/ird" (id int, _id int, "when" timestamptz, PRIMARY KEY (id, _id))',
-        'INSERT INTO "Odd one"."we/ird" VALUES (1, 2, \'2024-01-02 01:00+01\')',
+        'CREATE TABLE "Odd one"."we/ird" (id int, _id int, schema int, "when" timestamptz, PRIMARY KEY (id, _id))',
+        'INSERT INTO "Odd one"."we/ird" VALUES (1, 2, 3, \'2024-01-02 01:00+01\')',
         "CREATE TABLE elsewhere (id int)",
     )
     assert await store.documents(cursor_columns="when", schema="Odd one") == [
@@ -167,6 +167,7 @@ async def test_a_document_is_its_row_with_where_it_is_from(store: Database) -> N
             "schema": "Odd one",
             "id": 1,
             "_id_": 2,
+            "schema_": 3,
             "when": datetime(2024, 1, 2, tzinfo=UTC),
             "_id": f'{store.name}/Odd one/"we%2Fird"/1/2',
             "_timestamp": datetime(2024, 1, 2, tzinfo=UTC),

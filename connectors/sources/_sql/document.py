@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
-from connectors.dataset import LONGEST_ID, Dataset, Row, document_id
+from connectors.dataset import LONGEST_ID, Dataset, Row, apart, document_id
 from connectors.literal import instant_of
 from connectors.source import Document
 
@@ -13,14 +13,23 @@ _PLAIN: Final = 10**18
 """Whole numbers below are written in ids as they are."""
 
 
-def maker_of(dataset: Dataset, key: Sequence[str], origin: Mapping[str, str]) -> Callable[[Row], Document]:
+def fields_of(dataset: str, origin: Mapping[str, str], prefix: str) -> dict[str, str]:
+    """Return the fields that say where a document is from."""
+    return {f"{prefix}{name}": value for name, value in {"dataset": dataset, **origin}.items()}
+
+
+def maker_of(
+    dataset: Dataset, key: Sequence[str], origin: Mapping[str, str], prefix: str = ""
+) -> Callable[[Row], Document]:
     """Return what makes documents of the rows of a dataset, which these columns tell apart; without any, all of them.
 
-    `origin` says where the dataset is: fields of each document, and what ids begin with, in its order.
+    `origin` says where the dataset is: fields of each document, whose names begin with `prefix`, and what ids begin
+    with, in its order. A column of the name of such a field gets an underscore more.
 
     It is called once a row, so what is the same for all of them is done here, and what most of them are comes first.
     """
-    cursor, head = dataset.cursor_field, {"dataset": dataset.name, **origin}
+    cursor, head = dataset.cursor_field, fields_of(dataset.name, origin, prefix)
+    taken = frozenset({"_id", *head})
     first_part, *others = (*origin.values(), dataset.name)
     prefix = document_id(first_part, (*others, 0))[:-1]
     first = key[0] if len(key) == 1 and len(prefix.encode()) < LONGEST_ID - 20 else None
@@ -30,9 +39,7 @@ def maker_of(dataset: Dataset, key: Sequence[str], origin: Mapping[str, str]) ->
         return document_id(first_part, (*others, *values))
 
     def make(row: Row) -> Document:
-        document = {**head, **row}
-        if "_id" in row:
-            document["_id_"] = row["_id"]
+        document = {**head, **apart(row, taken)}
         value = row[first] if first is not None else None
         plain = type(value) is int and -_PLAIN < value < _PLAIN
         document["_id"] = f"{prefix}{value}" if plain else id_of(row)

@@ -31,6 +31,17 @@ TABLES: Final = (
         tooltip="Times or numbers that grow: a table is taken to change in the first of these columns that it has, "
         "and only what did is read in an incremental sync.",
     ),
+    Field(
+        "field_prefix",
+        "Beginning of the names of added fields",
+        required=False,
+        default="",
+        example="source_",
+        pattern="^[A-Za-z_][A-Za-z0-9_]*$",
+        tooltip="What the names of the fields begin with that say where a row is from. A column that has the name of "
+        "one gets an underscore more.",
+        advanced=True,
+    ),
 )
 """The settings that say what is read, of every database."""
 ENCRYPTION: Final = (

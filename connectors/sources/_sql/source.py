@@ -130,16 +130,21 @@ class SQLDataSource(BaseDataSource):
     def document_of(self, dataset: Dataset, row: Row) -> Document:
         """Return a row as a document: its columns, `dataset` and `database`, and an id of database, table and key.
 
-        Without any key the id is made of all that the row holds, so that rows that are alike are one document. Columns
-        called `dataset`, `database` or `_timestamp` stand for themselves; one called `_id` becomes `_id_`.
+        Without any key the id is made of all that the row holds, so that rows that are alike are one document. A column
+        with the name of what is added gets an underscore more; `_timestamp` stands for itself.
         """
         known, make = self._maker
         if dataset is not known:
             table = self._tables.get(dataset.name)
             key = dataset.primary_key or (table.identity if table is not None else ())
-            make = documents.maker_of(dataset, key, self.origin)
+            make = documents.maker_of(dataset, key, self.origin, self.configuration.field_prefix)
             self._maker = dataset, make
         return make(row)
+
+    @property
+    def given_fields(self) -> frozenset[str]:
+        """The id, and the fields that say where a document is from."""
+        return frozenset({"_id", *documents.fields_of("", self.origin, self.configuration.field_prefix)})
 
     # What changed.
 
@@ -215,7 +220,7 @@ class SQLDataSource(BaseDataSource):
             cursor = next((name for name in self.configuration.cursor_columns if name in names), None)
             dataset = Dataset(query.name, self.group, cursor_field=cursor)
             yield dataset
-            document_of = documents.maker_of(dataset, key, self.origin)
+            document_of = documents.maker_of(dataset, key, self.origin, self.configuration.field_prefix)
             async for part in stream.parts:
                 for values in part:
                     yield document_of(make(values))

@@ -59,6 +59,12 @@ class Database(Store):
         finally:
             await connection.ensure_closed()
 
+    async def connections(self) -> int:
+        """Return how many sessions of sources the server has that read this database."""
+        count = f"SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE user = '{USER}' AND db = '{self.name}'"
+        [(found,)] = await self.run(count)
+        return int(found)
+
 
 class EncryptedMariaDB(MariaDB):
     """A server with a certificate."""

@@ -51,6 +51,12 @@ class Database(Store):
         finally:
             await connection.close()
 
+    async def connections(self) -> int:
+        """Return how many sessions of sources the server has that read this database."""
+        count = f"SELECT count(*) FROM pg_stat_activity WHERE usename = '{USER}' AND datname = '{self.name}'"
+        [(found,)] = await self.run(count)
+        return int(found)
+
 
 class EncryptedPostgreSQL(PostgreSQL):
     """A server with a certificate."""

@@ -53,7 +53,7 @@ class SQLContract(SourceContract):
 
     @pytest.fixture
     def settings(self, database: Store) -> Settings:
-        return self.filled(database, 12)
+        return {**self.filled(database, 12), "max_connections": 1}
 
     @pytest.fixture
     def many(self, making: Making) -> Iterator[Settings]:

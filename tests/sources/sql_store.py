@@ -30,6 +30,10 @@ class Store(ABC):
     async def run(self, *statements: str) -> list[tuple[Any, ...]]:
         """Run statements as somebody who may do everything, and return the rows of the last one."""
 
+    @abstractmethod
+    async def connections(self) -> int:
+        """Return how many sessions of sources the server has that read this database."""
+
     def done(self, *statements: str) -> list[tuple[Any, ...]]:
         """Do the same where no loop runs."""
         return asyncio.run(self.run(*statements))

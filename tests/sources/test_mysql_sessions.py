@@ -17,6 +17,7 @@ from connectors.source import closing_walk
 from connectors.sources._sql.address import addresses_of
 from fixtures.mysql.server import USER
 from tests.sources.mariadb import Database, own_server
+from tests.sources.sql_connections import ROWS, asked_for_everything, fill
 from tests.sources.walks import Ahead, ids, walked
 
 LARGE = "CREATE TABLE t (id INT PRIMARY KEY, v VARCHAR(2000))"
@@ -392,16 +393,15 @@ async def test_the_mode_of_a_server_changes_nothing() -> None:
 
 async def test_sessions_are_two_at_most_and_closed_with_the_source(shop: Database) -> None:
     await shop.run("CREATE TABLE a (v INT)", "CREATE TABLE b (id INT PRIMARY KEY)", "INSERT INTO a VALUES (1), (2)")
-    count = f"SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE user = '{USER}' AND db = '{shop.name}'"
     async with shop.source() as one:
         await one.ping()
         for _ in range(3):
             assert len([document async for document in walked(one)]) == 2
-        assert await shop.run(count) == [(1,)]
+        assert await shop.connections() == 1
         async with closing_walk(one.get_docs()) as documents:
             await anext(documents)
             assert [True async for _ in one.read((await one.datasets())[1])] == []
-            assert await shop.run(count) == [(2,)]
+            assert await shop.connections() == 2
 
 
 async def all_stopped(pid: int) -> None:
@@ -430,3 +430,11 @@ async def test_a_server_that_stands_still_is_given_up() -> None:
                 os.kill(shop.server.pid, signal.SIGCONT)
             assert not session.usable
             await session.close()
+
+
+@pytest.mark.parametrize("most", [1, 2])
+async def test_a_source_has_as_many_sessions_as_it_may(most: int, shop: Database) -> None:
+    await fill(shop, f"SELECT seq AS n FROM seq_1_to_{ROWS}")
+    found, sessions = await asked_for_everything(shop, most)
+    assert found == [2 * ROWS, 2 * ROWS, 3 * ROWS, 2 * ROWS + 2, ROWS, 1, 3]
+    assert sessions == most

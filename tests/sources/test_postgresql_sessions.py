@@ -20,6 +20,7 @@ from connectors.sources._sql.incremental import Place
 from connectors.sources._sql.page import Statements
 from fixtures.postgresql.server import PASSWORD, USER
 from tests.sources.postgres import Database, own_server
+from tests.sources.sql_connections import ROWS, asked_for_everything, fill
 from tests.sources.walks import Ahead, ids, walked
 
 FILL = "INSERT INTO t SELECT n, repeat('x', 1000) FROM generate_series(1, {}) n"
@@ -485,3 +486,11 @@ async def test_a_session_goes_on_after_a_stream_only_where_that_was_read_to_its_
         async with session.streamed("SELECT generate_series(1, 40) AS n") as stream:
             assert await anext(stream.parts)
         assert not session.usable
+
+
+@pytest.mark.parametrize("most", [1, 2])
+async def test_a_source_has_as_many_sessions_as_it_may(most: int, store: Database) -> None:
+    await fill(store, f"SELECT generate_series(1, {ROWS}) AS n")
+    found, sessions = await asked_for_everything(store, most)
+    assert found == [2 * ROWS, 2 * ROWS, 3 * ROWS, 2 * ROWS + 2, ROWS, 1, 3]
+    assert sessions == most

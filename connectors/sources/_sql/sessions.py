@@ -1,20 +1,23 @@
 """The sessions of a source: opened when they are needed, in one snapshot for as long as that may last."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from connectors import logger
 from connectors.aio.clock import Clock
 from connectors.aio.retry import Retry, RetryPolicy
-from connectors.errors import SourceError, SourceUnreachable
+from connectors.errors import ConfigurationError, SourceError, SourceUnreachable
 from connectors.sources._sql.session import NOTHING, Fetched, Session, Stream
 
 T = TypeVar("T")
 log = logger.get(__name__)
 FIRST_PAUSE_S = 2.0
 """A server that was restarted needs some seconds."""
+WAIT_S: Final = 300.0
+"""How long to wait while others have all connections: less than a source may keep silent, as this may never end."""
 
 
 @dataclass
@@ -31,12 +34,17 @@ class Sessions:
 
     A snapshot is the database's way to let all pages of a walk be of one moment. It ends after `snapshot_max_s`, as a
     database keeps for it what others change meanwhile, and the next page is of a later moment.
+
+    There are `most` sessions at a time, those that are opened or closed just now among them. Nothing here asks for one
+    while it has one, so that one is enough.
     """
 
     def __init__(
-        self, connect: Callable[[], Awaitable[Session]], clock: Clock, *, snapshot_max_s: float, retries: int
+        self, connect: Callable[[], Awaitable[Session]], clock: Clock, *, most: int, snapshot_max_s: float, retries: int
     ) -> None:
         self._connect = connect
+        self._most = most
+        self._room = asyncio.Semaphore(most)
         self._clock = clock
         self._snapshot_max_s = snapshot_max_s
         policy = RetryPolicy(attempts=1 + retries, first_pause_s=FIRST_PAUSE_S)
@@ -85,16 +93,20 @@ class Sessions:
 
     @asynccontextmanager
     async def lent(self) -> AsyncIterator[Session]:
-        """Lend a session in the snapshot of the walk: the one that is there, or another one while that is lent."""
-        held, self._idle = self._idle, None
-        if held is None:
-            held = await self._opened()
-        self._lent.add(held.session)
-        try:
-            await self._in_snapshot(held)
-            yield held.session
-        finally:
-            await self._given_back(held)
+        """Lend a session in the snapshot of the walk: the one that is there, or another one while that is lent.
+
+        Waits where all are lent. Raises a `ConfigurationError` when that does not end.
+        """
+        async with self._turn():
+            held, self._idle = self._idle, None
+            if held is None:
+                held = await self._opened()
+            self._lent.add(held.session)
+            try:
+                await self._in_snapshot(held)
+                yield held.session
+            finally:
+                await self._given_back(held)
 
     async def close(self) -> None:
         """Close all sessions, in the middle of what they do too."""
@@ -102,6 +114,21 @@ class Sessions:
         held, self._idle = self._idle, None
         for session in [*self._lent, *([held.session] if held is not None else [])]:
             await session.close()
+
+    @asynccontextmanager
+    async def _turn(self) -> AsyncIterator[None]:
+        try:
+            async with asyncio.timeout(WAIT_S):
+                await self._room.acquire()
+        except TimeoutError:
+            many = "All connections" if self._most > 1 else "The only connection"
+            message = f"{many} of max_connections = {self._most} had something to do for {WAIT_S:g} s."
+            hint = "Raise it, or let what is read at the same time come to its end."
+            raise ConfigurationError(message, field="max_connections", hint=hint) from None
+        try:
+            yield
+        finally:
+            self._room.release()
 
     async def _opened(self) -> _Held:
         if self._is_closed:

@@ -289,7 +289,13 @@ class SQLDataSource(BaseDataSource):
     @cached_property
     def _sessions(self) -> Sessions:
         given: Any = self.configuration
-        return Sessions(self.connect, self._clock, snapshot_max_s=given.snapshot_max_s, retries=given.retry_count)
+        return Sessions(
+            self.connect,
+            self._clock,
+            most=given.max_connections,
+            snapshot_max_s=given.snapshot_max_s,
+            retries=given.retry_count,
+        )
 
 
 def _change_of(yielded: Single) -> Change:

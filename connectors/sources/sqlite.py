@@ -3,7 +3,7 @@
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from functools import cached_property, partial
-from itertools import count, islice
+from itertools import islice
 from pathlib import Path
 from typing import ClassVar, Final
 
@@ -16,6 +16,8 @@ from connectors.errors import SourceError
 from connectors.fields import Field, Fields
 from connectors.predicate import ALWAYS, Predicate, compiled, fields_in
 from connectors.source import BaseDataSource, Token
+from connectors.sources._sql.row import maker_of, unique
+from connectors.sources._sql.session import ResultColumn
 from connectors.sources._sqlite.connection import Connection
 from connectors.sources._sqlite.page import Pages
 from connectors.sources._sqlite.schema import rows_of, statistics_of, table_of, tables_of
@@ -106,6 +108,7 @@ class SQLiteDataSource(BaseDataSource):
         encoding of the database is yielded as a `Failed`.
         """
         pages = await self._database.run(partial(_pages, dataset=dataset, columns=columns, where=where))
+        make = maker_of([ResultColumn(name) for name in pages.names])
         counts = compiled(where) if limit is not None else None
         most = self.configuration.page_size
         size, left = most if limit is None else min(limit, most), limit
@@ -115,7 +118,7 @@ class SQLiteDataSource(BaseDataSource):
                 if isinstance(values, Failed):
                     yield values
                     continue
-                row = dict(zip(pages.names, values, strict=False))
+                row = make(values)
                 yield row
                 if counts is not None and left is not None and counts(row):
                     left -= 1
@@ -165,9 +168,4 @@ def _some_rows(cursor: apsw.Cursor, _: apsw.Connection) -> list[Row]:
 
 
 def _names(cursor: apsw.Cursor) -> list[str]:
-    """Return the names of a row's columns, those that are there before with a number."""
-    found: dict[str, None] = {}
-    for name, *_ in cursor.get_description():
-        free = (other for number in count() if (other := f"{name}:{number}" if number else name) not in found)
-        found[next(free)] = None
-    return list(found)
+    return unique([name for name, *_ in cursor.get_description()])

@@ -45,6 +45,18 @@ def written(path: Path, statement: str) -> None:
 class TestSQLite(SourceContract):
     source = SQLiteDataSource
     pages = PAGES
+    valid_rules = (
+        [{"tables": ["people"], "query": "SELECT * FROM people WHERE id > 5;"}],
+        [{"tables": ["visits"], "query": "SELECT place FROM visits UNION ALL SELECT text FROM notes"}],
+        {"few.db": {"people": "WITH p AS (SELECT id FROM people) SELECT * FROM p"}},
+    )
+    invalid_rules = (
+        [{"tables": ["people"]}],
+        [{"tables": ["nobody"], "query": "SELECT 1"}],
+        [{"tables": ["people"], "query": "SELECT x FROM people"}],
+        [{"tables": ["people"], "query": "SELECT id FROM people", "id_columns": ["name"]}],
+        [{"tables": ["people"], "query": "DELETE FROM people"}],
+    )
 
     @pytest.fixture
     def settings(self, tmp_path: Path) -> Settings:
@@ -67,4 +79,4 @@ class TestSQLite(SourceContract):
     @pytest.fixture
     def change(self, settings: Settings) -> Callable[[], object]:
         path = Path(str(settings["database"]))
-        return lambda: written(path, "UPDATE people SET name = 'Nobody' WHERE id = 3")
+        return lambda: written(path, "UPDATE people SET name = 'Nobody', born = '1999-12-31' WHERE id = 3")

@@ -1,5 +1,6 @@
 """Incremental reading: the rows of a table whose cursor column says that they changed, and where to go on next time."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -7,7 +8,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from connectors.changes import Cursor
-from connectors.literal import Literal, Operator
+from connectors.literal import Literal, Operator, instant_of
 from connectors.predicate import ALWAYS, Comparison, Predicate
 from connectors.sources._sql.predicate import Kind
 from connectors.sources._sql.table import Table
@@ -33,7 +34,12 @@ class Place:
         name = table.cursor_in(wanted)
         if name is None or table.columns[table.names.index(name)].form.kind not in _KINDS:
             return None
-        known = (cursor or {}).get("tables", {}).get(table.name)
+        return cls.known(table.name, name, cursor)
+
+    @classmethod
+    def known(cls, table: str, name: str, cursor: Cursor | None) -> "Place":
+        """Return the place that a cursor holds of a table with this column."""
+        known = (cursor or {}).get("tables", {}).get(table)
         if isinstance(known, Mapping) and known.get("column") == name:
             return cls(name, str(known["value"]))
         return cls(name)
@@ -58,6 +64,8 @@ class Place:
 
         It is never later than now: a single row that is dated far ahead would have all others left out until then.
         """
+        if isinstance(highest, str):
+            highest = instant_of(highest)
         match highest:
             case datetime():
                 moment = highest.replace(tzinfo=highest.tzinfo or UTC)
@@ -65,6 +73,8 @@ class Place:
                 moment = datetime(highest.year, highest.month, highest.day, tzinfo=UTC)
             case int() | Decimal():
                 return Place(self.column, str(int(highest)))
+            case float() if math.isfinite(highest):
+                return Place(self.column, str(math.floor(highest)))
             case _:
                 return self
         return Place(self.column, min(moment, now).isoformat())

@@ -1,9 +1,9 @@
 """Queries: advanced rules of a database, each a SELECT that is run once as somebody wrote it."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, Protocol
 
 import sqlglot
 from sqlglot import exp
@@ -12,10 +12,24 @@ from sqlglot.errors import SqlglotError
 from connectors.errors import ConfigurationError, ConnectorsError, SourceUnreachable
 from connectors.filtering.schema import AdvancedRulesSchemaValidator
 from connectors.filtering.validation import AdvancedRules, Results, SyncRuleValidationResult
-from connectors.sources._sql.catalog import Catalog
-from connectors.sources._sql.session import Session
 
-Asked = Callable[[], AbstractAsyncContextManager[tuple[Session, Catalog]]]
+
+class Tables(Protocol):
+    """What is in a database."""
+
+    @property
+    def tables(self) -> Collection[str]:
+        """The names of its tables."""
+
+
+class Describing(Protocol):
+    """What can be asked about a query."""
+
+    async def described(self, text: str) -> Sequence[str]:
+        """Return the names of what it would return. Raises what is wrong with it."""
+
+
+Asked = Callable[[], AbstractAsyncContextManager[tuple[Describing, Tables]]]
 """Provides a session, and what is in the database."""
 _TEXT: Final = {"type": "string", "minLength": 1}
 _NAMES: Final = {"type": "array", "minItems": 1, "items": _TEXT}
@@ -42,12 +56,17 @@ class Query:
         """What its documents have as their dataset."""
         return ", ".join(self.tables)
 
-    def missing(self, catalog: Catalog) -> str:
+    def key_in(self, names: Collection[str], keys: Sequence[str]) -> tuple[str, ...]:
+        """Return which columns of its result tell documents apart: `keys` are those of its tables. Nothing is all."""
+        found = keys if len(set(keys)) == len(keys) and set(keys) <= set(names) else ()
+        return self.id_columns or tuple(found)
+
+    def missing(self, catalog: Tables) -> str:
         """Return the sentence that says which of its tables are not there; nothing where all are."""
         names = [name for name in self.tables if name not in catalog.tables]
         return f"Tables not found or inaccessible: {', '.join(names)}." if names else ""
 
-    def check_tables(self, catalog: Catalog) -> None:
+    def check_tables(self, catalog: Tables) -> None:
         """Raise a `ConfigurationError` for tables that are not there."""
         if missing := self.missing(catalog):
             raise ConfigurationError(f"{self.place}: {missing}", field="filtering")
@@ -155,7 +174,7 @@ class QueriesValidator(AdvancedRulesSchemaValidator):
                         yield f"{one.place}: {problem}"
 
 
-async def _problems(query: Query, session: Session, catalog: Catalog) -> AsyncIterator[str]:
+async def _problems(query: Query, session: Describing, catalog: Tables) -> AsyncIterator[str]:
     """Yield what the database has against a query."""
     if missing := query.missing(catalog):
         yield missing

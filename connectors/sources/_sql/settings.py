@@ -67,18 +67,19 @@ ENCRYPTION: Final = (
     ),
 )
 """The settings of a connection that is encrypted."""
+OVERLAP: Final = Field(
+    "cursor_overlap_s",
+    "Seconds that are read again",
+    type=int,
+    default=60,
+    greater_than=-1,
+    less_than=86_401,
+    tooltip="How long before the last change an incremental sync begins, for what is committed late.",
+    advanced=True,
+    shapes=False,
+)
 READING: Final = (
-    Field(
-        "cursor_overlap_s",
-        "Seconds that are read again",
-        type=int,
-        default=60,
-        greater_than=-1,
-        less_than=86_401,
-        tooltip="How long before the last change an incremental sync begins, for what is committed late.",
-        advanced=True,
-        shapes=False,
-    ),
+    OVERLAP,
     Field(
         "binary",
         "Columns of bytes",

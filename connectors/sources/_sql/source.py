@@ -216,7 +216,7 @@ class SQLDataSource(BaseDataSource):
             columns = _apart(stream.columns)
             make, names = maker_of(columns), [one.name for one in columns]
             keys = [name for table in query.tables for name in catalog.table(table).identity]
-            key = query.id_columns or tuple(keys if len(set(keys)) == len(keys) and set(keys) <= set(names) else ())
+            key = query.key_in(names, keys)
             cursor = next((name for name in self.configuration.cursor_columns if name in names), None)
             dataset = Dataset(query.name, self.group, cursor_field=cursor)
             yield dataset

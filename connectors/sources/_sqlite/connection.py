@@ -105,6 +105,8 @@ class Connection:
             return work()
         except (apsw.Error, OSError) as error:
             raise self._explained(error) from error
+        except UnicodeDecodeError as error:
+            raise SourceError(f"{self.path} holds a text that is not {error.encoding}.") from None
 
     def _undisturbed(self, work: Callable[[apsw.Connection], T], *, again: bool) -> T:
         if self._connection is None:

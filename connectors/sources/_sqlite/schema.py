@@ -5,11 +5,12 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import apsw
+from sqlglot import exp
 
 from connectors.dataset import Dataset
 from connectors.errors import ConfigurationError
 from connectors.sources._sql.predicate import Column, Kind
-from connectors.sources._sql.statement import span
+from connectors.sources._sql.statement import column, span
 
 ANYTHING: Final = frozenset({Kind.WHOLE, Kind.REAL, Kind.TEXT, Kind.BYTES})
 _UNKNOWN: Final = frozenset({Kind.OTHER})
@@ -135,6 +136,22 @@ def tables_of(connection: apsw.Connection, wanted: Sequence[str]) -> list[Table]
 def table_of(connection: apsw.Connection, name: str) -> Table:
     """Return one table."""
     return _table(connection, name, _found(connection))
+
+
+def names_of(connection: apsw.Connection) -> Sequence[str]:
+    """Return the names of all tables."""
+    return list(_found(connection))
+
+
+def highest_of(connection: apsw.Connection, table: str, name: str) -> object:
+    """Return the highest value of a column, where texts are above numbers; None for a text that can't be read."""
+    most = exp.Max(this=column(name))
+    select = exp.Select(expressions=[most]).from_(exp.to_identifier(table, quoted=True))
+    try:
+        ((value,),) = connection.execute(select.sql("sqlite"))
+    except UnicodeDecodeError:
+        return None
+    return value
 
 
 def rows_of(connection: apsw.Connection, table: Table, statistics: Mapping[str, int]) -> int | None:

@@ -17,6 +17,7 @@ from tests.contracts.engine.errors import Errors
 from tests.contracts.engine.external_versions import ExternalVersions
 from tests.contracts.engine.hits import Hits
 from tests.contracts.engine.indices import Blocks, IndexPatterns, Indices
+from tests.contracts.engine.malformed import Malformed
 from tests.contracts.engine.mappings import Mappings, Values
 from tests.contracts.engine.multi_get import MultiGet
 from tests.contracts.engine.one_shard import OneShard
@@ -41,7 +42,7 @@ class SearchContract(Visibility, Queries, Hits, Pages, Scan, OneShard, Scroll):
     """What is said about searches."""
 
 
-class IndexContract(Indices, IndexPatterns, Blocks, Aliases, Mappings, Values, Stamp):
+class IndexContract(Indices, IndexPatterns, Blocks, Aliases, Mappings, Values, Malformed, Stamp):
     """What is said about indices as a whole."""
 
 

@@ -58,13 +58,17 @@ def content_index(name: str, language: str | None, flavor: Flavor) -> NewIndex:
     """
     key = language_of(language)
     mappings: dict[str, Any] = {"_meta": _meta(name), "properties": _OWN}
-    settings: dict[str, Any] = {"index.gc_deletes": "1h", "index.mapping.total_fields.limit": MOST_FIELDS}
+    settings: dict[str, Any] = {
+        "index.gc_deletes": "1h",
+        "index.mapping.total_fields.limit": MOST_FIELDS,
+        "index.mapping.ignore_malformed": True,
+    }
     if flavor is Flavor.EMBEDDED:
         if key != UNIVERSAL:
             log.info("The embedded engine searches words as they are, in every language.", index=name, language=key)
         return NewIndex(settings, mappings)
     return NewIndex(
-        {**settings, "index.mapping.ignore_malformed": True, "analysis": LANGUAGES[key].settings()},
+        {**settings, "analysis": LANGUAGES[key].settings()},
         {**mappings, "dynamic_date_formats": _DATES, "dynamic_templates": _TEMPLATES},
     )
 

@@ -176,12 +176,6 @@ class Values:
             assert refused.type in UNPARSABLE_DOCUMENT, (field, value)
         assert (await wire("HEAD", doc(index, "1"))).status == 404
 
-    async def test_malformed_value_can_be_ignored(self, wire: Wire, index: str) -> None:
-        await create(wire, index, properties={"n": {"type": "long", "ignore_malformed": True}})
-        await store(wire, index, {"1": {"n": "abc"}, "2": {"n": 5}})
-        assert await found(wire, index, {"exists": {"field": "n"}}) == {"2"}
-        assert body_of(await wire("GET", doc(index, "1")))["_source"] == {"n": "abc"}
-
     async def test_text_is_searched_and_its_keyword_is_exact(self, wire: Wire, index: str) -> None:
         raw = {"type": "keyword", "ignore_above": 5}
         await create(wire, index, properties={"t": {"type": "text", "fields": {"raw": raw}}})

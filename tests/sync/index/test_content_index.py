@@ -102,6 +102,19 @@ class ContentIndexContract:
         await put(engine, index, *({"_timestamp": one, "n": 1} for one in odd))
         assert await found(engine, index, "term", "n", 1) == [str(number) for number in range(len(odd))]
 
+    async def test_a_value_that_does_not_fit_its_field_costs_nothing_but_itself(
+        self, engine: Engine, index: str
+    ) -> None:
+        first = {"n": 1, "f": 1.5, "d": "2026-01-01", "at": "2026-01-01T10:00:00", "b": True}
+        odd = {"n": "many", "f": "half", "d": "infinity", "at": "10000-01-01T10:00:00", "b": "maybe", "big": 2**70}
+        await put(engine, index, first, odd, {"n": 2, "big": 3, "d": "0044-03-15 BC"})
+        assert await found(engine, index, "range", "n", {"gte": 0}) == ["0", "2"]
+        assert await found(engine, index, "exists", "field", "d") == ["0"]
+        assert await found(engine, index, "terms", "_ignored", ["d"]) == ["1", "2"]
+        stored = await engine.control.get(index, "1")
+        assert stored is not None
+        assert stored.source == odd
+
     async def test_ids_and_readers_are_exact(self, engine: Engine, index: str) -> None:
         await put(engine, index, {"id": "A b", "_allow_access_control": ["group:A", "user:b"]}, {"id": 7})
         assert await found(engine, index, "term", "id", "A b") == ["0"]
@@ -207,17 +220,9 @@ class TestReal(ContentIndexContract):
         await put(engine, index, {"text": "To be, or not to be"}, {"text": "not so"})
         assert await found(engine, index, "match_phrase", "text", "to be or not to be") == ["0"]
 
-    async def test_a_value_that_does_not_fit_its_field_costs_nothing_but_itself(
-        self, engine: Engine, index: str
-    ) -> None:
-        first = {"n": 1, "f": 1.5, "d": "2026-01-01", "b": True}
-        odd = {"n": "many", "f": "half", "d": "never", "b": "maybe", "big": 2**70}
-        await put(engine, index, first, odd, {"n": 2, "big": 3})
-        assert await found(engine, index, "range", "n", {"gte": 0}) == ["0", "2"]
-        assert await found(engine, index, "term", "d.keyword", "never") == ["1"]
-        stored = await engine.control.get(index, "1")
-        assert stored is not None
-        assert stored.source == odd
+    async def test_a_date_that_is_none_is_found_as_it_was_written(self, engine: Engine, index: str) -> None:
+        await put(engine, index, {"d": "2026-01-01"}, {"d": "infinity"})
+        assert await found(engine, index, "term", "d.keyword", "infinity") == ["1"]
 
     async def test_decimals_are_double(self, engine: Engine, index: str) -> None:
         await put(engine, index, {"price": 16777217.25}, {"price": 16777217.5})

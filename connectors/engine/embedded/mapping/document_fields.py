@@ -7,10 +7,10 @@ from typing import Any, Final
 from connectors.engine.embedded.mapping.date_patterns import BadDate
 from connectors.engine.embedded.mapping.dates import date_format
 from connectors.engine.embedded.mapping.field import Entries, Field
-from connectors.engine.embedded.mapping.field_parameters import build_type
-from connectors.engine.embedded.mapping.field_types import FieldType, Malformed, Text, Value
+from connectors.engine.embedded.mapping.field_parameters import PARAMETERS, build_type
+from connectors.engine.embedded.mapping.field_types import FieldType, Keyword, Malformed, Text, Value
 from connectors.engine.embedded.mapping.java_numbers import text_of
-from connectors.engine.embedded.mapping.tree import METADATA, Branch, Leaf, Node, merge_nodes
+from connectors.engine.embedded.mapping.tree import IGNORED, METADATA, Branch, Leaf, Node, merge_nodes
 from connectors.engine.embedded.refusal import Refusal, not_implemented
 
 _DYNAMIC_DATES: Final = ("strict_date_optional_time", "yyyy/MM/dd HH:mm:ss||yyyy/MM/dd||epoch_millis")
@@ -28,6 +28,7 @@ class LeafReader:
     ignores_malformed: bool
     keeps: bool
     stored: bool
+    notes: bool
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,6 +49,7 @@ class Rules:
     fields: int
     most_fields: int
     most_levels: int
+    ignore_malformed: bool = False
 
 
 def unparsable_document(reason: str, cause: str | None = None, kind: str = _ILLEGAL) -> Refusal:
@@ -67,6 +69,7 @@ class DocumentReader:
         self._texts: dict[str, tuple[Any, ...]] = {}
         self._many: dict[str, tuple[FieldType, list[Value]]] = {}
         self._present: set[str] = set()
+        self._ignored: set[str] = set()
         self._added = _Additions()
 
     def read(self, root: BranchReader, source: dict[str, Any]) -> Entries:
@@ -78,6 +81,8 @@ class DocumentReader:
             self.additions = self._added.tree()
         for path, (kind, values) in self._many.items():
             (self._texts if isinstance(kind, Text) else self._values)[path] = kind.order(values)
+        if self._ignored:
+            self._values[IGNORED] = tuple(sorted(self._ignored))
         return Entries(self._values, self._texts, frozenset(self._present) if self._present else _NOTHING)
 
     def _object(self, reader: BranchReader, source: dict[str, Any]) -> None:
@@ -115,16 +120,24 @@ class DocumentReader:
         try:
             value = field.type.null_value if raw is None else field.type.read(raw)
         except Malformed as error:
-            if not reader.ignores_malformed or type(raw) is dict:
-                raise self._malformed(field, raw, error) from None
+            self._ignore(reader, raw, error)
             value = None
         if value is not None:
             if reader.keeps:
                 self._keep(field, value)
             if reader.stored:
                 self._present.add(field.path)
+        elif field.type.__class__ is Keyword and (raw is not None or "null_value" in field.parameters):
+            self._ignored.add(field.path)  # it is longer than `ignore_above`
         for part in reader.fields:
             self._leaf(part, raw)
+
+    def _ignore(self, reader: LeafReader, raw: object, error: Malformed) -> None:
+        """Leave out a value that its field can't have; raises Refusal where that is not wanted, and for an object."""
+        if not reader.ignores_malformed or type(raw) is dict:
+            raise self._malformed(reader.field, raw, error) from None
+        if reader.notes:
+            self._ignored.add(reader.field.path)
 
     def _keep(self, field: Field, value: Value) -> None:
         path = field.path
@@ -213,7 +226,7 @@ class DocumentReader:
             return
         leaf = dynamic_leaf(path, raw, dates=self._rules.detects_dates)
         self._note(leaf)
-        self._leaf(leaf_reader(leaf), raw)
+        self._leaf(leaf_reader(leaf, ignore_malformed=self._rules.ignore_malformed), raw)
 
     def _note(self, node: Node) -> None:
         levels = node.path.count(".") + (2 if isinstance(node, Branch) else 1)
@@ -331,26 +344,31 @@ def field_of(leaf: Leaf) -> Field:
     return Field(leaf.path, build_type(leaf.kind, given), indexed, doc_values, leaf.body())
 
 
-def leaf_reader(leaf: Leaf) -> LeafReader:
-    """Return what reads the values of a field."""
+def leaf_reader(leaf: Leaf, *, ignore_malformed: bool) -> LeafReader:
+    """Return what reads the values of a field; `ignore_malformed` counts unless the field says so itself."""
     field = field_of(leaf)
     kept = field.indexed or field.doc_values
     stored = not kept and bool(leaf.parameters.get("store"))
+    ignores = "ignore_malformed" in PARAMETERS[leaf.kind] and leaf.parameters.get("ignore_malformed", ignore_malformed)
+    # Elasticsearch does not look at the values of a boolean that it has no use for.
+    unread = leaf.kind == "boolean" and not kept and not stored
     return LeafReader(
         field,
-        tuple(leaf_reader(part) for part in leaf.fields.values()),
-        # Elasticsearch does not look at the values of a boolean that it has no use for.
-        bool(leaf.parameters.get("ignore_malformed")) or (leaf.kind == "boolean" and not kept and not stored),
+        tuple(leaf_reader(part, ignore_malformed=ignore_malformed) for part in leaf.fields.values()),
+        ignores or unread,
         kept,
         stored,
+        notes=not unread,
     )
 
 
-def branch_reader(branch: Branch, dynamic: str = "true") -> BranchReader:
+def branch_reader(branch: Branch, dynamic: str = "true", *, ignore_malformed: bool) -> BranchReader:
     """Return what reads an object; `dynamic` is what its parent says, which counts unless it says so itself."""
     own = branch.dynamic or dynamic
     children = {
-        name: branch_reader(child, own) if isinstance(child, Branch) else leaf_reader(child)
+        name: branch_reader(child, own, ignore_malformed=ignore_malformed)
+        if isinstance(child, Branch)
+        else leaf_reader(child, ignore_malformed=ignore_malformed)
         for name, child in branch.children.items()
     }
     return BranchReader(branch.path, children, own, branch.enabled is not False)

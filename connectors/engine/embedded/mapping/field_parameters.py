@@ -153,7 +153,7 @@ PARAMETERS: Final[Mapping[str, Mapping[str, Parameter]]] = {
     },
     "boolean": {**_POINTS, **_ALL, **_MENDING, **_NULL, **_SCRIPTS, **_DIMENSION},
     "date": {
-        **_POINTS, **_ALL, "ignore_malformed": _no(change="always"), **_NULL, **_SCRIPTS,
+        **_POINTS, **_ALL, **_MENDING, **_NULL, **_SCRIPTS,
         "format": Parameter(DEFAULT_FORMAT, text_of),
         "locale": Parameter("en", text_of, only=("en", "en_US", "")),
     },

@@ -17,23 +17,26 @@ from connectors.engine.embedded.mapping.document_fields import (
 from connectors.engine.embedded.mapping.field import Entries, Field
 from connectors.engine.embedded.mapping.field_parameters import bad_mapping, flag
 from connectors.engine.embedded.mapping.java_numbers import text_of
-from connectors.engine.embedded.mapping.tree import METADATA, Branch, Leaf, merge_branches, parse_branch, walk
+from connectors.engine.embedded.mapping.tree import IGNORED, METADATA, Branch, Leaf, merge_branches, parse_branch, walk
 from connectors.engine.embedded.refusal import Refusal, illegal_argument, not_implemented
 
-__all__ = ["Entries", "Field", "Limits", "Mapping"]
+__all__ = ["Entries", "Field", "Mapping", "MappingSettings"]
 
 _ILLEGAL: Final = "illegal_argument_exception"
 
 
 @dataclass(frozen=True)
-class Limits:
-    """How large a mapping may become."""
+class MappingSettings:
+    """What the settings of an index say of its mapping: how large it may become, and what it does with bad values."""
 
     fields: int = 1_000
     depth: int = 20
+    ignore_malformed: bool = False
 
 
-_DEFAULT_LIMITS: Final = Limits()
+_DEFAULT: Final = MappingSettings()
+_IGNORED: Final = field_of(Leaf(IGNORED, "keyword", {}))
+"""A field of every index: the paths of a document's fields of which it ignored something."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,22 +46,22 @@ class Mapping:
     root: Branch = field(default_factory=lambda: Branch(""))
     meta: dict[str, Any] | None = None
     options: dict[str, Any] = field(default_factory=dict)
-    limits: Limits = _DEFAULT_LIMITS
+    settings: MappingSettings = _DEFAULT
 
     def __post_init__(self) -> None:
-        if self._rules.fields > self.limits.fields:
-            raise illegal_argument(f"Limit of total fields [{self.limits.fields}] has been exceeded")
+        if self._rules.fields > self.settings.fields:
+            raise illegal_argument(f"Limit of total fields [{self.settings.fields}] has been exceeded")
         for path in self._objects:
-            if path.count(".") + 2 > self.limits.depth:
+            if path.count(".") + 2 > self.settings.depth:
                 raise illegal_argument(
-                    f"Limit of mapping depth [{self.limits.depth}] has been exceeded due to object field [{path}]"
+                    f"Limit of mapping depth [{self.settings.depth}] has been exceeded due to object field [{path}]"
                 )
 
     @classmethod
-    def parse(cls, body: object, limits: Limits = _DEFAULT_LIMITS) -> "Mapping":
+    def parse(cls, body: object, settings: MappingSettings = _DEFAULT) -> "Mapping":
         """Return the mapping of a request that creates an index or adds to a mapping; raises Refusal."""
         if body is None:
-            return cls(limits=limits)
+            return cls(settings=settings)
         if not isinstance(body, dict):
             raise Refusal(400, "parse_exception", "key [mappings] must be an object")
         if "_doc" in body:
@@ -73,12 +76,12 @@ class Mapping:
             raise bad_mapping(f"Root mapping definition has unsupported parameters:  [type : {text_of(rest['type'])}]")
         _read_metadata(rest)
         options = _read_options(rest)
-        return cls(parse_branch("", rest), meta, options, limits)
+        return cls(parse_branch("", rest), meta, options, settings)
 
     def body(self) -> dict[str, Any]:
         """Return it as `GET _mapping` shows it."""
         meta = {} if self.meta is None else {"_meta": self.meta}
-        shown = self.root.body()
+        shown = self.root.body(ignore_malformed=self.settings.ignore_malformed)
         properties = {"properties": shown.pop("properties")} if "properties" in shown else {}
         return {**shown, **meta, **self.options, **properties}
 
@@ -88,15 +91,15 @@ class Mapping:
             merge_branches(self.root, other.root),
             self.meta if other.meta is None else other.meta,
             self.options | other.options,
-            self.limits,
+            self.settings,
         )
 
     def field(self, path: str) -> Field | None:
         """Return the field of a path."""
-        return self._fields.get(path)
+        return _IGNORED if path == IGNORED else self._fields.get(path)
 
     def fields(self) -> Iterator[Field]:
-        """Return all fields, multi-fields after their field."""
+        """Return all fields that were defined, multi-fields after their field."""
         return iter(self._fields.values())
 
     def fields_below(self, path: str) -> list[Field]:
@@ -109,7 +112,7 @@ class Mapping:
     def matching(self, pattern: str) -> list[Field]:
         """Return the fields whose path a pattern with `*` matches."""
         if "*" not in pattern:
-            known = self._fields.get(pattern)
+            known = self.field(pattern)
             return [] if known is None else [known]
         regex = compile_regex(translate(pattern.replace("[", "[[]").replace("?", "[?]")))
         return [known for known in self._fields.values() if regex.match(known.path)]
@@ -139,12 +142,13 @@ class Mapping:
 
     @cached_property
     def _reader(self) -> BranchReader:
-        return branch_reader(self.root)
+        return branch_reader(self.root, ignore_malformed=self.settings.ignore_malformed)
 
     @cached_property
     def _rules(self) -> Rules:
         count = sum(1 for _ in walk(self.root))
-        return Rules(self.options.get("date_detection", True), count, self.limits.fields, self.limits.depth)
+        given = self.settings
+        return Rules(self.options.get("date_detection", True), count, given.fields, given.depth, given.ignore_malformed)
 
 
 def _read_metadata(body: dict[str, Any]) -> None:

@@ -18,8 +18,9 @@ from connectors.engine.embedded.refusal import Refusal, illegal_argument, not_im
 
 _ILLEGAL: Final = "illegal_argument_exception"
 _MOST_LEVELS: Final = 20
+IGNORED: Final = "_ignored"
 METADATA: Final = frozenset({
-    "_id", "_index", "_source", "_routing", "_version", "_seq_no", "_ignored", "_field_names", "_tier",
+    "_id", "_index", "_source", "_routing", "_version", "_seq_no", IGNORED, "_field_names", "_tier",
     "_nested_path", "_data_stream_timestamp", "_ignored_source", "_doc_count",
 })  # fmt: skip
 
@@ -33,11 +34,14 @@ class Leaf:
     parameters: Mapping[str, Any]
     fields: "Mapping[str, Leaf]" = field(default_factory=dict)
 
-    def body(self) -> dict[str, Any]:
-        """Return how `GET _mapping` shows it."""
+    def body(self, *, ignore_malformed: bool = False) -> dict[str, Any]:
+        """Return how `GET _mapping` shows it; dates alone do not say what the index' setting says."""
         shown = {"type": self.kind, **self.parameters}
+        if self.kind == "date" and shown.get("ignore_malformed") is ignore_malformed:
+            del shown["ignore_malformed"]
         if self.fields:
-            shown["fields"] = {name: part.body() for name, part in sorted(self.fields.items())}
+            parts = sorted(self.fields.items())
+            shown["fields"] = {name: part.body(ignore_malformed=ignore_malformed) for name, part in parts}
         return shown
 
 
@@ -51,8 +55,8 @@ class Branch:
     enabled: bool | None = None
     subobjects: bool | None = None
 
-    def body(self) -> dict[str, Any]:
-        """Return how `GET _mapping` shows it."""
+    def body(self, *, ignore_malformed: bool = False) -> dict[str, Any]:
+        """Return how `GET _mapping` shows it; `ignore_malformed` is the setting of the index."""
         shown: dict[str, Any] = {}
         if not self.children and self.path:
             shown["type"] = OBJECT
@@ -63,7 +67,8 @@ class Branch:
         if self.subobjects is not None:
             shown["subobjects"] = self.subobjects
         if self.children:
-            shown["properties"] = {name: child.body() for name, child in sorted(self.children.items())}
+            parts = sorted(self.children.items())
+            shown["properties"] = {name: child.body(ignore_malformed=ignore_malformed) for name, child in parts}
         return shown
 
 

@@ -8,6 +8,8 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from connectors.engine.embedded.mapping.field import Field
+from connectors.engine.embedded.mapping.field_types import Value
+from connectors.engine.embedded.mapping.tree import IGNORED
 from connectors.engine.embedded.query.clause import TEXTS
 from connectors.engine.embedded.query.plan import Found, Plan, View, failed
 from connectors.engine.embedded.query.search_request import DocValueField, SearchRequest
@@ -43,6 +45,7 @@ def _documents(plan: Plan, request: SearchRequest, rows: Sequence[int]) -> dict[
         f"SELECT row, id, version, seq, term, {source} FROM docs WHERE row IN (SELECT value FROM json_each(?))",
         (wanted,),
     )
+    ignored = _values_of(plan, IGNORED, wanted)
     hits: dict[int, dict[str, Any]] = {}
     for row, doc_id, version, seq, term, content in found:
         hits[row] = hit = {"_index": plan.view.index, "_id": doc_id}
@@ -51,6 +54,8 @@ def _documents(plan: Plan, request: SearchRequest, rows: Sequence[int]) -> dict[
         if request.seq_no:
             hit["_seq_no"], hit["_primary_term"] = seq, term
         hit["_score"] = None
+        if row in ignored:
+            hit["_ignored"] = ignored[row]
         if request.source.wanted:
             hit["_source"] = request.source.apply(content)
     for asked in request.doc_values:
@@ -73,17 +78,23 @@ def _add_doc_values(plan: Plan, asked: DocValueField, wanted: str, hits: dict[in
         raise illegal_argument(f"Fielddata access on the {asked.pattern} field is disallowed")
     for one in plan.view.mapping.matching(asked.pattern):
         _check_doc_values(plan.view, one)
-        number = plan.view.fields(one.path)
-        found = run(
+        for row, values in _values_of(plan, one.path, wanted).items():
+            hits[row].setdefault("fields", {})[one.path] = [one.type.show(value, asked.format) for value in values]
+
+
+def _values_of(plan: Plan, path: str, wanted: str) -> dict[int, list[Value]]:
+    """Return the values that rows have in a field, in the order of doc values."""
+    number = plan.view.fields(path)
+    shown: dict[int, list[Value]] = {}
+    if number is not None:
+        found = plan.view.connection.execute(
             "SELECT row, value FROM doc_vals WHERE field = ? AND row IN (SELECT value FROM json_each(?)) "
             "ORDER BY row, place",
             (number, wanted),
         )
-        shown: dict[int, list[object]] = {}
         for row, value in found:
-            shown.setdefault(row, []).append(one.type.show(value, asked.format))
-        for row, values in shown.items():
-            hits[row].setdefault("fields", {})[one.path] = values
+            shown.setdefault(row, []).append(value)
+    return shown
 
 
 def _check_doc_values(view: View, one: Field) -> None:

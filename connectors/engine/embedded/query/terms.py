@@ -10,6 +10,7 @@ from typing import Final
 
 from connectors.engine.embedded.mapping.field import Field
 from connectors.engine.embedded.mapping.field_types import Bound, Value
+from connectors.engine.embedded.mapping.tree import IGNORED
 from connectors.engine.embedded.query.clause import (
     TEXTS,
     Clause,
@@ -302,12 +303,17 @@ def exists_clause(scope: Scope, path: str) -> Clause:
     field = scope.mapping.field(path)
     if field is not None:
         fields: Sequence[Field] = [field]
+    elif "*" in path:
+        names = [path, *([IGNORED] if fnmatchcase(IGNORED, path) else [])]
+        fields = [one for name in names for one in scope.mapping.matching(name)]
     else:
-        fields = scope.mapping.matching(path) if "*" in path else scope.mapping.fields_below(path)
+        fields = scope.mapping.fields_below(path)
     if "*" in path and fnmatchcase(_STREAMS, path):
         raise shard_refusal(
             f"failed to create query: Field [{_STREAMS}] of type [{_STREAMS}] does not support exists queries"
         )
+    if "*" in path and any(fnmatchcase(name, path) for name in _META):
+        return everything()
     selects = []
     for one in fields:
         number = scope.number(one.path)

@@ -12,7 +12,7 @@ import msgspec
 from connectors.engine.embedded.mapping.mapping import Mapping as IndexMapping
 from connectors.engine.embedded.refusal import Refusal
 from connectors.engine.embedded.store import index_settings
-from connectors.engine.embedded.store.index import Index, limits_of
+from connectors.engine.embedded.store.index import Index, mapping_settings_of
 from connectors.engine.embedded.store.index_file import IndexFile, unique_name
 from connectors.engine.embedded.store.names import Aliases, Names, index_not_found, invalid_index_name, name_problem
 from connectors.engine.embedded.store.readers import LONGEST_S, Readers
@@ -92,7 +92,7 @@ class Catalog:
     def _opened(self, name: str, uuid: str, created_ms: int, *, shards: int = 1) -> Index:
         file = IndexFile(self._path(uuid), shards=shards)
         settings = msgspec.json.decode(file.kept("settings", "{}"), type=dict[str, str | None])
-        mapping = IndexMapping.parse(msgspec.json.decode(file.kept("mapping", "{}")), limits=limits_of(settings))
+        mapping = IndexMapping.parse(msgspec.json.decode(file.kept("mapping", "{}")), mapping_settings_of(settings))
         indexer = self._indexer_of(file)
         index = Index(name, uuid, created_ms, file, indexer, mapping, self._slice_s)
         index.change_settings(settings)
@@ -126,7 +126,7 @@ class Catalog:
             told = f"index [{name}/{uuid}] already exists"
             raise Refusal(400, "resource_already_exists_exception", told, more={"index_uuid": uuid, "index": name})
         settings = index_settings.checked(body.get("settings") or {}, creating=True)
-        mapping = IndexMapping.parse(body.get("mappings") or {}, limits=limits_of(settings))
+        mapping = IndexMapping.parse(body.get("mappings") or {}, mapping_settings_of(settings))
         aliases = {alias: dict(properties or {}) for alias, properties in (body.get("aliases") or {}).items()}
         for alias in aliases:
             self.check_alias(alias, creating=name)

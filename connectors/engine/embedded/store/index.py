@@ -11,7 +11,7 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
-from connectors.engine.embedded.mapping.mapping import Entries, Limits, Mapping
+from connectors.engine.embedded.mapping.mapping import Entries, Mapping, MappingSettings
 from connectors.engine.embedded.refusal import Refusal
 from connectors.engine.embedded.store import index_settings
 from connectors.engine.embedded.store.document import parse_document
@@ -62,12 +62,7 @@ class Index:
         with self.file.transaction():
             self.file.keep("settings", msgspec.json.encode(self.settings).decode())
         self.file.gc_deletes_ms = time_ms(self.setting("index.gc_deletes"))
-        self.mapping = Mapping.parse(self.mapping.body(), limits=self.limits)
-
-    @property
-    def limits(self) -> Limits:
-        """How far the mapping may grow."""
-        return limits_of(self.settings)
+        self.mapping = Mapping.parse(self.mapping.body(), mapping_settings_of(self.settings))
 
     def change_mapping(self, mapping: Mapping) -> None:
         """Take a mapping that grew."""
@@ -200,8 +195,8 @@ def new_id() -> str:
     return "".join(random.SystemRandom().choices(alphabet, k=20))
 
 
-def limits_of(settings: Dict[str, str | None]) -> Limits:
-    """Return how far a mapping may grow under these settings."""
-    names = [f"index.mapping.{name}.limit" for name in ("total_fields", "depth")]
-    fields, depth = (settings.get(name) or index_settings.DEFAULTS[name] for name in names)
-    return Limits(fields=int(fields), depth=int(depth))
+def mapping_settings_of(settings: Dict[str, str | None]) -> MappingSettings:
+    """Return what these settings say of a mapping."""
+    names = [f"index.mapping.{name}" for name in ("total_fields.limit", "depth.limit", "ignore_malformed")]
+    fields, depth, ignore = (settings.get(name) or index_settings.DEFAULTS[name] for name in names)
+    return MappingSettings(int(fields), int(depth), ignore == "true")

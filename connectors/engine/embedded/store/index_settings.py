@@ -50,6 +50,7 @@ def _is_one_of(*allowed: str) -> Check:
 FIXED: Final[Mapping[str, Check]] = {
     "index.number_of_shards": _is_number(1, 1024),
     "index.codec": _is_one_of("default", "best_compression"),
+    "index.mapping.ignore_malformed": _is_flag,
 }
 CHANGEABLE: Final[Mapping[str, Check]] = {
     "index.number_of_replicas": _is_number(0),
@@ -72,6 +73,7 @@ DEFAULTS: Final[Settings] = {
     "index.max_result_window": "10000",
     "index.mapping.total_fields.limit": "1000",
     "index.mapping.depth.limit": "20",
+    "index.mapping.ignore_malformed": "false",
 }
 ELSEWHERE: Final = (
     "index.analysis.",

@@ -10,7 +10,7 @@ from tests.engine.embedded.differential.searches import PLACES, keys_of
 
 TOLERANCE: Final = 1e-5
 """How far two scores may be apart, as a part of them: one engine adds up floats, the other doubles."""
-_SHOWN: Final = ("_index", "_version", "_seq_no", "_primary_term", "_source", "fields")
+_SHOWN: Final = ("_index", "_version", "_seq_no", "_primary_term", "_source", "_ignored", "fields")
 
 
 def difference(body: Json, ours: Answer, theirs: Answer) -> str | None:

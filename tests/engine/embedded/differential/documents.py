@@ -99,7 +99,7 @@ class Writer:
         return self._value(leaf)
 
     def _value(self, leaf: Leaf) -> Any:
-        if leaf.body.get("ignore_malformed") and self.chance.maybe(0.1):
+        if leaf.body.get("ignore_malformed", self.mapping.ignore_malformed) and self.chance.maybe(0.1):
             return self.chance.one(["no such value", "x1"])
         return values.value(self.chance, leaf, self.vocabulary)
 

@@ -62,6 +62,8 @@ class RandomMapping:
     body: Json
     leaves: tuple[Leaf, ...]
     objects: tuple[str, ...]
+    ignore_malformed: bool = False
+    """The setting of the index, which counts for fields that do not say so themselves."""
 
     @classmethod
     def random(cls, chance: Chance) -> "RandomMapping":
@@ -73,7 +75,7 @@ class RandomMapping:
         leaves: list[Leaf] = []
         objects: list[str] = []
         _collect("", body, leaves, objects)
-        return cls(body, tuple(leaves), tuple(objects))
+        return cls(body, tuple(leaves), tuple(objects), chance.maybe(0.3))
 
     def of_kind(self, *kinds: str) -> list[Leaf]:
         """Return the fields of some types."""
@@ -126,8 +128,8 @@ def _leaf(chance: Chance, kind: str) -> Json:
 
 def _number_options(chance: Chance, kind: str) -> Json:
     options: Json = {}
-    if chance.maybe(0.15):
-        options["ignore_malformed"] = True
+    if chance.maybe(0.2):
+        options["ignore_malformed"] = chance.maybe(0.7)
     if chance.maybe(0.15):
         options["null_value"] = chance.maybe(0.5) if kind == "boolean" else chance.randint(-3, 3)
     if kind != "boolean" and chance.maybe(0.1):
@@ -162,8 +164,8 @@ def _date_options(chance: Chance) -> Json:
     options: Json = {}
     if chance.maybe(0.6):
         options["format"] = chance.one(list(FORMATS))
-    if chance.maybe(0.15):
-        options["ignore_malformed"] = True
+    if chance.maybe(0.2):
+        options["ignore_malformed"] = chance.maybe(0.7)
     return options
 
 

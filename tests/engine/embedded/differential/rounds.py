@@ -70,6 +70,8 @@ class Round:
 
     async def _write(self) -> None:
         settings = {"number_of_shards": self.shards, "number_of_replicas": 0, "refresh_interval": "-1"}
+        if self.mapping.ignore_malformed:
+            settings["mapping.ignore_malformed"] = True
         body: Json = {"mappings": self.mapping.body, "settings": settings}
         ours = await self.engines.ours("PUT", f"/{self.index}", body)
         theirs = await self.engines.theirs("PUT", f"/{self.index}", {**body, "settings": {**settings, **_UNMERGED}})

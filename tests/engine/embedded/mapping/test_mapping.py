@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from connectors.engine.embedded.mapping.mapping import Limits, Mapping
+from connectors.engine.embedded.mapping.mapping import Mapping, MappingSettings
 from connectors.engine.embedded.refusal import Refusal
 
 Json = dict[str, Any]
@@ -195,7 +195,7 @@ def test_values_are_sorted_and_texts_are_not() -> None:
     )
     entries, grown = mapping.index({"n": [3, 1, 1], "k": ["b", "a", "b"], "t": ["z", "y" * 257, "z"], "gone": 1})
     assert grown is None
-    assert entries.values == {"n": (1, 1, 3), "k": ("a", "b"), "t.keyword": ("z",)}
+    assert entries.values == {"n": (1, 1, 3), "k": ("a", "b"), "t.keyword": ("z",), "_ignored": ("t.keyword",)}
     assert entries.texts == {"t": ("z", "y" * 257, "z")}
     assert entries.present == frozenset()
 
@@ -243,7 +243,7 @@ def test_unknown_field_is_ignored_where_nothing_is_dynamic() -> None:
 
 
 def test_fields_are_limited() -> None:
-    mapping = Mapping.parse(_of(a=LONG), Limits(fields=2))
+    mapping = Mapping.parse(_of(a=LONG), MappingSettings(fields=2))
     with pytest.raises(Refusal) as refused:
         mapping.index({"b": "text"})
     assert refused.value.kind == "document_parsing_exception"
@@ -270,6 +270,31 @@ def test_long_array_of_floats_would_be_a_vector_and_is_refused() -> None:
     assert Mapping.parse({}).index({"v": [1.5] * 127})[1] is not None
 
 
+def test_keyword_that_is_too_long_and_what_is_malformed_are_named() -> None:
+    mapping = Mapping.parse(_of(t=TEXT, n=LONG, b={"type": "boolean"}), MappingSettings(ignore_malformed=True))
+    entries, _ = mapping.index({"t": ["z" * 257, "a"], "n": "x", "b": [True, "maybe"], "new": [1, 2**70]})
+    assert entries.values == {
+        "t.keyword": ("a",),
+        "b": (1,),
+        "new": (1,),
+        "_ignored": ("b", "n", "new", "t.keyword"),
+    }
+
+
+@pytest.mark.parametrize("field", [{"type": "boolean"}, {"type": "binary"}])
+def test_values_that_nobody_reads_are_not_named(field: Json) -> None:
+    body = {**field, "index": False, "doc_values": False} if field["type"] == "boolean" else field
+    mapping = Mapping.parse(_of(a=body), MappingSettings(ignore_malformed=True))
+    assert mapping.index({"a": "***"})[0].values == {}
+
+
+@pytest.mark.parametrize("value", [{"x": 1}, [5, {"x": 1}]])
+def test_object_in_place_of_a_value_is_refused_though_malformed_ones_are_ignored(value: object) -> None:
+    mapping = Mapping.parse(_of(n=LONG), MappingSettings(ignore_malformed=True))
+    with pytest.raises(Refusal, match=r"failed to parse field \[n\]"):
+        mapping.index({"n": value})
+
+
 def test_null_value_that_is_too_long_is_ignored() -> None:
     mapping = Mapping.parse(_of(k={"type": "keyword", "ignore_above": 3, "null_value": "NULL"}))
-    assert mapping.index({"k": [None, "abc"]})[0].values == {"k": ("abc",)}
+    assert mapping.index({"k": [None, "abc"]})[0].values == {"k": ("abc",), "_ignored": ("k",)}

@@ -1,6 +1,7 @@
 """PostgreSQL: what becomes of its values, which of its tables are read, and in what pages."""
 
 import math
+from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import pytest
 
 from connectors.byoc import Filter
+from connectors.changes import Failed
 from connectors.errors import (
     AccessDenied,
     ConfigurationError,
@@ -495,19 +497,49 @@ async def test_ping_says_what_is_wrong(
     assert "\n" not in str(caught.value)
 
 
-async def test_a_text_that_is_none_in_utf8_is_refused_by_the_server(store: Database) -> None:
-    await store.run("CREATE DATABASE ascii_only ENCODING 'SQL_ASCII' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0")
-    ascii_only = Database(store.server, "ascii_only")
-    try:
-        await ascii_only.run(
-            "CREATE TABLE t (id int PRIMARY KEY, v text)",
-            f"GRANT SELECT ON t TO {USER}",
-            "INSERT INTO t VALUES (1, convert_from('\\xff', 'SQL_ASCII'))",
-        )
-        with pytest.raises(SourceError, match="invalid byte sequence"):
-            await ascii_only.rows("t")
-    finally:
-        await store.run("DROP DATABASE ascii_only WITH (FORCE)")
+@pytest.fixture
+async def unencoded(store: Database) -> AsyncIterator[Database]:
+    """Provide a database that does not know the encoding of its texts."""
+    name = f"{store.name}_ascii"
+    await store.run(f"CREATE DATABASE {name} ENCODING 'SQL_ASCII' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0")
+    one = Database(store.server, name)
+    await one.run("SET client_encoding = 'UTF8'", f"ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO {USER}")
+    yield one
+    await store.run(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.mark.parametrize("fetch_size", [1, 2, 1_000])
+async def test_texts_of_no_encoding_are_utf8_or_fail_their_row_alone(unencoded: Database, fetch_size: int) -> None:
+    await unencoded.run(
+        "CREATE TABLE t (id int, größe text, c char(9), a text[], j jsonb, PRIMARY KEY (größe, id))",
+        "INSERT INTO t VALUES (1, 'Größe', 'ü  ', '{ä,b}', '{\"ö\": 1.10}'), (2, E'caf\\351', 'x', NULL, NULL), "
+        "(3, E'caf\\351', E'\\344', NULL, NULL), (4, 'a', 'b', ARRAY['x', E'\\374'], NULL), (5, 'z', 'b', NULL, NULL)",
+    )
+    found = await unencoded.rows("t", given={"fetch_size": fetch_size})
+    good = {one["id"]: one for one in found if isinstance(one, dict)}
+    assert good == {
+        1: {"id": 1, "größe": "Größe", "c": "ü", "a": ["ä", "b"], "j": {"ö": Decimal("1.10")}},
+        5: {"id": 5, "größe": "z", "c": "b", "a": None, "j": None},
+    }
+    failed = [one for one in found if isinstance(one, Failed)]
+    assert {one.id: one.reason for one in failed} == {
+        f'{unencoded.name}/public/t/"caf%uDCE9"/2': "The text in the column 'größe' is not UTF-8.",
+        f'{unencoded.name}/public/t/"caf%uDCE9"/3': "The text in the column 'größe', 'c' is not UTF-8.",
+        f"{unencoded.name}/public/t/a/4": "The text in the column 'a' is not UTF-8.",
+    }
+    assert len(failed) == 3
+
+
+async def test_queries_and_conditions_of_a_database_without_an_encoding_are_in_utf8(unencoded: Database) -> None:
+    await unencoded.run("CREATE TABLE t (id int PRIMARY KEY, v text)", "INSERT INTO t VALUES (1, 'ä'), (2, E'\\344')")
+    equal = Comparison("v", Operator.EQUALS, Literal("ä"))
+    assert await unencoded.rows("t", where=equal) == [{"id": 1, "v": "ä"}]
+    rules = [{"tables": ["t"], "query": "SELECT id, v, 'ü' AS \"ü\" FROM t ORDER BY id"}]
+    async with unencoded.source() as one:
+        first, second = [found async for found in one.get_docs_by_rules(rules)]
+    assert isinstance(first, dict)
+    assert (first["v"], first["ü"]) == ("ä", "ü")
+    assert second == Failed(f"{unencoded.name}/public/t/2", "The text in the column 'v' is not UTF-8.")
 
 
 # Advanced rules.

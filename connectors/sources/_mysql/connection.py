@@ -18,6 +18,7 @@ from asyncmy.protocol import FieldDescriptorPacket
 from connectors.errors import SourceError, SourceUnreachable
 from connectors.secret import Secret
 from connectors.sources._mysql.errors import explained, is_of_the_connection
+from connectors.sources._mysql.rows import Rows
 from connectors.sources._mysql.values import bits_of, json_of, members_of, moment_of
 from connectors.sources._sql.address import Address
 from connectors.sources._sql.form import Make
@@ -120,8 +121,8 @@ class MySQLSession(Session):
             before = self._meter.received
             cursor = self._connection.cursor(SSCursor)
             await cursor.execute(text, dict(given))
-            rows: list[Values] = []
-            while some := await _part(cursor):
+            received, rows = Rows(cursor), list[Values]()
+            while some := await received.some():
                 rows += some
                 if most_bytes is not None and self._meter.received - before > most_bytes:
                     self._give_up()
@@ -136,8 +137,9 @@ class MySQLSession(Session):
             cursor = self._connection.cursor(SSCursor)
             await cursor.execute(text, None if given is None else dict(given))
             columns = [ResultColumn(one.name, _made_of(one)) for one in cursor._result.fields]  # noqa: SLF001
+            rows = Rows(cursor)
         ended: list[bool] = []
-        parts = self._parts(cursor, ended)
+        parts = self._parts(rows, ended)
         try:
             yield Stream(columns, parts)
         finally:
@@ -173,11 +175,11 @@ class MySQLSession(Session):
         else:
             await self.execute(f"SET SESSION max_execution_time = {round(1000 * timeout_s)}")
 
-    async def _parts(self, cursor: _Driver, ended: list[bool]) -> AsyncGenerator[Sequence[Values], None]:
+    async def _parts(self, rows: Rows, ended: list[bool]) -> AsyncGenerator[Sequence[Values], None]:
         while True:
             async with self._guarded():
                 self._meter.flow()
-                some = await _part(cursor)
+                some = await rows.some()
                 self._meter.hold()
             if not some:
                 ended.append(True)
@@ -207,7 +209,7 @@ class MySQLSession(Session):
             raise explained(error, self._address) from None
         except UnicodeDecodeError:
             self._give_up()
-            raise SourceError(f"{self._address} returned a text that is none in UTF-8.") from None
+            raise SourceError(f"{self._address} returned a column whose name is not UTF-8.") from None
         except BaseException:
             self._give_up()
             raise
@@ -215,17 +217,6 @@ class MySQLSession(Session):
     def _give_up(self) -> None:
         self.usable = False
         self._connection.close()
-
-
-async def _part(cursor: _Driver) -> list[Values]:
-    """Return the rows that are there, of what was received at once; one at least, none at the end.
-
-    To ask for so many rows would have the driver wait for all of them, however large they are.
-    """
-    row = await cursor.fetchone()
-    if row is None:
-        return []
-    return [row, *cursor._result._take_pending_rows()]  # noqa: SLF001
 
 
 def _made_of(field: _Driver) -> Make | None:

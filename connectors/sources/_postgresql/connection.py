@@ -19,8 +19,9 @@ from psycopg.pq.abc import PGresult
 from connectors.errors import ConfigurationError, ConnectorsError, SourceError, SourceUnreachable
 from connectors.secret import Secret
 from connectors.sources._postgresql.errors import explained
-from connectors.sources._postgresql.loaders import OTHER_TYPES, Columns, register, register_others
+from connectors.sources._postgresql.loaders import OTHER_TYPES, Columns, register, register_escaping, register_others
 from connectors.sources._sql.address import Address
+from connectors.sources._sql.garbled import sorted_out
 from connectors.sources._sql.session import NOTHING, Fetched, Session, Stream, Values
 
 CONNECT_WITHIN_S: Final = 10
@@ -37,6 +38,8 @@ SET TimeZone = 'UTC'; SET DateStyle = 'ISO, YMD'; SET IntervalStyle = 'iso_8601'
 SET bytea_output = 'hex'; SET client_encoding = 'UTF8'; SET default_transaction_read_only = on;
 SET idle_in_transaction_session_timeout = '{_IDLE_S}s'"""
 """What texts of values look like is part of a session. Who waits for a slow engine is not idle."""
+ANY_BYTES: Final = "SQL_ASCII"
+"""The encoding of a database that does not know of any. It would refuse to send what is none in UTF-8."""
 _SEARCHED: Final = """
 SELECT set_config('search_path', concat_ws(', ', quote_ident(%(schema)s), nullif(path, '')), false)
 FROM current_setting('search_path') AS path"""
@@ -76,6 +79,9 @@ async def connect(
             register(connection)
             session = PostgreSQLSession(connection, address, timeout_s, files)
             await session.execute(_SETTINGS)
+            if connection.info.parameter_status("server_encoding") == ANY_BYTES:
+                await session.execute(f"SET client_encoding = '{ANY_BYTES}'")
+                register_escaping(connection)
             await session.limit(timeout_s)
             await connection.execute(_SEARCHED, {"schema": schema})
             register_others(connection, await (await connection.execute(OTHER_TYPES)).fetchall())
@@ -238,6 +244,11 @@ class PostgreSQLSession(Session):
             if isinstance(error, psycopg.ProgrammingError) and error.sqlstate is None:
                 raise SourceError(f"{self._address} was asked for something that returns no rows.") from None
             raise explained(error, self._address) from None
+        except UnicodeDecodeError:
+            self.usable = False
+            raise SourceError(
+                f"{self._address} returned an hstore, or the name of a column, that is not UTF-8."
+            ) from None
         except BaseException:
             self.usable = False
             raise
@@ -248,10 +259,16 @@ class _Result(psycopg.AsyncCursor[Values]):
 
     columns: Columns
 
+    @property
+    def _encoding(self) -> str:
+        """What names of columns are in: the driver takes those of a database without an encoding for ASCII."""
+        return "utf-8"
+
     async def begin(self, text: str, given: Mapping[str, Any] | None) -> None:
         """Send it. Without values it is sent as it is."""
         await self._conn.wait(self._stream_send_gen(text.encode(), given, size=ROWS_AT_ONCE))
         self._is_first = True
+        self._escapes = self._conn.info.parameter_status("client_encoding") == ANY_BYTES
 
     async def part(self) -> list[Values]:
         """Return some rows; none at the end."""
@@ -262,4 +279,4 @@ class _Result(psycopg.AsyncCursor[Values]):
         if result is None:
             return []
         rows: list[Values] = self._tx.load_rows(0, result.ntuples, self._make_row)
-        return rows
+        return sorted_out(rows) if self._escapes else rows

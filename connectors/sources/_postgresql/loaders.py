@@ -12,9 +12,10 @@ from psycopg.adapt import Loader
 from psycopg.postgres import types
 from psycopg.types import TypeInfo
 from psycopg.types.hstore import register_hstore
-from psycopg.types.string import TextLoader
+from psycopg.types.string import StrDumperUnknown, TextLoader
 
 from connectors.sources._postgresql.values import json_of
+from connectors.sources._sql.garbled import ESCAPING
 from connectors.sources._sql.session import ResultColumn, Values
 
 OTHER_TYPES: Final = """
@@ -28,6 +29,8 @@ _AS_THEY_ARE: Final = (
     *("int4multirange", "int8multirange", "nummultirange", "datemultirange", "tsmultirange", "tstzmultirange"),
 )
 """Types whose values stay as the server writes them."""
+_ANY_OTHER: Final = 0
+"""Stands for all types that have no loader of their own."""
 _FIXED: Final = frozenset(
     types[name].oid
     for name in (
@@ -76,6 +79,28 @@ class _UnpaddedLoader(Loader):
         return str(data, "utf-8").rstrip(" ")
 
 
+class _EscapingLoader(Loader):
+    """Reads texts of a database that does not know their encoding, and so keeps whatever comes."""
+
+    def load(self, data: bytes | bytearray | memoryview) -> str:
+        return str(data, "utf-8", ESCAPING)
+
+
+class _EscapingUnpaddedLoader(_EscapingLoader):
+    def load(self, data: bytes | bytearray | memoryview) -> str:
+        return super().load(data).rstrip(" ")
+
+
+class _EscapingDumper(StrDumperUnknown):
+    """Writes what was read so, as a key that others are behind has to be."""
+
+    def dump(self, obj: str) -> Any:  # noqa: ANN401 - as the driver has it
+        try:
+            return super().dump(obj)
+        except UnicodeEncodeError:
+            return obj.encode("utf-8", ESCAPING)
+
+
 def register(connection: AsyncConnection[Any]) -> None:
     """Have a connection make what documents hold of the types that every server has."""
     adapters = connection.adapters
@@ -85,6 +110,15 @@ def register(connection: AsyncConnection[Any]) -> None:
     adapters.register_loader("timestamp", _MomentLoader)
     adapters.register_loader("timestamptz", _MomentLoader)
     adapters.register_loader("bpchar", _UnpaddedLoader)
+
+
+def register_escaping(connection: AsyncConnection[Any]) -> None:
+    """Have a connection, for which `register` was called, read and write texts that may be none in UTF-8."""
+    adapters = connection.adapters
+    for name in (*_AS_THEY_ARE, "text", "varchar", "name", '"char"', _ANY_OTHER):
+        adapters.register_loader(name, _EscapingLoader)
+    adapters.register_loader("bpchar", _EscapingUnpaddedLoader)
+    adapters.register_dumper(str, _EscapingDumper)
 
 
 def register_others(connection: AsyncConnection[Any], others: Iterable[Values]) -> None:

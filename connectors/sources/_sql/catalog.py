@@ -10,6 +10,7 @@ from typing import Any, Final, TypeVar
 
 from connectors.errors import ConfigurationError
 from connectors.sources._sql.form import Form
+from connectors.sources._sql.garbled import is_garbled
 from connectors.sources._sql.table import Table, TableColumn
 from connectors.wording import nearest
 
@@ -87,9 +88,13 @@ class Catalog:
         """Return the tables that are wanted, in the order of their names.
 
         `*` stands for all tables; a view has to be named, or to match a pattern that is more than that. Raises a
-        `ConfigurationError` for a name that is none.
+        `ConfigurationError` for a name that is none, and for one that no document can have.
         """
         names = {name for one in wanted for name in self._matching(one)}
+        for name in names:
+            if any(map(is_garbled, [name, *(one.name for one in self.columns[name])])):
+                message = f"The name of the table {name!r}, or of one of its columns, is not UTF-8."
+                raise ConfigurationError(message, field="tables", hint="Rename it, or name the tables that are wanted.")
         return [self.table(name) for name in sorted(names)]
 
     def declared(self, changed: Mapping[tuple[str, str], str]) -> "Catalog":

@@ -23,6 +23,7 @@ from connectors.source import BaseDataSource, Document, Single, Yielded, closing
 from connectors.sources._sql import document as documents
 from connectors.sources._sql.catalog import Catalog
 from connectors.sources._sql.dialect import Dialect
+from connectors.sources._sql.garbled import Garbled, reason
 from connectors.sources._sql.incremental import Place, cursor_of
 from connectors.sources._sql.page import PageSize, Statements
 from connectors.sources._sql.queries import QueriesValidator, Query, queries_of
@@ -118,7 +119,7 @@ class SQLDataSource(BaseDataSource):
         statements = Statements(self.dialect, table, [name for name in table.names if name in wanted], where, table.key)
         behind = after if after is not None and len(after) == len(table.key) else None
         counts, left = compiled(where) if limit is not None else None, limit
-        async with aclosing(self._parts(statements, behind, limit)) as parts:
+        async with aclosing(self._parts(dataset, statements, behind, limit)) as parts:
             async for part in parts:
                 for row in part:
                     yield row
@@ -168,7 +169,7 @@ class SQLDataSource(BaseDataSource):
         for dataset in datasets:
             table, place = self._tables[dataset.name], places.get(dataset.name)
             highest = None if place is None else await self._highest(table, place.column)
-            async with aclosing(self._parts(self._since(table, place))) as parts:
+            async with aclosing(self._parts(dataset, self._since(table, place))) as parts:
                 async for part in parts:
                     for row in part:
                         yield row if isinstance(row, Failed) else Upsert(self.document_of(dataset, row))
@@ -211,7 +212,7 @@ class SQLDataSource(BaseDataSource):
                 async for one in found:
                     yield one
 
-    async def _queried(self, query: Query, catalog: Catalog) -> AsyncGenerator[Document | Dataset, None]:
+    async def _queried(self, query: Query, catalog: Catalog) -> AsyncGenerator[Document | Failed | Dataset, None]:
         async with self._sessions.streamed(query.text) as stream:
             columns = _apart(stream.columns)
             make, names = maker_of(columns), [one.name for one in columns]
@@ -223,7 +224,8 @@ class SQLDataSource(BaseDataSource):
             document_of = documents.maker_of(dataset, key, self.origin, self.configuration.field_prefix)
             async for part in stream.parts:
                 for values in part:
-                    yield document_of(make(values))
+                    document = document_of(make(values))
+                    yield Failed(document["_id"], reason(names, values)) if type(values) is Garbled else document
 
     async def native_query(self, text: str) -> AsyncIterator[Row]:
         """Yield the rows that a query in SQL finds. What it would write is refused."""
@@ -231,6 +233,8 @@ class SQLDataSource(BaseDataSource):
             make = maker_of(_apart(stream.columns))
             async for part in stream.parts:
                 for values in part:
+                    if type(values) is Garbled:
+                        raise SourceError(reason([one.name for one in stream.columns], values))
                     yield make(values)
 
     @asynccontextmanager
@@ -241,13 +245,17 @@ class SQLDataSource(BaseDataSource):
     # Reading.
 
     def _parts(
-        self, statements: Statements, after: Key | None = None, limit: int | None = None
+        self, dataset: Dataset, statements: Statements, after: Key | None = None, limit: int | None = None
     ) -> AsyncGenerator[Part, None]:
+        def id_of(row: Row) -> str:
+            doc_id: str = self.document_of(dataset, row)["_id"]
+            return doc_id
+
         if not statements.order:
-            return streamed(self._sessions, statements)
+            return streamed(self._sessions, statements, id_of)
         size = PageSize(self.configuration.fetch_size)
         size.rows = max(1, min(size.rows, limit or size.rows))
-        return pages(self._sessions, statements, size, after)
+        return pages(self._sessions, statements, id_of, size, after)
 
     async def _catalog(self, session: Session) -> Catalog:
         given = {"group": self.group}

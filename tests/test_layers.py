@@ -40,7 +40,7 @@ ROWS_OF_SYNC: list[set[str]] = [
 # Third-party packages that may be imported in one place only.
 DRIVERS: dict[str, str | tuple[str, ...]] = {
     "aiohttp": ("connectors/engine/", "connectors/services/monitoring/server.py"),
-    "asyncmy": "connectors/sources/_mysql/connection.py",
+    "asyncmy": "connectors/sources/_mysql/",
     "psycopg": "connectors/sources/_postgresql/",
     "apsw": (
         "connectors/engine/embedded/",

@@ -1,8 +1,13 @@
 """Options and fixtures that every test may use."""
 
+import hypothesis
 import pytest
 
 from connectors import logger
+
+# How long an example takes says how busy the machine is, and nothing of the code.
+hypothesis.settings.register_profile("patient", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("patient")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -9,7 +9,7 @@ from ipaddress import ip_address
 from uuid import UUID
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.dataset import LONGEST_ID, Dataset, apart, document_id
@@ -129,7 +129,6 @@ def test_long_ids_differ_in_what_was_cut_off() -> None:
     assert len(ids) == 4
 
 
-@settings(deadline=None)
 @given(KEYS, KEYS, st.sampled_from(["t", "t/1", "t%2F1", '"t"', "t/null", "é", ""]), TEXTS)
 def test_different_keys_have_different_ids(one: Key, other: Key, dataset: str, another: str) -> None:
     if not same(one, other):
@@ -139,7 +138,6 @@ def test_different_keys_have_different_ids(one: Key, other: Key, dataset: str, a
         assert document_id(dataset, one) != document_id(another, other)
 
 
-@settings(deadline=None)
 @given(
     st.lists(
         st.sampled_from([*LOOKALIKES, 1, 1.5, True, False, None, b"", b"\0", math.nan, Decimal("1.5")]), max_size=3
@@ -152,7 +150,6 @@ def test_what_looks_alike_has_different_ids(one: Sequence[object], other: Key) -
             assert document_id("t", one) != document_id("t", key)
 
 
-@settings(deadline=None)
 @given(TEXTS, KEYS)
 def test_an_id_is_short_valid_and_the_same_each_time(dataset: str, key: Key) -> None:
     found = document_id(dataset, key)

@@ -100,7 +100,7 @@ async def test_a_room_that_shrinks_lets_others_in() -> None:
     assert budget.used == 100
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     st.lists(st.tuples(st.integers(0, 50), st.integers(0, 50), st.integers(0, 9)), max_size=30),
     st.lists(st.tuples(st.integers(0, 99), st.integers(0, 30)), max_size=8),

@@ -134,7 +134,7 @@ async def test_a_cancelled_put_takes_no_room() -> None:
     await second
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     st.integers(1, 5),
     st.integers(1, 50),

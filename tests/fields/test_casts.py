@@ -3,7 +3,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.fields.casts import LARGEST, LONGEST_SHOWN, Uncastable, cast_to, is_empty, list_of, shown
@@ -147,7 +147,6 @@ def outcome(cast: Callable[[], object]) -> str:
     return ""
 
 
-@settings(deadline=None)
 @given(st.from_type(type).flatmap(st.from_type) | st.text() | st.integers() | st.floats())
 def test_no_value_of_any_type_is_anything_else(value: object) -> None:
     for kind in (str, int, float, bool, Path):

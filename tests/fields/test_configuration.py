@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.errors import ConfigurationError
@@ -174,7 +174,6 @@ def refused(look: Callable[[], object]) -> str | None:
     return None
 
 
-@settings(deadline=None)
 @given(
     st.dictionaries(
         st.sampled_from(list(FIELDS)),

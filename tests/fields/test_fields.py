@@ -3,7 +3,7 @@ from typing import Any
 
 import jsonschema_rs
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.errors import ConfigurationError
@@ -99,7 +99,6 @@ def test_fields_are_a_mapping(fields: Fields) -> None:
     assert Fields() == {}
 
 
-@settings(deadline=None)
 @given(plain_configurations())
 def test_a_plain_configuration_comes_back_with_its_defaults(plain: dict[str, Wire]) -> None:
     fields = Fields.of_configuration(plain)
@@ -359,7 +358,6 @@ def test_an_example_has_nothing_that_does_not_count() -> None:
     assert fields.schema()["examples"] == [{"auth": "token", "token": "…"}]
 
 
-@settings(deadline=None)
 @given(st.data())
 def test_every_example_is_accepted_by_its_schema(data: st.DataObject) -> None:
     schema = Fields.of_configuration(data.draw(plain_configurations())).schema()

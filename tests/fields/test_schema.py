@@ -5,7 +5,7 @@ from typing import Any
 
 import jsonschema_rs
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.fields import Configuration, Field, Fields
@@ -79,14 +79,12 @@ def accepts(fields: Fields, values: dict[str, Any]) -> bool:
     return valid
 
 
-@settings(deadline=None)
 @given(st.data())
 def test_the_schema_accepts_what_the_checks_accept(data: st.DataObject) -> None:
     plain = data.draw(plain_configurations())
     accepts(Fields.of_configuration(plain), data.draw(settings_of(plain)))
 
 
-@settings(deadline=None)
 @given(st.data())
 def test_the_checks_accept_every_example(data: st.DataObject) -> None:
     fields = Fields.of_configuration(data.draw(plain_configurations()))
@@ -201,7 +199,6 @@ def test_a_pattern_is_said_in_the_syntax_that_all_know_or_not_at_all(pattern: st
     assert found == (None if translated is None else f"^(?:{translated})$")
 
 
-@settings(deadline=None)
 @given(
     st.lists(st.sampled_from(PIECES), max_size=6).map("".join) | st.sampled_from(list(PATTERNS)),
     st.lists(TEXTS, max_size=5),

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 from typing import Any, ClassVar
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.filtering.basic import DEFAULT_VALIDATORS, RuleByItself
@@ -328,7 +328,6 @@ FILTERINGS: st.SearchStrategy[Any] = st.fixed_dictionaries(
 )
 
 
-@settings(deadline=None)  # the package of schemas is imported at the first example
 @given(FILTERINGS | ANYTHING)
 async def test_whatever_the_filtering_is_there_is_an_answer_that_can_be_stored(filtering: Any) -> None:
     found = await validate(source(*DEFAULT_VALIDATORS, advanced=[Schema()]), filtering)

@@ -5,7 +5,7 @@ from types import MappingProxyType
 from typing import Any, ClassVar
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.errors import ConfigurationError
@@ -149,7 +149,6 @@ def test_of_very_many_problems_the_first_are_told() -> None:
     assert len(problems(Folders(), [{}] * MOST_PROBLEMS)) == MOST_PROBLEMS
 
 
-@settings(deadline=None)  # the package of schemas is imported at the first example
 @given(HOSTILE | st.lists(st.dictionaries(st.sampled_from(["pattern", "depth", "order", "only", "labels"]), HOSTILE)))
 def test_whatever_the_rules_are_there_is_an_answer(rules: Any) -> None:
     for one in problems(Folders(), rules):

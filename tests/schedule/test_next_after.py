@@ -74,7 +74,7 @@ def firing(text: str, start: str, count: int, zone: str = "UTC") -> list[datetim
 FEW: Final = st.lists(st.integers(0, 59).map(lambda number: single(number, str(number))), min_size=1, max_size=2)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(expressions(seconds=FEW, minutes=FEW), places(timedelta(days=3)))
 def test_it_fires_when_a_walk_through_all_dates_says_so(expression: Expression, place: Place) -> None:
     zone, instant = place
@@ -100,7 +100,7 @@ def at_turns(draw: st.DrawFn) -> tuple[Expression, Place]:
     return expression, (zone, turn + timedelta(minutes=minutes, seconds=draw(st.floats(-2, 2))))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(at_turns())
 def test_where_clocks_are_turned_it_fires_when_a_walk_through_all_dates_says_so(made: tuple[Expression, Place]) -> None:
     expression, (zone, instant) = made
@@ -108,7 +108,7 @@ def test_where_clocks_are_turned_it_fires_when_a_walk_through_all_dates_says_so(
     assert found == first_by_days(expression, instant, zone, 400)
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 @given(
     expressions(seconds=lists(SIXTY), minutes=lists(SIXTY), days=st.tuples(ANY_DAY, ANY_DAY)),
     places(timedelta(hours=4)),
@@ -124,7 +124,7 @@ def test_it_fires_when_a_walk_through_all_seconds_says_so(expression: Expression
         assert expected in (None, found)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     expressions(seconds=FEW, minutes=FEW), places(timedelta(days=3)), st.timedeltas(timedelta(0), timedelta(days=40))
 )

@@ -18,7 +18,7 @@ from connectors.sources.tabular_files import TabularFilesDataSource
 
 Rows = list[Any]
 LATER_NS = 10**19
-ROUNDS = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)
+ROUNDS = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
 
 
 def source_of(path: Path, **values: object) -> TabularFilesDataSource:

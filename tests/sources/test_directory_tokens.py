@@ -69,7 +69,7 @@ FOLDERS = st.dictionaries(
 
 
 @given(FOLDERS, st.sampled_from(CHANGES), st.data())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_any_change_of_the_tree_changes_the_token_and_nothing_else_does(
     files: dict[tuple[str, str], bytes], change: Callable[[Path, Path], object], data: st.DataObject
 ) -> None:

@@ -58,7 +58,7 @@ def root(tmp_path: Path) -> Path:
 
 
 @given(TREES)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_the_walk_finds_what_find_finds(tree: object) -> None:
     with tempfile.TemporaryDirectory() as folder:
         grown(Path(folder), tree if isinstance(tree, dict) else {})

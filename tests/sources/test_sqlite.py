@@ -90,7 +90,7 @@ COLUMNS = st.sampled_from(["", "TEXT", "INT", "TEXT COLLATE NOCASE", "REAL", "NU
 ORDERS = st.sampled_from(["", " DESC", " COLLATE BINARY", " COLLATE NOCASE DESC"])
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(
     columns=st.tuples(COLUMNS, COLUMNS),
     orders=st.tuples(ORDERS, ORDERS),

@@ -171,7 +171,7 @@ async def test_a_large_set_is_never_in_memory_as_a_whole(sets: HeldSets) -> None
 
 
 @given(st.lists(st.integers(0, 2 * CHUNK).map(lambda number: [str(one) for one in range(number)]), max_size=4))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 async def test_chunks_hold_what_the_pages_held(pages: list[list[str]]) -> None:
     async def given_pages() -> AsyncIterator[list[str]]:
         for page in pages:

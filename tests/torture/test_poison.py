@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.torture.arena import arena
@@ -131,7 +131,7 @@ DOCUMENTS = st.lists(st.dictionaries(NAMES, VALUES, max_size=4), min_size=1, max
 
 
 @given(DOCUMENTS)
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=12)
 def test_whatever_documents_hold_each_is_indexed_or_told_and_good_ones_are_indexed(documents: list[Step]) -> None:
     asyncio.run(_one_of_two(documents))
 

@@ -61,7 +61,7 @@ def check(engine: EmbeddedEngine, method: str, target: str, body: bytes) -> None
         assert "Traceback" not in str(answer["error"])
 
 
-@settings(max_examples=600, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=600, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.sampled_from(METHODS),
     st.lists(st.sampled_from(PARTS), max_size=4),
@@ -77,7 +77,7 @@ def test_any_request_is_answered(
     check(engine, method, "/" + "/".join(parts) + ("?" + "&".join(parameters) if parameters else ""), body)
 
 
-@settings(max_examples=600, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=600, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(BODIES, st.dictionaries(st.sampled_from(WORDS), BODIES, max_size=3))
 def test_any_search_is_answered(engine: EmbeddedEngine, query: object, more: dict[str, object]) -> None:
     check(engine, "POST", "/kept/_search", msgspec.json.encode({**more, "query": query}))

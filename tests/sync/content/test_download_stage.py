@@ -201,7 +201,7 @@ WORK = st.builds(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(WORK, max_size=25), st.integers(0, 20), st.none() | st.integers(0, 400))
 def test_whatever_happens_each_item_comes_out_once_and_the_bounds_hold(
     work: list[Work], takes_s: int, cancelled_after_s: int | None

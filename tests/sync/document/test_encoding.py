@@ -135,7 +135,7 @@ def test_what_is_converted_without_end_is_skipped(kind: str) -> None:
         encoded({"v": one})
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.dictionaries(texts(), objects(), max_size=4))
 def test_whatever_comes_is_json_for_every_reader_or_skipped(fields: dict[str, Any]) -> None:
     try:
@@ -154,7 +154,7 @@ def flat(value: object) -> list[float]:
     return [abs(value)] if isinstance(value, float) else []
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     st.dictionaries(st.text(max_size=4), objects().filter(can_be_read_again := lambda one: "iterator" not in repr(one)))
 )

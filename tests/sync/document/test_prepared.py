@@ -145,7 +145,7 @@ def test_a_mapping_is_a_document_unless_it_fails() -> None:
     assert str(raised.value) == "The document can't be read as a dict (OSError)."
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.dictionaries(texts() | st.sampled_from(["_id", "_sync", "_sync.f", "id"]), objects(), max_size=4))
 def test_a_document_that_is_refused_leaves_nothing_behind(poison: dict[str, Any]) -> None:
     own = Preparer(SHAPE)

@@ -145,7 +145,7 @@ def held(ledger: Ledger) -> list[tuple[Pair, int]]:
     return found
 
 
-Compared.TestCase.settings = settings(max_examples=100, stateful_step_count=30, deadline=None)
+Compared.TestCase.settings = settings(max_examples=100, stateful_step_count=30)
 TestCompared = Compared.TestCase
 
 

@@ -148,7 +148,7 @@ def test_a_file_with_a_flipped_bit_is_not_loaded_and_removed(place: Path, whole:
     assert found == [(None, False)] * len(flipped), f"seed {seed}"
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(garbage=st.binary(max_size=200), kept=st.sampled_from([0, 8, 12, 28, 200]))
 def test_garbage_is_not_loaded(tmp_path_factory: pytest.TempPathFactory, garbage: bytes, kept: int) -> None:
     folder = tmp_path_factory.mktemp("garbage")
@@ -212,7 +212,7 @@ NAMES = st.text(st.characters(), max_size=40) | st.sampled_from(
 )
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.sets(NAMES, min_size=1, max_size=8))
 def test_any_name_has_a_file_of_its_own(tmp_path_factory: pytest.TempPathFactory, names: set[str]) -> None:
     folder = tmp_path_factory.mktemp("names")

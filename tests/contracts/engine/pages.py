@@ -11,6 +11,7 @@ from tests.contracts.engine.case import (
     failure,
     hits_of,
     root_causes,
+    store,
 )
 from tests.contracts.engine.corpus import FEW_PROPERTIES, fill_few
 from tests.contracts.wire import Wire
@@ -60,6 +61,15 @@ class Pages:
             [5, 1_706_745_600_000, "a"],
             [2**53 + 1, 1_706_695_200_001, None],
         ]
+
+    async def test_a_name_that_begins_with_an_underscore_is_sorted_by_as_any_other(
+        self, wire: Wire, index: str
+    ) -> None:
+        await create(wire, index, properties={"_timestamp": {"type": "date"}})
+        await store(wire, index, {"1": {"_timestamp": "2024-01-02"}, "2": {"_timestamp": "2024-01-01"}, "3": {}})
+        assert [hit["_id"] for hit in await hits_of(wire, index, {"sort": ["_timestamp"]})] == ["2", "1", "3"]
+        answer = await wire("POST", f"/{index}/_search", {"sort": ["_none"]})
+        assert failure(answer) == ALL_SHARDS_FAILED
 
     async def test_search_goes_on_after_values_that_no_document_has(self, wire: Wire, index: str) -> None:
         await fill_few(wire, index)

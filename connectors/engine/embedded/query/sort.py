@@ -11,6 +11,7 @@ from connectors.engine.embedded.mapping.field import Field
 from connectors.engine.embedded.mapping.field_types import Value
 from connectors.engine.embedded.mapping.java_numbers import text_of
 from connectors.engine.embedded.mapping.number_types import shortest, single
+from connectors.engine.embedded.mapping.tree import METADATA
 from connectors.engine.embedded.query.clause import TEXTS, Scope
 from connectors.engine.embedded.query.terms import shard_refusal
 from connectors.engine.embedded.refusal import Refusal, illegal_argument, not_implemented
@@ -25,6 +26,7 @@ _SINGLE: Final = frozenset({"float", "half_float"})
 _FLOATING: Final = _SINGLE | {"double"}
 _OPTIONS: Final = frozenset({"order", "missing", "mode", "unmapped_type"})
 _TYPES: Final = _WHOLE | _FLOATING | {"keyword"}
+_NOT_IMPLEMENTED: Final = METADATA | {"_script", "_geo_distance"}
 _NO_IDS: Final = (
     "Fielddata access on the _id field is disallowed, you can re-enable it by updating the dynamic cluster setting: "
     "indices.id_field_data.enabled"
@@ -145,7 +147,7 @@ def ordering(scope: Scope, key: SortKey, place: int) -> Ordering:
         return Ordering(scope.bind(scope.index), key.descending, kind="keyword")
     if key.path == "_id":
         raise illegal_argument(_NO_IDS)
-    if key.path.startswith("_"):
+    if key.path in _NOT_IMPLEMENTED:
         raise not_implemented(f"sorting by [{key.path}]")
     field = scope.mapping.field(key.path)
     if field is None and key.unmapped_type is None:

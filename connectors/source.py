@@ -227,8 +227,8 @@ class BaseDataSource:
         What the document says itself means the same in every document: columns of the names `_id` and `dataset` become
         `_id_` and `dataset_`. One of the name `_timestamp` stands for itself.
         """
-        document: Document = apart(row, GIVEN_FIELDS).copy()
-        document |= {"dataset": dataset.name, "_id": document_id(dataset.name, dataset.key_of(row))}
+        document: Document = {**apart(row, GIVEN_FIELDS), "dataset": dataset.name}
+        document["_id"] = document_id(dataset.name, dataset.key_of(row))
         if dataset.cursor_field is not None and (moment := instant_of(row.get(dataset.cursor_field))) is not None:
             document.setdefault("_timestamp", moment)
         return document

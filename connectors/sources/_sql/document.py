@@ -39,7 +39,7 @@ def maker_of(
         return document_id(first_part, (*others, *values))
 
     def make(row: Row) -> Document:
-        document = apart(row, taken).copy()  # quicker than to put all of it into another dict
+        document = {**apart(row, taken)}  # quicker by itself than into a dict that holds something already
         document.update(head)
         value = row[first] if first is not None else None
         plain = type(value) is int and -_PLAIN < value < _PLAIN

@@ -179,7 +179,7 @@ async def test_rules_that_validators_refuse_are_told(least: dict[str, Any]) -> N
         "rules: rules[3] is 7, not an object.",
         "rules: The rule 'rule-3' has the operator 'resembles', which does not exist",
         "rules: The rule 'rule-2' says the same as the rule 'rule-1' before it",
-        "rules: SQLite has no advanced rules",
+        "rules: rules: It fits none of what is possible",
     ]
 
 

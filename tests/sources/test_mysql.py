@@ -25,11 +25,12 @@ from connectors.errors import (
 from connectors.literal import Literal, Operator
 from connectors.predicate import And, Comparison, Not, matches
 from connectors.sources._mysql.errors import explained
-from connectors.sources._mysql.values import json_of, single_of
+from connectors.sources._mysql.values import json_of
 from connectors.sources._sql.address import Address
 from connectors.sources._sql.page import MOST_BYTES, PageSize, Statements
 from connectors.sources._sql.session import Fetched
 from connectors.sources._sql.settings import pem_of
+from connectors.sources._sql.single import single_of
 from connectors.sources.mysql import MySQLDataSource
 from fixtures.mysql.server import USER
 from tests.sources.mariadb import Database

@@ -7,6 +7,7 @@ from typing import Any
 
 import apsw
 import pytest
+import sqlglot
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlglot import exp
@@ -14,7 +15,19 @@ from sqlglot import exp
 from connectors.literal import Literal, Operator
 from connectors.predicate import ALWAYS, NEVER, And, Comparison, Not, Or, Predicate, matches
 from connectors.sources._sql.predicate import MOST_PARAMETERS, Column, Kind
-from connectors.sources._sql.statement import FALSE, TRUE, Parameters, all_of, any_of, behind, column, page, parameter
+from connectors.sources._sql.statement import (
+    FALSE,
+    TRUE,
+    Parameters,
+    all_of,
+    any_of,
+    behind,
+    column,
+    is_not_true,
+    is_not_true_by_case,
+    page,
+    parameter,
+)
 from connectors.sources._sqlite.dialect import SQLiteTranslator, opaque
 from connectors.sources._sqlite.schema import ANYTHING, table_of
 
@@ -443,6 +456,15 @@ def test_what_exceeds_the_parameters_of_a_statement_is_left_undecided() -> None:
     parts = tuple(is_so(Operator.EQUALS, str(number)) for number in range(MOST_PARAMETERS + 2))
     assert found(connection, Or(parts)) == set(range(1, 11))
     assert found(connection, And(tuple(Not(part) for part in parts))) == set()
+
+
+@pytest.mark.parametrize("condition", ["a = 1", "a = 2", "a IS NULL"])
+def test_what_is_not_true_is_the_same_by_a_case(condition: str) -> None:
+    connection = table("INTEGER", 1, 2, None)
+    texts = [made(sqlglot.condition(condition)).sql("sqlite") for made in (is_not_true, is_not_true_by_case)]
+    one, other = (connection.execute(f"SELECT rowid FROM t WHERE {text}").fetchall() for text in texts)
+    assert one == other != []
+    assert [is_not_true_by_case(one) for one in (TRUE, FALSE)] == [FALSE, TRUE]
 
 
 def test_what_is_nested_too_deep_is_left_undecided() -> None:

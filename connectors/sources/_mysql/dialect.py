@@ -9,10 +9,11 @@ from typing import ClassVar, Final
 
 from sqlglot import exp
 
-from connectors.sources._mysql.values import bits_of, json_of, members_of, moment_of, shape_of, single_of
+from connectors.sources._mysql.values import bits_of, json_of, members_of, moment_of, shape_of
 from connectors.sources._sql.dialect import Dialect
 from connectors.sources._sql.form import Form
 from connectors.sources._sql.predicate import ORDERED, Column, Kind, Question, Translator
+from connectors.sources._sql.single import single_of
 from connectors.sources._sql.statement import FALSE, SQL, all_of, any_of
 from connectors.sources._sql.table import Table
 

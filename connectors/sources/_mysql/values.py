@@ -1,13 +1,9 @@
 """Values of MySQL that the driver returns as something else than what documents hold."""
 
 import json
-import struct
 from datetime import date
 from decimal import Decimal
 from typing import Any
-
-_PLACES = range(6, 9)
-"""Digits of a number of 32 bits that may be enough; nine always are."""
 
 
 def moment_of(value: object) -> date | None:
@@ -36,20 +32,3 @@ def shape_of(text: Any) -> Any:  # noqa: ANN401 - JSON
 def members_of(text: str) -> list[str]:
     """Return the members of a set, which have no commas."""
     return text.split(",") if text else []
-
-
-def single_of(value: float) -> float:
-    """Return the number of the fewest digits that is this one in 32 bits: 1.1, and not 1.100000023841858."""
-    for places in _PLACES:
-        short = float(f"{value:.{places}g}")
-        if _single(short) == value:
-            return short
-    return float(f"{value:.9g}")
-
-
-def _single(value: float) -> float:
-    try:
-        found: float = struct.unpack("f", struct.pack("f", value))[0]
-    except OverflowError:  # rounded up beyond the largest
-        return float("inf")
-    return found

@@ -18,7 +18,8 @@ class Form:
 
     `kind` is what conditions may take its values for. `in_keys` is whether a key may be read in its order: whether the
     database orders and compares its values alike, and finds each again by what it returned. `selected` is how a column
-    is asked for, where its name alone would not do, and `made` what becomes of what is returned.
+    is asked for, where its name alone would not do, and `made` what becomes of what is returned. `given` is how a value
+    of a key is compared with the column, where a database would convert the column rather than the value.
     """
 
     schema: Mapping[str, Any] = field(default_factory=dict, hash=False)
@@ -27,3 +28,4 @@ class Form:
     is_binary: bool = False
     selected: Callable[[SQL], SQL] | None = None
     made: Make | None = None
+    given: Callable[[SQL], SQL] | None = None

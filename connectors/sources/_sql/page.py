@@ -68,10 +68,16 @@ class Statements:
 
     def _page(self, *, is_behind: bool) -> SQL:
         key = [column(name) for name in self.order]
-        behind = [self._dialect.behind(key, [parameter(f"k{place}") for place, _ in enumerate(key)])]
+        behind = [self._dialect.behind(key, [self._given(place) for place, _ in enumerate(key)])]
         select = self._select(behind if is_behind else [], by_key=self.order == self.table.key)
         ordered = [self._dialect.ordered(name) for name in self.order]
         return select.order_by(exp.Order(expressions=ordered), copy=False).limit(parameter("most"), copy=False)
+
+    def _given(self, place: int) -> SQL:
+        """Return what stands for the value of a part of the key."""
+        plain = parameter(f"k{place}")
+        given = next(one.form.given for one in self.table.columns if one.name == self.order[place])
+        return plain if given is None else given(plain)
 
     def _select(self, conditions: Sequence[SQL], *, by_key: bool) -> exp.Select:
         where = all_of([*conditions, self._where])

@@ -127,6 +127,8 @@ class Translator(ABC):
 
     orders_texts: bool = True
     """Whether `compared_exactly` puts texts into the order of their code points."""
+    most_parameters: int = MOST_PARAMETERS
+    """How many values a condition may have."""
 
     def __init__(self, columns: Iterable[Column]) -> None:
         self._columns = {one.name: one for one in columns}
@@ -160,6 +162,10 @@ class Translator(ABC):
     def ending(self, text: SQL, end: SQL) -> SQL:
         """Return whether a text ends so, character by character."""
 
+    def is_not_true(self, part: SQL) -> SQL:
+        """Return what is true where a part is false or NULL, and is never NULL itself."""
+        return is_not_true(part)
+
     def dates(self, question: Question, moment: datetime) -> SQL | None:
         """Return how texts compare with a literal that is a moment: those that are such too, by when they are."""
         del question, moment  # a database with types of its own for them has few of these
@@ -169,7 +175,7 @@ class Translator(ABC):
 
     def _bound(self, where: Predicate, parameters: Parameters, *, upper: bool, depth: int) -> SQL:
         """Return the upper bound of a predicate or its lower one. What is NULL counts as what is not true."""
-        if depth > DEEPEST or len(parameters) > MOST_PARAMETERS:
+        if depth > DEEPEST or len(parameters) > self.most_parameters:
             return _undecided(upper=upper)
         match where:
             case And(parts):
@@ -177,7 +183,7 @@ class Translator(ABC):
             case Or(parts):
                 return any_of(self._bound(part, parameters, upper=upper, depth=depth + 1) for part in parts)
             case Not(part):
-                return is_not_true(self._bound(part, parameters, upper=not upper, depth=depth + 1))
+                return self.is_not_true(self._bound(part, parameters, upper=not upper, depth=depth + 1))
             case Comparison(field, how, literal):
                 known = self._columns.get(field)
                 if known is None:

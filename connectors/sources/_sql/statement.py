@@ -63,6 +63,14 @@ def is_not_true(part: SQL) -> SQL:
     return exp.Not(this=exp.Is(this=exp.Paren(this=part), expression=TRUE.copy()))
 
 
+def is_not_true_by_case(part: SQL) -> SQL:
+    """Return the same for databases that have conditions, and no values that are true or false."""
+    if part is TRUE or part is FALSE:
+        return is_not_true(part)
+    number = exp.Case(ifs=[exp.If(this=part, true=exp.Literal.number(1))], default=exp.Literal.number(0))
+    return exp.EQ(this=number, expression=exp.Literal.number(0))
+
+
 def is_present(operand: SQL) -> SQL:
     """Return what is true where a value is not NULL, and is never NULL itself."""
     return exp.Not(this=exp.Is(this=operand, expression=exp.Null()))

@@ -50,12 +50,14 @@ class Tongue:
     """What SQLite has to know of another database.
 
     `stored` makes what SQLite holds of a parameter; `loaded` what the driver returns of a value, by its declared type.
+    `casts` names the functions that convert into types, by what sqlglot calls those; numbers and texts need none.
     """
 
     stored: Callable[[Any], Any] = lambda value: value
     loaded: Callable[[str, Any], Any] = lambda declared, value: value
     functions: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
     collations: Mapping[str, Callable[[str, str], int]] = field(default_factory=dict)
+    casts: Mapping[str, str] = field(default_factory=dict)
 
 
 class Rehearsal:
@@ -184,8 +186,9 @@ class Conversation:
             return Answer(names, iter(rows), [None for _ in names])
         dialect = self._rehearsal.dialect
         own = text if given is None else native(text, dialect)
-        translated, marks = in_sqlite(own, dialect, self._rehearsal.schema)
-        if marks != set(given or {}):
+        translated, marks = in_sqlite(own, dialect, self._rehearsal.schema, self._rehearsal.tongue.casts)
+        unused = dialect == "tsql"  # which the driver sends all the same, and the server does not mind
+        if not (marks <= set(given or {}) if unused else marks == set(given or {})):
             words = f"The statement has the parameters {sorted(marks)}, and {sorted(given or {})} are given."
             raise Refusal("other", words)
         bound = {name: self._rehearsal.tongue.stored(value) for name, value in (given or {}).items()}
@@ -221,7 +224,9 @@ def native(text: str, dialect: str) -> str:
     return _PYFORMAT.sub(lambda found: "%" if found[0] == "%%" else f"@{found[1]}", text)
 
 
-def in_sqlite(text: str, dialect: str, schema: str = "") -> tuple[str, set[str]]:
+def in_sqlite(
+    text: str, dialect: str, schema: str = "", casts: Mapping[str, str] | None = None
+) -> tuple[str, set[str]]:
     """Return a statement of a dialect as SQLite takes it, and the names of its parameters.
 
     Raises a `Refusal` for what the dialect has not got.
@@ -239,7 +244,7 @@ def in_sqlite(text: str, dialect: str, schema: str = "") -> tuple[str, set[str]]
         r"\bLIMIT\b|\bTRUE\b|\bFALSE\b|IS NOT? (TRUE|FALSE)", re.sub(r"'[^']*'|\[[^]]*\]|\"[^\"]*\"", "", text)
     ):
         raise Refusal("syntax", f"{dialect} has no LIMIT, TRUE or FALSE: {text}")
-    own: exp.Expr = tree.transform(lambda node: _as_sqlite(node, schema))
+    own: exp.Expr = tree.transform(lambda node: _as_sqlite(node, schema, casts or {}))
     marks = {one.name for one in tree.find_all(exp.Parameter, exp.Placeholder)}
     return str(own.sql("sqlite", identify=True, unsupported_level=ErrorLevel.RAISE)), marks
 
@@ -260,22 +265,43 @@ def breaches(tree: exp.Expr) -> Iterator[exp.Expr]:
                 yield connector
 
 
-def _as_sqlite(node: Any, schema: str) -> Any:
+def _as_sqlite(node: Any, schema: str, casts: Mapping[str, str]) -> Any:
+    """Return a part of a tree as SQLite has it; what is replaced has no other parts made, so those are made here."""
+
+    def own(part: Any) -> Any:
+        return part.transform(lambda one: _as_sqlite(one, schema, casts))
+
     match node:
-        case exp.Table() if node.db:
-            if node.db != schema:
-                raise Refusal("table", f"no such schema: {node.db}")
-            node.set("db", None)
-            node.set("catalog", None)
+        case exp.Table():
+            _localize(node, schema)
+        case exp.SetOperation():
+            for side in ("this", "expression"):
+                node.set(side, _bare(node.args[side]))
         case exp.Dot() if isinstance(node.expression, exp.Anonymous):  # a method of a value
             call = node.expression
-            return exp.Anonymous(this=call.this, expressions=[node.this, *call.expressions])
+            return exp.Anonymous(this=call.this, expressions=[own(one) for one in (node.this, *call.expressions)])
+        case exp.Cast() if node.to.this.name.lower() in casts:
+            return exp.Anonymous(this=casts[node.to.this.name.lower()], expressions=[own(node.this)])
         case exp.Cast() if node.to.this not in exp.DataType.TEXT_TYPES | exp.DataType.INTEGER_TYPES:
-            return node.this  # what SQLite has no type for is stored as what compares alike
+            return own(node.this)  # what SQLite has no type for is stored as what compares alike
         case exp.Cast():
-            kind = "TEXT" if node.to.this in exp.DataType.TEXT_TYPES else "INTEGER"
-            return exp.Cast(this=node.this, to=exp.DataType.build(kind))
+            node.set("to", exp.DataType.build("TEXT" if node.to.this in exp.DataType.TEXT_TYPES else "INTEGER"))
     return node
+
+
+def _localize(table: exp.Table, schema: str) -> None:
+    """Have a table be one of SQLite's: in no schema, and read as SQLite likes."""
+    if table.db not in {"", schema}:
+        raise Refusal("table", f"no such schema: {table.db}")
+    for part in ("db", "catalog", "hints"):
+        table.set(part, None)
+
+
+def _bare(query: Any) -> Any:
+    """Return a query without parentheses."""
+    while isinstance(query, exp.Subquery) and not query.alias:
+        query = query.this
+    return query
 
 
 def _refusal(error: apsw.Error) -> Refusal:

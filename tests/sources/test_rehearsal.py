@@ -72,10 +72,23 @@ def test_what_the_dialect_lacks_is_refused(rehearsal: Rehearsal, text: str, kind
     assert caught.value.kind == kind
 
 
-@pytest.mark.parametrize("given", [{}, {"most": 1}, {"most": 1, "p0": 1, "p1": 2}])
+@pytest.mark.parametrize("given", [{}, {"most": 1}, {"p0": 1, "p1": 2}])
 def test_values_and_marks_have_to_be_the_same(rehearsal: Rehearsal, given: dict[str, object]) -> None:
     with pytest.raises(Refusal, match="parameters"):
         rehearsal.ask(paged(rehearsal, f"id > {marked(rehearsal, 'p0')}"), given)
+
+
+def test_a_value_too_much_is_one_where_the_driver_says_so(rehearsal: Rehearsal) -> None:
+    text, given = paged(rehearsal, f"id > {marked(rehearsal, 'p0')}"), {"most": 1, "p0": 1, "p1": 2}
+    if rehearsal.dialect == "tsql":
+        assert list(rehearsal.ask(text, given).rows) == [(2, False)]
+        return
+    with pytest.raises(Refusal, match="parameters"):
+        rehearsal.ask(text, given)
+
+
+def test_parts_of_a_union_may_stand_in_parentheses(rehearsal: Rehearsal) -> None:
+    assert list(rehearsal.ask("(SELECT id FROM people) UNION ALL (SELECT 7 AS id)").rows) == [(1,), (2,), (7,)]
 
 
 def test_its_catalog_is_that_of_sqlite(rehearsal: Rehearsal) -> None:

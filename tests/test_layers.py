@@ -41,7 +41,10 @@ ROWS_OF_SYNC: list[set[str]] = [
 DRIVERS: dict[str, str | tuple[str, ...]] = {
     "aiohttp": ("connectors/engine/", "connectors/services/monitoring/server.py"),
     "asyncmy": "connectors/sources/_mysql/",
+    "OpenSSL": "connectors/sources/_mssql/",
+    "cryptography": "connectors/sources/_mssql/",
     "psycopg": "connectors/sources/_postgresql/",
+    "pytds": "connectors/sources/_mssql/",
     "apsw": (
         "connectors/engine/embedded/",
         "connectors/sources/_sqlite",
@@ -60,6 +63,8 @@ DRIVERS: dict[str, str | tuple[str, ...]] = {
     "redis": "connectors/storages/redis.py",
     "sqlglot": (
         "connectors/sources/_sql",
+        "connectors/sources/_mssql/dialect.py",
+        "connectors/sources/_mssql/reading.py",
         "connectors/sources/_mysql/dialect.py",
         "connectors/sources/_postgresql/dialect.py",
     ),

@@ -31,11 +31,11 @@ def parameter(name: str) -> SQL:
     return exp.Placeholder(this=name)
 
 
-def collated(operand: SQL, collation: str | None) -> SQL:
-    """Return an operand that is compared by a collation."""
+def collated(operand: SQL, collation: str | None, *, quoted: bool = True) -> SQL:
+    """Return an operand that is compared by a collation, whose name stands without quotes where it is no identifier."""
     if collation is None:
         return operand
-    return exp.Collate(this=operand, expression=exp.to_identifier(collation, quoted=True))
+    return exp.Collate(this=operand, expression=exp.to_identifier(collation, quoted=quoted))
 
 
 def behind(key: Sequence[SQL], values: Sequence[SQL]) -> SQL:

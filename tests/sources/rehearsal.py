@@ -194,7 +194,7 @@ class Conversation:
         bound = {name: self._rehearsal.tongue.stored(value) for name, value in (given or {}).items()}
         with self._lock:
             try:
-                described: Any = apsw.ext.query_info(self._reader, translated).description
+                described: Any = apsw.ext.query_info(self._reader, _typed(translated)).description
                 cursor = self._reader.cursor()
                 cursor.execute(translated, bound)
             except apsw.Error as error:
@@ -263,6 +263,15 @@ def breaches(tree: exp.Expr) -> Iterator[exp.Expr]:
         for side in (connector.this, connector.args.get("expression")):
             if side is not None and not isinstance(side.unnest(), _PREDICATES):
                 yield connector
+
+
+def _typed(text: str) -> str:
+    """Return a statement whose columns are of the declared types that its own would have on a server: MAX(x) as x."""
+    if "MAX(" not in text and "MIN(" not in text:
+        return text
+    tree: Any = sqlglot.parse_one(text, "sqlite")
+    plain = tree.transform(lambda one: one.this if isinstance(one, exp.Max | exp.Min) else one)
+    return str(plain.sql("sqlite"))
 
 
 def _as_sqlite(node: Any, schema: str, casts: Mapping[str, str]) -> Any:

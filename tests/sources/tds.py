@@ -194,7 +194,7 @@ class Cursor:
         server.statements.append(text)
         server.given.append(given)
         server.before(text, self._connection)
-        if given is None and text.lstrip().upper().startswith(("SET", "IF", "BEGIN")):
+        if not given and text.lstrip().upper().startswith(("SET", "IF", "BEGIN")):
             for one in text.split(";"):
                 self._connection.set(one.strip())
             return self
@@ -345,9 +345,12 @@ def dialled(address: Address, password: Secret, encryption: Encryption | None, i
 
 
 class RehearsedDataSource(MSSQLDataSource):
-    """The source, but for the driver."""
-
+    __doc__ = MSSQLDataSource.__doc__  # all is its own but for the driver, its page of the docs too
+    __module__ = MSSQLDataSource.__module__
     dialling: ClassVar[Mapping[str, Any]] = {"dial": dialled}
+
+
+RehearsedDataSource.__name__ = RehearsedDataSource.__qualname__ = MSSQLDataSource.__name__
 
 
 @dataclass(frozen=True)

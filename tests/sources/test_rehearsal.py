@@ -91,6 +91,11 @@ def test_parts_of_a_union_may_stand_in_parentheses(rehearsal: Rehearsal) -> None
     assert list(rehearsal.ask("(SELECT id FROM people) UNION ALL (SELECT 7 AS id)").rows) == [(1,), (2,), (7,)]
 
 
+def test_the_highest_value_is_of_the_type_of_its_column(rehearsal: Rehearsal) -> None:
+    answer = rehearsal.ask("SELECT MAX(good) FROM own.people")
+    assert (answer.declared, list(answer.rows)) == (["flag"], [(True,)])
+
+
 def test_its_catalog_is_that_of_sqlite(rehearsal: Rehearsal) -> None:
     tables, columns, keys = rehearsal.catalog()
     assert tables == [("grown", True, None), ("people", False, 2)]

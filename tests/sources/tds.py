@@ -127,6 +127,9 @@ class Wire:
         assert how == socket.SHUT_RDWR
         self.is_cut.set()
 
+    def close(self) -> None:
+        """Nothing has to be closed."""
+
 
 class Connection:
     """A connection of the driver's."""

@@ -16,7 +16,7 @@ import pytds  # type: ignore[import-untyped]
 from cryptography import x509
 from OpenSSL import SSL
 from OpenSSL.crypto import X509
-from pytds import tds_base
+from pytds import lcid, tds_base
 from pytds.row_strategies import tuple_row_strategy  # type: ignore[import-untyped]
 
 from connectors.errors import ConfigurationError
@@ -54,7 +54,8 @@ def dialled(address: Address, password: Secret, encryption: Encryption | None, i
     login.readonly = intent == "ReadOnly"
     login.bytes_to_unicode = True
     login.validate_host = False  # which is done by what is called for each certificate
-    login.tls_ctx = _context(encryption, address.host)
+    login.client_lcid = lcid.LANGID_ENGLISH_US
+    login.tls_ctx = _context(encryption, login)
     login.enc_flag = tds_base.PreLoginEnc.ENCRYPT_ON if encryption else tds_base.PreLoginEnc.ENCRYPT_OFF
     return pytds._connect(  # noqa: SLF001 - see above
         login=login,
@@ -73,7 +74,7 @@ def dialled(address: Address, password: Secret, encryption: Encryption | None, i
     )
 
 
-def _context(encryption: Encryption | None, host: str) -> SSL.Context:
+def _context(encryption: Encryption | None, login: Any) -> SSL.Context:  # noqa: ANN401 - the driver's
     context = SSL.Context(SSL.TLS_METHOD)
     context.set_min_proto_version(SSL.TLS1_2_VERSION)
     context.set_max_proto_version(SSL.TLS1_2_VERSION)  # the protocol has no place for what newer ones send later
@@ -89,7 +90,8 @@ def _context(encryption: Encryption | None, host: str) -> SSL.Context:
         del error
         if not passed or depth or not encryption.check_host:
             return bool(passed)
-        return is_of_host(certificate.to_cryptography(), host)
+        # The host that is spoken to now: a server may have passed the connection on to a replica.
+        return is_of_host(certificate.to_cryptography(), str(login.server_name))
 
     context.set_verify(SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT, accept)
     return context

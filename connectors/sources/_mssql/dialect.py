@@ -36,7 +36,7 @@ WHERE o.schema_id = SCHEMA_ID(%(group)s) AND o.type IN ('U', 'V') AND o.is_ms_sh
 _COLUMNS: Final = """
 SELECT o.name, c.name,
     CASE WHEN t.is_assembly_type = 0 THEN TYPE_NAME(c.system_type_id)
-        WHEN t.is_user_defined = 0 THEN t.name ELSE 'assembly' END
+        WHEN t.is_user_defined = 0 THEN t.name COLLATE DATABASE_DEFAULT ELSE 'assembly' END
     + CASE
         WHEN c.max_length = -1 AND TYPE_NAME(c.system_type_id) IN ('varchar', 'nvarchar', 'varbinary') THEN '(max)'
         WHEN TYPE_NAME(c.system_type_id) IN ('char', 'varchar', 'binary', 'varbinary')
@@ -48,7 +48,7 @@ SELECT o.name, c.name,
         WHEN TYPE_NAME(c.system_type_id) IN ('datetime2', 'datetimeoffset', 'time')
             THEN '(' + CAST(c.scale AS VARCHAR(10)) + ')'
         ELSE '' END
-    + COALESCE(' collate ' + c.collation_name, ''),
+    + COALESCE(' collate ' + c.collation_name COLLATE DATABASE_DEFAULT, ''),
     c.is_nullable,
     COALESCE(HAS_PERMS_BY_NAME(
         QUOTENAME(SCHEMA_NAME(o.schema_id)) + '.' + QUOTENAME(o.name), 'OBJECT', 'SELECT', c.name, 'COLUMN'), 0)

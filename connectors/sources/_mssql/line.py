@@ -47,8 +47,7 @@ class Line:
 
     def cut(self) -> None:
         """End whatever waits for the server: it undoes what was begun when it sees that the line is gone."""
-        wire: _Driver = getattr(getattr(self._connection, "_tds_socket", None), "sock", None)
-        wire = getattr(wire, "_transport", wire)  # beneath the encryption
+        wire = _wire_of(self._connection)
         with contextlib.suppress(OSError, AttributeError):
             wire.shutdown(socket.SHUT_RDWR)
 
@@ -64,9 +63,19 @@ class Line:
         await asyncio.wait([asyncio.wrap_future(closing)], timeout=CLOSE_WITHIN_S)
 
 
+def _wire_of(connection: _Driver) -> _Driver:
+    """Return the socket of a connection, beneath the encryption; None where it was closed."""
+    wire: _Driver = getattr(getattr(connection, "_tds_socket", None), "sock", None)
+    return getattr(wire, "_transport", wire)
+
+
 def _close(connection: _Driver) -> None:
+    """Close it, and its socket too where the encryption can't say goodbye any more."""
+    wire = _wire_of(connection)
     with contextlib.suppress(Exception):
         connection.close()
+    with contextlib.suppress(OSError, AttributeError):
+        wire.close()
 
 
 def _closed_late(running: "Future[Any]") -> None:

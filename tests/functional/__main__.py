@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from connectors import logger
-from fixtures.contract import fixture_class, names
+from fixtures.contract import Missing, fixture_class, names
 from tests.functional.comparison import Wrong
 from tests.functional.engines import EMBEDDED, NAMES, engine_settings
 from tests.functional.stages import Stages
@@ -37,6 +37,9 @@ async def run(name: str, engine: str, *, seed: int, documents: int, sources: dic
                     print(stage.line, flush=True)
                 if (requests := await asyncio.to_thread(fixture.requests)) is not None:
                     print(f"The source has answered {requests:,} requests.")
+        except Missing as error:
+            print(error)
+            return False
         except (Wrong, TimeoutError, AssertionError) as error:
             _print_log(folder / "log")
             print(f"\n{name} on {engine} failed with the seed {seed}.\n{str(error) or type(error).__name__}")

@@ -1,8 +1,11 @@
 """The functional tests themselves: what they say of a source that loses documents, and what they don't let pass."""
 
+from pathlib import Path
+
 import pytest
 
-from fixtures.contract import fixture_class, names
+from fixtures.compose import Compose
+from fixtures.contract import Missing, fixture_class, names
 from tests.functional.__main__ import run
 
 pytestmark = pytest.mark.timeout(180)
@@ -10,8 +13,31 @@ pytestmark = pytest.mark.timeout(180)
 
 def test_every_fixture_is_found_and_is_named_after_its_source() -> None:
     assert {name: fixture_class(name).__module__ for name in names()} == {
-        name: f"fixtures.{name}.fixture" for name in ("directory", "mysql", "postgresql", "sqlite", "tabular_files")
+        name: f"fixtures.{name}.fixture"
+        for name in ("directory", "mssql", "mysql", "postgresql", "sqlite", "tabular_files")
     }
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        (("no-such-docker",), "The fixture own runs its server in a container: install Docker Compose."),
+        (("false",), "The fixture own runs its server in a container: install Docker Compose."),
+        (("sh", "-c", 'test "$5" = version || { echo a; echo why >&2; exit 1; }', "sh"), "could not start .*: why"),
+    ],
+)
+async def test_what_a_fixture_lacks_is_said_in_one_sentence(tmp_path: Path, command: list[str], said: str) -> None:
+    containers = Compose(tmp_path / "own" / "compose.yml", command)
+    with pytest.raises(Missing, match=said):
+        await containers.up()
+    await containers.down()
+
+
+@pytest.mark.skipif(Compose(Path("compose.yml")).is_here, reason="nothing is missing, as there is Docker Compose")
+async def test_a_fixture_that_lacks_something_is_run_no_further(capsys: pytest.CaptureFixture[str]) -> None:
+    assert not await run("mssql", "embedded", seed=1, documents=1)
+    *_, said = capsys.readouterr().out.splitlines()
+    assert said == "The fixture mssql runs its server in a container: install Docker Compose."
 
 
 async def test_a_source_that_loses_documents_is_found_out(capsys: pytest.CaptureFixture[str]) -> None:

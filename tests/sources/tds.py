@@ -382,6 +382,10 @@ class Database(Store):
             rows = self.server.rehearsal.run(one)
         return rows
 
+    async def connections(self) -> int:
+        """Return how many connections of sources are open."""
+        return sum(not one.is_closed for one in self.server.connections)
+
 
 @contextmanager
 def made(**given: Any) -> Iterator[Database]:

@@ -80,6 +80,7 @@ class Rehearsal:
         self.recorded = dict(recorded or {})
         self.schema = schema
         self.tongue = tongue or Tongue()
+        self._translated: dict[str, tuple[str, set[str]]] = {}
         self._folder = tempfile.TemporaryDirectory(prefix="rehearsal-")
         self._writer = self.opened()
         self._writer.execute(_WAL)
@@ -96,6 +97,12 @@ class Rehearsal:
     def conversation(self) -> "Conversation":
         """Return a connection of its own."""
         return Conversation(self)
+
+    def translated(self, text: str) -> tuple[str, set[str]]:
+        """Return a statement as SQLite takes it, and the names of its parameters. Pages ask for the same again."""
+        if text not in self._translated:
+            self._translated[text] = in_sqlite(text, self.dialect, self.schema, self.tongue.casts)
+        return self._translated[text]
 
     def close(self) -> None:
         """Remove it."""
@@ -186,7 +193,7 @@ class Conversation:
             return Answer(names, iter(rows), [None for _ in names])
         dialect = self._rehearsal.dialect
         own = text if given is None else native(text, dialect)
-        translated, marks = in_sqlite(own, dialect, self._rehearsal.schema, self._rehearsal.tongue.casts)
+        translated, marks = self._rehearsal.translated(own)
         unused = dialect == "tsql"  # which the driver sends all the same, and the server does not mind
         if not (marks <= set(given or {}) if unused else marks == set(given or {})):
             words = f"The statement has the parameters {sorted(marks)}, and {sorted(given or {})} are given."

@@ -56,6 +56,7 @@ OTHERS = (
 
 class TestMSSQL(SQLContract):
     source = RehearsedDataSource
+    most_predicates = 700  # each of which is parsed twice here
 
     def filled(self, database: Store, people: int) -> Settings:
         database.done(PEOPLE, PERSON.format(people), *OTHERS)

@@ -429,3 +429,10 @@ async def test_all_is_undone_and_nothing_is_asked_outside_of_a_transaction(shop:
     begin = "SET TRANSACTION ISOLATION LEVEL SNAPSHOT; BEGIN TRANSACTION"
     texts = [one for one in shop.server.statements if one in {undo, begin} or "COMMIT" in one]
     assert texts == [undo, begin] * 2
+
+
+async def test_a_session_that_can_not_be_set_up_is_closed(shop: Database) -> None:
+    shop.server.before = Failing("SERVERPROPERTY", 1, by=failure(40613, "Database is not currently available."))
+    with pytest.raises(SourceUnreachable, match="not currently available"):
+        await shop.documents()
+    assert [one.is_closed for one in shop.server.connections] == [True]

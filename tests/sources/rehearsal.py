@@ -24,6 +24,8 @@ Given = Mapping[str, Any]
 Recorded = Sequence[Row] | Callable[[Given], Sequence[Row]]
 ROWS_AT_ONCE: Final = 50
 _PYFORMAT: Final = re.compile(r"%\((\w+)\)s|%%")
+_TIMES: Final = {exp.ToChar: "TO_CHAR", exp.StrToDate: "TO_DATE", exp.StrToTime: "TO_TIMESTAMP"}
+"""What Oracle writes and reads times by; each in the one form that there is here."""
 _WAL: Final = "PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF"
 _PREDICATES: Final = (exp.Predicate, exp.Connector, exp.Not)
 
@@ -251,6 +253,8 @@ def in_sqlite(
         r"\bLIMIT\b|\bTRUE\b|\bFALSE\b|IS NOT? (TRUE|FALSE)", re.sub(r"'[^']*'|\[[^]]*\]|\"[^\"]*\"", "", text)
     ):
         raise Refusal("syntax", f"{dialect} has no LIMIT, TRUE or FALSE: {text}")
+    for select in tree.find_all(exp.Select):
+        select.set("hint", None)
     own: exp.Expr = tree.transform(lambda node: _as_sqlite(node, schema, casts or {}))
     marks = {one.name for one in tree.find_all(exp.Parameter, exp.Placeholder)}
     return str(own.sql("sqlite", identify=True, unsupported_level=ErrorLevel.RAISE)), marks
@@ -293,6 +297,8 @@ def _as_sqlite(node: Any, schema: str, casts: Mapping[str, str]) -> Any:
         case exp.SetOperation():
             for side in ("this", "expression"):
                 node.set(side, _bare(node.args[side]))
+        case exp.ToChar() | exp.StrToDate() | exp.StrToTime():
+            return exp.Anonymous(this=_TIMES[type(node)], expressions=[own(node.this)])
         case exp.Dot() if isinstance(node.expression, exp.Anonymous):  # a method of a value
             call = node.expression
             return exp.Anonymous(this=call.this, expressions=[own(one) for one in (node.this, *call.expressions)])

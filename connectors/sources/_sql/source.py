@@ -186,11 +186,12 @@ class SQLDataSource(BaseDataSource):
         return Statements(self.dialect, table, table.names, where, tuple(order))
 
     async def _highest(self, table: Table, name: str) -> object:
-        """Return the highest value of a column."""
-        most = exp.Max(this=column(name))
-        select = exp.Select(expressions=[most]).from_(self.dialect.source(table, by_key=False))
+        """Return the highest value of a column, as rows have it."""
+        form, most = table.columns[table.names.index(name)].form, exp.Max(this=column(name))
+        selected = most if form.selected is None else form.selected(most)
+        select = exp.Select(expressions=[selected]).from_(self.dialect.source(table, by_key=False))
         [(value,)] = (await self._sessions.fetch(self.dialect.text(select))).rows
-        return value
+        return value if value is None or form.made is None else form.made(value)
 
     # Advanced rules.
 

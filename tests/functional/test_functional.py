@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from fixtures.compose import Compose
+from fixtures.compose import ComposeServer
 from fixtures.contract import Missing, fixture_class, names
 from tests.functional.__main__ import run
 
@@ -21,23 +21,25 @@ def test_every_fixture_is_found_and_is_named_after_its_source() -> None:
 @pytest.mark.parametrize(
     ("command", "said"),
     [
-        (("no-such-docker",), "The fixture own runs its server in a container: install Docker Compose."),
-        (("false",), "The fixture own runs its server in a container: install Docker Compose."),
-        (("sh", "-c", 'test "$5" = version || { echo a; echo why >&2; exit 1; }', "sh"), "could not start .*: why"),
+        (("no-such-docker",), "The fixture own needs Docker with Compose, and there is no `no-such-docker` here."),
+        (("false",), "The fixture own could not be .* says: nothing, and ends with 1."),
+        (("sh", "-c", "echo a; echo why >&2; exit 1", "sh"), "The fixture own could not be .* says: why"),
     ],
 )
 async def test_what_a_fixture_lacks_is_said_in_one_sentence(tmp_path: Path, command: list[str], said: str) -> None:
-    containers = Compose(tmp_path / "own" / "compose.yml", command)
+    server = ComposeServer(tmp_path / "own" / "compose.yml", command)
     with pytest.raises(Missing, match=said):
-        await containers.up()
-    await containers.down()
+        await server.start()
+    await server.close()
 
 
-@pytest.mark.skipif(Compose(Path("compose.yml")).is_here, reason="nothing is missing, as there is Docker Compose")
-async def test_a_fixture_that_lacks_something_is_run_no_further(capsys: pytest.CaptureFixture[str]) -> None:
+async def test_a_fixture_that_lacks_something_is_run_no_further(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", "")
     assert not await run("mssql", "embedded", seed=1, documents=1)
     *_, said = capsys.readouterr().out.splitlines()
-    assert said == "The fixture mssql runs its server in a container: install Docker Compose."
+    assert said == "The fixture mssql needs Docker with Compose, and there is no `docker` here."
 
 
 async def test_a_source_that_loses_documents_is_found_out(capsys: pytest.CaptureFixture[str]) -> None:

@@ -43,6 +43,7 @@ DRIVERS: dict[str, str | tuple[str, ...]] = {
     "asyncmy": "connectors/sources/_mysql/",
     "OpenSSL": "connectors/sources/_mssql/",
     "cryptography": "connectors/sources/_mssql/",
+    "oracledb": "connectors/sources/_oracle/",
     "psycopg": "connectors/sources/_postgresql/",
     "pytds": "connectors/sources/_mssql/",
     "apsw": (
@@ -66,6 +67,7 @@ DRIVERS: dict[str, str | tuple[str, ...]] = {
         "connectors/sources/_mssql/dialect.py",
         "connectors/sources/_mssql/reading.py",
         "connectors/sources/_mysql/dialect.py",
+        "connectors/sources/_oracle/dialect.py",
         "connectors/sources/_postgresql/dialect.py",
     ),
     "xxhash": "connectors/sync/",

@@ -29,7 +29,7 @@ class OracleDataSource(SQLDataSource):
     what becomes of types, and how it is read. It was not run against a real server yet.
     """
 
-    name = "Oracle Database"
+    name = "Oracle"
     service_type = "oracle"
     drivers: ClassVar[Mapping[str, str]] = {"oracledb": "oracledb"}
     dialect: ClassVar[Dialect] = OracleDialect()

@@ -6,16 +6,16 @@ from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
-_DIGITS: Final = 6
-"""Digits of a second that Python knows."""
+_KNOWN: Final = len("0001-01-01T00:00:00.000000")
+"""As much of the text of a time as Python has."""
 
 
 def number_of(value: Any) -> Any:  # noqa: ANN401 - a number
     """Return a number, whole where it is: NUMBER does not say whether it holds others."""
-    if not isinstance(value, Decimal):
+    if type(value) is not Decimal:
         return value
-    exponent = value.as_tuple().exponent
-    return int(value) if isinstance(exponent, int) and exponent >= 0 else value
+    whole = int(value)
+    return whole if whole == value else value
 
 
 def unpadded(value: str) -> str:
@@ -24,15 +24,14 @@ def unpadded(value: str) -> str:
 
 
 def moment_of(value: Any) -> Any:  # noqa: ANN401 - a time or its text
-    """Return the time that a text of the session is; the text where it is in no calendar, or has nanoseconds."""
-    if not isinstance(value, str):
+    """Return the time that a text of Oracle's is; the text where it is in no calendar, or has nanoseconds."""
+    if type(value) is not str:
         return value
-    text = value.strip()
-    whole, point, fraction = text.partition(".")
-    if fraction[_DIGITS:].strip("0"):
+    text = value.removeprefix(" ")
+    if text[_KNOWN:].strip("0"):
         return text
     try:
-        return datetime.fromisoformat(f"{whole}{point}{fraction[:_DIGITS]}")
+        return datetime.fromisoformat(text[:_KNOWN])
     except ValueError:
         return text
 

@@ -8,7 +8,6 @@ from typing import Any
 
 import oracledb
 import pytest
-import sqlglot
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -23,7 +22,6 @@ from connectors.errors import (
 )
 from connectors.literal import Literal, Operator
 from connectors.predicate import Comparison, Not, matches
-from connectors.sources._oracle import catalog
 from connectors.sources._oracle.dialect import OracleDialect
 from connectors.sources._oracle.errors import explained
 from connectors.sources._oracle.results import Columns, fetched_as, rows_at_once
@@ -239,55 +237,9 @@ def test_a_number_of_32_bits_has_few_digits() -> None:
     assert make(1.100000023841858) == 1.1
 
 
-# The catalog.
-
-TABLES = [("ORDERS", 0, 120), ("TOTALS", 1, 3), ("EVERYBODY", 1, None), ("SECRETS", 0, 2), ("OLD", 0, None)]
-COLUMNS = [
-    ("ORDERS", "CODE", "VARCHAR2", 0, 1),
-    ("ORDERS", "LINE", "NUMBER(10,0)", 0, 1),
-    ("ORDERS", "ANYTHING", "ANYDATA", 1, 0),
-    ("TOTALS", "DAY", "DATE", 0, 1),
-    ("EVERYBODY", "ID", "NUMBER(,)", 1, 1),
-    ("SECRETS", "ID", "NUMBER(10,0)", 0, 0),
-    ("OLD", "ID", "NUMBER(10,0)", 0, 1),
-    ("OLD", "NOTE", "LONG", 1, 1),
-]
-KEYS = [
-    ("OLD", "OLD_PK", 1, "ID", 0, 0),
-    ("ORDERS", "ORDERS_PK", 1, "CODE", 1, 0),
-    ("ORDERS", "ORDERS_PK", 1, "LINE", 1, 0),
-    ("ORDERS", "ORDERS_U", 0, "SYS_NC00007$", 1, 0),
-    ("TOTALS", "TOTALS_U", 0, "DAY", 1, 0),
-]
-
-
-def test_recorded_answers_become_tables() -> None:
-    found = Catalog.of("SHOP", [TABLES, COLUMNS, KEYS], DIALECT.form)
-    assert [one.name for one in found.chosen(["*"])] == ["OLD", "ORDERS"]
-    orders, old, totals = found.table("ORDERS"), found.table("OLD"), found.table("TOTALS")
-    assert (orders.key, orders.index, orders.names, orders.rows) == (
-        ("CODE", "LINE"),
-        "ORDERS_PK",
-        ("CODE", "LINE"),
-        120,
-    )
-    assert (old.key, old.identity) == ((), ("ID",))  # rows with a LONG are in no pages
-    assert (totals.key, totals.is_view) == (("DAY",), True)
-    with pytest.raises(ConfigurationError, match="no table 'SECRETS'"):
-        found.chosen(["SECRETS"])
-
-
-@pytest.mark.parametrize("version", [(12, 1), (12, 2), (19, 3), (23, 4)])
-def test_the_questions_are_sql_of_oracle(version: tuple[int, int]) -> None:
-    server = f"Oracle Database {version[0]}.{version[1]}.0.0.0"
-    texts = DIALECT.catalog(server)
-    for text in texts:
-        assert isinstance(sqlglot.parse_one(text, "oracle", error_level=sqlglot.ErrorLevel.RAISE), sqlglot.exp.Query)
-        assert ":v_group" in text
-        assert "{" not in text
-    assert ("COLLATION" in texts[1]) is (version >= (12, 2))
-    assert ("SESSION_SCHEMA_PRIVS" in texts[1]) is (version >= (23,))
-    assert texts == (catalog.TABLES, catalog.columns(version), catalog.KEYS)
+TABLES = [("ORDERS", 0, 120), ("SECRETS", 0, 2)]
+COLUMNS = [("ORDERS", "CODE", "VARCHAR2", 0, 1), ("ORDERS", "LINE", "NUMBER(10,0)", 0, 1)]
+KEYS = [("ORDERS", "ORDERS_PK", 1, "CODE", 1, 0), ("ORDERS", "ORDERS_PK", 1, "LINE", 1, 0)]
 
 
 # Statements.

@@ -183,7 +183,7 @@ class Cursor(oracledb.AsyncCursor):
     async def parse(self, statement: str) -> None:
         self._verify_open()
         await self._server.heard(f"PARSE {statement}")
-        self._ask(statement, None)
+        await asyncio.to_thread(self._ask, statement, None)
 
     async def execute(self, statement: str, parameters: Any = None, **more: Any) -> Any:
         self._verify_open()
@@ -195,7 +195,7 @@ class Cursor(oracledb.AsyncCursor):
             if f'"{SCHEMA}"' not in statement:
                 raise ora(1435)
         elif not statement.startswith("ALTER SESSION"):
-            self._ask(statement, parameters)
+            await asyncio.to_thread(self._ask, statement, parameters)
             self._made()
             return self
         return None
@@ -203,7 +203,11 @@ class Cursor(oracledb.AsyncCursor):
     async def fetchmany(self, size: int | None = None) -> list[tuple[Any, ...]]:
         self._verify_open()
         await self._server.heard("FETCH")
-        rows = islice(self._rows, self.arraysize if size is None else size)
+        return await asyncio.to_thread(self._next, self.arraysize if size is None else size)
+
+    def _next(self, size: int) -> list[tuple[Any, ...]]:
+        """Return so many rows. It is called in a thread, as a server would not have the loop wait either."""
+        rows = islice(self._rows, size)
         return [tuple(make(value) for make, value in zip(self._makers, row, strict=True)) for row in rows]
 
     def _ask(self, statement: str, parameters: Mapping[str, Any] | None) -> None:

@@ -21,7 +21,7 @@ from connectors.errors import (
     Throttled,
 )
 from connectors.literal import Literal, Operator
-from connectors.predicate import Comparison, Not, matches
+from connectors.predicate import And, Comparison, Not, matches
 from connectors.sources._oracle.dialect import OracleDialect
 from connectors.sources._oracle.errors import explained
 from connectors.sources._oracle.results import Columns, fetched_as, rows_at_once
@@ -263,6 +263,22 @@ def test_a_page_is_found_by_the_index_of_its_key() -> None:
     assert values == {"k0": "a", "k1": 1, "p0": 3, "most": 50}
 
 
+def test_a_padded_key_is_compared_with_what_is_padded_too() -> None:
+    answers: list[Any] = [[("T", 0, 1)], [("T", "C", "CHAR", 0, 1)], [("T", "PK", 1, "C", 1, 0)]]
+    found = Catalog.of("SHOP", answers, DIALECT.form).table("T")
+    text = Statements(DIALECT, found, found.names, And(), found.key).page(("a",), 5)[0]
+    assert ' WHERE "C" > CAST(:v_k0 AS CHAR(2000)) ORDER BY ' in text
+
+
+async def test_a_value_that_no_condition_needs_is_not_given() -> None:
+    with made() as database:
+        await database.run(
+            "CREATE TABLE T (ID NUMBER(10,0) PRIMARY KEY, C VARCHAR2(9))", "INSERT INTO T VALUES (1, 'a')"
+        )
+        both = And((Comparison("C", Operator.EQUALS, Literal("a")), Comparison("C", Operator.EQUALS, Literal(""))))
+        assert await database.rows("T", where=both) == []
+
+
 def condition(table: Table, where: Any) -> str:
     text = Statements(DIALECT, table, table.names, where, ()).whole()[0]
     return text.partition(" WHERE ")[2]
@@ -313,7 +329,15 @@ def test_conditions_are_said_in_oracles_words(kind: str, where: Any, wanted: str
 
 
 TIMES = ["-0044-03-15T12:00:00", " 0001-01-01T00:00:00", " 2024-01-31T10:00:00", " 2024-01-31T10:00:01", None]
-WHEN = ["2024-01-31T10:00:00", "2024-01-31T10:00:00.5", "2024-01-31T12:00:00+02:00", "-0044", "abc", "9999-12-31"]
+WHEN = [
+    "2024-01-31T10:00:00",
+    "2024-01-31T10:00:00.5",
+    "2024-01-31T12:00:00+02:00",
+    "-0044",
+    "abc",
+    "9999-12-31",
+    " 2024-06-01",
+]
 
 
 @pytest.mark.parametrize("how", [one for one in Operator if one is not Operator.REGEX])

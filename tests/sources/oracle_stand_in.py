@@ -448,6 +448,10 @@ class Database(Store):
         """Run statements in SQLite's own SQL, and return the rows of the last one."""
         return [self.server.rehearsal.run(one) for one in statements][-1]
 
+    async def connections(self) -> int:
+        """Return how many connections of sources are open."""
+        return sum(one.is_open for one in self.server.connections)
+
 
 @contextmanager
 def made() -> Iterator[Database]:

@@ -6,6 +6,7 @@ from functools import cached_property
 from types import TracebackType
 from typing import Any, ClassVar, Final, Self, TypeVar
 
+from connectors import logger
 from connectors.byoc import Filter
 from connectors.changes import Change, Checkpoint, Cursor, Failed
 from connectors.dataset import Dataset, Key, Row, apart, document_id
@@ -28,6 +29,9 @@ Token = Mapping[str, Any]
 """What a source remembers of the moment of a walk: JSON that only the source understands."""
 ROWS_OF_A_CHECKPOINT: Final = 1_000
 GIVEN_FIELDS: Final = frozenset({"_id", "dataset"})
+MOST_REMARKS: Final = 20
+
+log = logger.get(__name__)
 
 
 class BaseDataSource:
@@ -81,6 +85,22 @@ class BaseDataSource:
         memory.
         """
         return Storage.in_memory()
+
+    @cached_property
+    def remarks(self) -> list[str]:
+        """What the source has remarked so far."""
+        return []
+
+    def remark(self, text: str) -> None:
+        """Have the job say a sentence that helps to understand what it read, and that nobody has to act upon.
+
+        To be called at any time, also for each row: a sentence is said once, whatever is secret in it is masked, and of
+        very many the first are kept.
+        """
+        said = self.configuration.masked(text)
+        if said not in self.remarks and len(self.remarks) < MOST_REMARKS:
+            self.remarks.append(said)
+            log.info("The source remarks something.", remark=said)
 
     @classmethod
     def get_default_configuration(cls) -> dict[str, Any]:
@@ -280,6 +300,11 @@ def made(source: type[Any], configuration: Configuration, storage: Storage) -> A
             one.storage = storage
     source.__init__(one, configuration)
     return one
+
+
+def remarks_of(source: object) -> list[str]:
+    """Return what a source has remarked so far, in a list that grows with it."""
+    return source.remarks if isinstance(source, BaseDataSource) else []
 
 
 def is_made_of_rows(source: object) -> bool:

@@ -226,6 +226,8 @@ def _told(metadata: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         counts = ((report.get(name), what) for name, what in _COUNTERS.items())
         yield "phase", str(report.get("phase") or "")
         yield "so far", ", ".join(f"{number:,} {what}" for number, what in counts if isinstance(number, int) and number)
+        remarks = report.get("remarks")
+        yield from (("the source says", str(one)) for one in remarks) if isinstance(remarks, list) else ()
         metadata = {name: one for name, one in metadata.items() if name != "sync"}
     for name, value in metadata.items():
         yield name.replace("_", " "), str(value) if value else ""

@@ -11,7 +11,7 @@ from connectors.byoc import Filter
 from connectors.errors import ConfigurationError, IndexMissing, IndexReplaced
 from connectors.fields import Configuration
 from connectors.filtering.chain import validate
-from connectors.source import fields_of, made
+from connectors.source import fields_of, made, remarks_of
 from connectors.store.connector import Connector
 from connectors.store.index_name import check_name
 from connectors.store.sync_settings import SyncSettings
@@ -162,6 +162,7 @@ async def _source(
     with of_source(configuration.masked):
         one = made(found, configuration, place.storage_of(connector.id))
     source = await stack.enter_async_context(entered(one, configuration.masked, silence))
+    silence.report.remarks = remarks_of(source)
     with of_source(configuration.masked, silence):
         if hasattr(source, "validate_config"):
             await source.validate_config()

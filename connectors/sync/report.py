@@ -66,6 +66,9 @@ class SyncReport:
     expected: int | None = None
     """How many documents will have been walked at the end of this walk, as far as the source can tell."""
     warnings: list[str] = field(default_factory=list)
+    """What a person has to know."""
+    remarks: list[str] = field(default_factory=list)
+    """What the source has remarked: it explains something, and nobody has to act upon it."""
 
     @property
     def accounted(self) -> int:

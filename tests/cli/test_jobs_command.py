@@ -37,7 +37,7 @@ def busy(desk: Desk) -> Desk:
         "indexed_document_count": 1_200,
     }
     with_job(desk, "aaaaaaaa-1", status="error", error="AccessDenied: No\nway", **ended)
-    metadata = {"claim": "x", "instance": "y", "held": 7}
+    metadata = {"claim": "x", "instance": "y", "held": 7, "sync": {"remarks": ["It is late."]}}
     running: dict[str, Any] = {"status": "in_progress", "started_at": BEGAN, "worker_hostname": "host"}
     with_job(desk, "aaaaaaaa-2", minute=1, **running, metadata=metadata, last_seen=BEGAN)
     with_job(desk, "bbbb", minute=2)
@@ -86,17 +86,18 @@ def test_without_jobs_that_is_told(desk: Desk) -> None:
 def test_one_job_is_shown_whole(busy: Desk) -> None:
     assert lines(busy, "job", "show", "aaaaaaaa-2") == [
         "aaaaaaaa-2",
-        "  connector  shelf",
-        "  index      shelf",
-        "  sync       full",
-        "  trigger    scheduled",
-        "  status     in_progress",
-        "  wanted     2026-11-21 20:16:00 UTC",
-        "  began      2026-11-21 20:15:00 UTC",
-        "  last seen  2026-11-21 20:15:00 UTC",
-        "  where      host",
-        "  documents  0 indexed, 0 deleted, 0 in the index",
-        "  held       7",
+        "  connector        shelf",
+        "  index            shelf",
+        "  sync             full",
+        "  trigger          scheduled",
+        "  status           in_progress",
+        "  wanted           2026-11-21 20:16:00 UTC",
+        "  began            2026-11-21 20:15:00 UTC",
+        "  last seen        2026-11-21 20:15:00 UTC",
+        "  where            host",
+        "  documents        0 indexed, 0 deleted, 0 in the index",
+        "  the source says  It is late.",
+        "  held             7",
     ]
     found = busy.json("job", "show", "bb")
     assert (found["id"], found["status"], found["metadata"]) == ("bbbb", "pending", {})

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import structlog
 import trustme
 
 from connectors.changes import Checkpoint, Upsert
@@ -21,7 +20,7 @@ from connectors.sources._sql.page import Statements
 from fixtures.postgresql.server import PASSWORD, USER
 from tests.sources.postgres import Database, own_server
 from tests.sources.sql_connections import ROWS, asked_for_everything, fill
-from tests.sources.walks import Ahead, ids, walked
+from tests.sources.walks import SEVERAL_MOMENTS, Ahead, ids, walked
 
 FILL = "INSERT INTO t SELECT n, repeat('x', 1000) FROM generate_series(1, {}) n"
 LARGE = "CREATE TABLE t (id int PRIMARY KEY, v text)"
@@ -63,16 +62,16 @@ async def test_a_snapshot_ends_after_some_time_and_the_walk_goes_on(store: Datab
         "CREATE TABLE t (id int PRIMARY KEY, v int)", "INSERT INTO t SELECT n, 1 FROM generate_series(1, 20) n"
     )
     found = []
-    with structlog.testing.capture_logs() as logs:
-        async with store.source(fetch_size=5, clock=clock) as one, aclosing(walked(one)) as documents:
-            async for document in documents:
-                found.append(document["v"])
-                if len(found) == 2:
-                    await store.run("UPDATE t SET v = 2")
-                if len(found) == 12:
-                    clock.advance(901)
+    async with store.source(fetch_size=5, clock=clock) as one, aclosing(walked(one)) as documents:
+        async for document in documents:
+            found.append(document["v"])
+            if len(found) == 2:
+                await store.run("UPDATE t SET v = 2")
+            if len(found) == 12:
+                assert one.remarks == []
+                clock.advance(901)
     assert found == [1] * 15 + [2] * 5
-    assert [one["event"] for one in logs] == ["The walk goes on in a new snapshot of the database."]
+    assert one.remarks == [SEVERAL_MOMENTS]
 
 
 async def test_each_page_may_be_of_its_own_moment(store: Database) -> None:

@@ -10,6 +10,10 @@ from connectors.source import closing_walk
 from connectors.sources._sql.source import SQLDataSource
 
 Row = dict[str, Any]
+SEVERAL_MOMENTS = (
+    "The database was not read as it was at one moment, but at several: a snapshot lasts 900 s at most "
+    "(snapshot_max_s), and no longer than its connection."
+)
 
 
 class Ahead(SystemClock):

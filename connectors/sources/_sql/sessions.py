@@ -40,13 +40,21 @@ class Sessions:
     """
 
     def __init__(
-        self, connect: Callable[[], Awaitable[Session]], clock: Clock, *, most: int, snapshot_max_s: float, retries: int
+        self,
+        connect: Callable[[], Awaitable[Session]],
+        clock: Clock,
+        *,
+        most: int,
+        snapshot_max_s: float,
+        retries: int,
+        remark: Callable[[str], None] = lambda _text: None,
     ) -> None:
         self._connect = connect
         self._most = most
         self._room = asyncio.Semaphore(most)
         self._clock = clock
         self._snapshot_max_s = snapshot_max_s
+        self._remark = remark
         policy = RetryPolicy(attempts=1 + retries, first_pause_s=FIRST_PAUSE_S)
         self._retry = Retry(policy, clock, observe=_again)
         self._idle: _Held | None = None
@@ -151,7 +159,10 @@ class Sessions:
         held.walk, held.since_s = self._walk, now_s
         self._snapshots += 1
         if self._snapshots > 1 and self._snapshot_max_s:
-            log.info("The walk goes on in a new snapshot of the database.", snapshots=self._snapshots)
+            self._remark(
+                "The database was not read as it was at one moment, but at several: a snapshot lasts "
+                f"{self._snapshot_max_s:g} s at most (snapshot_max_s), and no longer than its connection."
+            )
 
 
 def _again(error: Exception, attempt: int, pause_s: float) -> None:

@@ -10,7 +10,6 @@ from typing import Any, ClassVar
 
 from sqlglot import exp
 
-from connectors import logger
 from connectors.aio.clock import Clock, SystemClock
 from connectors.byoc import Filter
 from connectors.changes import Change, Checkpoint, Cursor, Failed, Upsert
@@ -33,8 +32,6 @@ from connectors.sources._sql.session import ResultColumn, Session
 from connectors.sources._sql.sessions import Sessions
 from connectors.sources._sql.statement import column
 from connectors.sources._sql.table import Table
-
-log = logger.get(__name__)
 
 
 class SQLDataSource(BaseDataSource):
@@ -293,7 +290,7 @@ class SQLDataSource(BaseDataSource):
     def _warn_of(self, table: Table) -> None:
         if not table.identity and not table.is_view and table.name not in self._warned:
             self._warned.add(table.name)
-            log.warning("A table has no key, so rows of it that are alike are one document.", table=table.name)
+            self.remark(f"The table {table.name!r} has no key, so rows of it that are alike are one document.")
 
     @cached_property
     def _sessions(self) -> Sessions:
@@ -304,6 +301,7 @@ class SQLDataSource(BaseDataSource):
             most=given.max_connections,
             snapshot_max_s=given.snapshot_max_s,
             retries=given.retry_count,
+            remark=self.remark,
         )
 
 

@@ -45,6 +45,11 @@ class Filter:
         """What documents have to match to be kept. A source may fetch less by it; the framework checks it again."""
         return self.basic_rules.predicate
 
+    @property
+    def fields(self) -> frozenset[str]:
+        """The names of the fields that basic rules look at: what a document has to have for them to decide about it."""
+        return self.basic_rules.fields
+
     def __repr__(self) -> str:
         try:
             count, advanced = len(self.basic_rules.rules), self.has_advanced_rules()

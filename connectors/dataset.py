@@ -44,6 +44,22 @@ class Dataset:
         """The names of the columns, as the schema has them."""
         return tuple(self.schema.get("properties", ()))
 
+    def columns_behind(self, fields: Collection[str]) -> Sequence[str] | None:
+        """Return the columns that these fields of a document are made of, or are in; None for all that there are.
+
+        A column may have got underscores as a field, and others decide how many, so those that differ by them are too.
+        A document has a `_timestamp` of another column, so that is always among them.
+        """
+        if not fields:
+            return ()
+        if not self.columns:  # as nobody says which there are
+            return None
+        paths = [name.split(".") for name in fields]
+        named = {".".join(path[:length]) for path in paths for length in range(1, len(path) + 1)}
+        named |= {"_timestamp", self.cursor_field or "_timestamp"}
+        stems = {name.rstrip("_") for name in named}
+        return [name for name in self.columns if name.rstrip("_") in stems]
+
     def key_of(self, row: Mapping[str, Any]) -> Key:
         """Return the values of a row's primary key."""
         return tuple([row[name] for name in self.primary_key])

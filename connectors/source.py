@@ -1,6 +1,6 @@
 """The contract of a source: what the author of a connector writes, and what the framework makes of it."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from functools import cached_property
 from types import TracebackType
@@ -187,6 +187,21 @@ class BaseDataSource:
             async for one in documents:
                 yield one
 
+    async def get_ids(self, filtering: Filter | None = None) -> AsyncIterator[Document | Failed]:
+        """Yield every document that `get_docs` would, with its id and as little else as can be, to the end or an error.
+
+        Called once in a sync that only deletes, in place of the walk: what is not yielded is deleted. So the ids are
+        exactly those of a walk. Beside its `_id` a document has what basic rules look at (`filtering.fields`) and its
+        `dataset`, as it has them in a walk: the framework applies the rules itself. Not called with advanced rules
+        where there is a `get_docs_by_rules`. Made of `datasets` and `read`, unless `document_of` is overridden: whoever
+        does that has a `get_ids` too, which may be this one if ids are made of no more than keys.
+        """
+        for dataset in await self.datasets():
+            columns = dataset.columns_behind(filtering.fields if filtering is not None else ())
+            async with closing_walk(self.read(dataset, columns, _pushed(self, filtering))) as rows:
+                async for row in rows:
+                    yield row if isinstance(row, Failed) else self.document_of(dataset, row)
+
     def get_docs_incrementally(
         self, sync_cursor: Cursor | None, filtering: Filter | None = None
     ) -> AsyncIterator[Change]:
@@ -325,7 +340,7 @@ async def documents_behind(
             async for document in found:
                 yield document
         return
-    where = _of_rows(filtering.where, source.given_fields) if filtering is not None else ALWAYS
+    where = _pushed(source, filtering)
     datasets = list(datasets)
     begins, after = _place_of(cursor, datasets)
     document_of = source.document_of
@@ -344,10 +359,18 @@ async def documents_behind(
         after = None
 
 
-def _of_rows(where: Predicate, given: Collection[str]) -> Predicate:
-    """Return what rows can tell of a predicate about documents: nothing of what only these have, or call otherwise."""
-    stems = {name.rstrip("_") for name in (*given, "_timestamp")}
+def _pushed(source: Any, filtering: Filter | None) -> Predicate:  # noqa: ANN401 - any class with that property
+    """Return what basic rules demand of rows: nothing of what only documents have, or call otherwise."""
+    if filtering is None:
+        return ALWAYS
+    where, stems = filtering.where, {name.rstrip("_") for name in (*source.given_fields, "_timestamp")}
     return without(where, {name for name in fields_in(where) if name.partition(".")[0].rstrip("_") in stems})
+
+
+def can_list_ids(source: object) -> bool:
+    """Return whether a source has a `get_ids`: its own, or one made of rows whose ids are those of the base."""
+    of_rows = is_made_of_rows(source) and not has(source, "document_of") and hasattr(source, "get_ids")
+    return has(source, "get_ids") or of_rows
 
 
 def can_resume(source: object) -> bool:

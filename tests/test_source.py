@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -12,7 +12,7 @@ from connectors.dataset import Dataset, Key, Row
 from connectors.fields import Configuration, Field, Fields
 from connectors.filtering.basic import DEFAULT_VALIDATORS
 from connectors.predicate import ALWAYS, Predicate, fields_in
-from connectors.source import BaseDataSource, fields_of, has, opened
+from connectors.source import MOST_REMARKS, BaseDataSource, can_list_ids, fields_of, has, opened, remarks_of
 
 PEOPLE = Dataset("people", primary_key=("n",), cursor_field="at")
 ROWS: dict[str, list[Row | Failed]] = {
@@ -255,3 +255,117 @@ async def test_a_source_of_rows_is_asked_by_its_advanced_rules_where_it_has_such
 async def test_a_source_of_rows_without_advanced_rules_reads_them_whatever_is_asked() -> None:
     source = Rows(Configuration(Fields(), {}))
     assert len([one async for one in source.get_docs(Filter({"advanced_snippet": {"value": ["x"]}}))]) == 3
+
+
+# Ids alone.
+
+
+class Columns(BaseDataSource):
+    """One dataset that says what it has, and what it was asked for."""
+
+    fields = Fields(Field("password", "Password", sensitive=True, required=False))
+    dataset = Dataset(
+        "people",
+        schema={"properties": {name: {} for name in ("n", "name", "at", "_id", "address", "large")}},
+        primary_key=("n",),
+        cursor_field="at",
+    )
+    row: ClassVar[Row] = {
+        "n": 1,
+        "name": "Ada",
+        "at": "2024-01-01T00:00:00Z",
+        "_id": 7,
+        "address": {"city": "x"},
+        "large": ".",
+    }
+
+    def __init__(self, configuration: Configuration) -> None:
+        super().__init__(configuration)
+        self.asked: list[Sequence[str] | None] = []
+
+    async def datasets(self) -> Sequence[Dataset]:
+        return [self.dataset]
+
+    async def read(
+        self,
+        dataset: Dataset,
+        columns: Sequence[str] | None = None,
+        where: Predicate = ALWAYS,
+        after: Key | None = None,
+        limit: int | None = None,
+    ) -> AsyncIterator[Row | Failed]:
+        self.asked.append(columns)
+        yield {name: value for name, value in self.row.items() if columns is None or name in {"n", *columns}}
+        yield Failed("people/2", "half a row")
+
+
+@pytest.mark.parametrize(
+    ("fields", "columns"),
+    [
+        ((), ()),
+        (("name",), ["name", "at", "_id"]),
+        (("address.city",), ["at", "_id", "address"]),
+        (("dataset", "_timestamp", "_id_"), ["at", "_id"]),
+    ],
+)
+async def test_of_rows_the_keys_are_read_and_what_rules_look_at(fields: tuple[str, ...], columns: Any) -> None:
+    source = Columns(Configuration(Columns.fields, {}))
+    filtering = Filter({"rules": [{**rule(name), "id": name} for name in fields]})
+    [found, failed] = [one async for one in source.get_ids(filtering)]
+    [walked, other] = [one async for one in source.get_docs()]
+    assert source.asked == [columns, None]
+    assert failed == other
+    assert isinstance(found, dict)
+    assert isinstance(walked, tuple)
+    whole: dict[str, Any] = walked[0]
+    assert found.items() <= whole.items()
+    assert {"_id", "dataset", *fields} - {"address.city"} <= found.keys()
+
+
+async def test_where_nobody_says_which_columns_there_are_all_are_read_for_rules() -> None:
+    class Vague(Columns):
+        dataset = Dataset("people", primary_key=("n",))
+
+    source = Vague(Configuration(Columns.fields, {}))
+    _ = [one async for one in source.get_ids(Filter({"rules": [rule("name")]}))]
+    _ = [one async for one in source.get_ids()]
+    assert source.asked == [None, ()]
+
+
+def test_ids_alone_are_those_of_rows_unless_documents_are_made_otherwise() -> None:
+    class Own(Columns):
+        def document_of(self, dataset: Dataset, row: Row) -> dict[str, Any]:
+            return {"_id": str(row["large"])}
+
+    class Telling(Own):
+        async def get_ids(self, filtering: Filter | None = None) -> AsyncIterator[Any]:
+            yield {"_id": "."}
+
+    class Walking(Columns):
+        async def get_docs(self, filtering: Filter | None = None) -> AsyncIterator[Any]:
+            yield {"_id": "a"}
+
+    assert [can_list_ids(one) for one in (Columns, Own, Telling, Walking, Duck)] == [True, False, True, False, False]
+
+
+# Remarks.
+
+
+def test_a_remark_is_kept_once_and_says_no_secret() -> None:
+    source = Columns(Configuration(Columns.fields, {"password": "hunter2 and more"}))
+    found = remarks_of(source)
+    for _ in range(2):
+        source.remark("It says hunter2 and more.")
+    source.remark("It is late.")
+    assert found == ["It says ***.", "It is late."]
+
+
+def test_of_very_many_remarks_the_first_are_kept() -> None:
+    source = Columns(Configuration(Columns.fields, {}))
+    for number in range(MOST_REMARKS + 5):
+        source.remark(f"Number {number}.")
+    assert source.remarks == [f"Number {number}." for number in range(MOST_REMARKS)]
+
+
+def test_a_class_that_knows_nothing_of_the_base_remarks_nothing() -> None:
+    assert remarks_of(Duck()) == []

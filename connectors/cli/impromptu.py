@@ -32,8 +32,8 @@ class Impromptu:
     settings: Mapping[str, str] = field(repr=False)
     language: str | None = None
 
-    async def connector(self, place: "Workplace") -> "Connector":
-        """Return its connector, made when there is none yet, with these settings.
+    async def connector(self, place: "Workplace", *, is_new_fine: bool = True) -> "Connector":
+        """Return its connector, made when there is none yet and that `is_new_fine`, with these settings.
 
         Raises a `ConfigurationError` for settings that are wrong, and an `EngineError`.
         """
@@ -43,6 +43,9 @@ class Impromptu:
         values = self._values(fields)
         connector_id = self._id(fields, values)
         found = await place.connectors.get(connector_id)
+        if not is_new_fine and (found is None or found.deleted):
+            message = f"Nothing was synced from there into {self.index_name} yet, so nothing can be gone."
+            raise ConfigurationError(message, field="index_name", hint="A full sync comes first.")
         if found is None:
             return await place.connectors.create(connector_id, await self._document(place, connector_id, values))
         if found.deleted:

@@ -83,7 +83,7 @@ class Moment:
 
     def _amounts(self) -> list[str]:
         report = self.report
-        documents = counted(report.walked, "document")
+        documents = counted(report.walked, "id" if report.deletes_only else "document")
         if self.share is not None and report.expected is not None:
             documents = f"{report.walked:,} of {max(report.expected, report.walked):,} documents"
         amounts = [documents, f"{self.pace:,.0f}/s", f"{in_bytes(report.sent_bytes)} sent"]

@@ -32,12 +32,16 @@ def lines_of(report: "SyncReport", connector_id: str, *, by_id: bool) -> Iterato
         yield f"{click.style('Skipped', fg='green')}: nothing has changed since the last sync into {report.index}."
         return
     color = "yellow" if needs_a_person(report) else "green"
-    read = counted(report.walked, "document")
+    read = counted(report.walked, "id" if report.deletes_only else "document")
     took = in_time(((report.finished_at or report.started_at) - report.started_at).total_seconds())
     yield f"{click.style('Completed', fg=color)}: {read} read, for the index {report.index}, in {took}."
     yield f"  {', '.join(f'{number:,} {name}' for name, number in _numbers(report).items())}"
     if report.resumed_since is not None:
         yield f"  It went on with a sync that began at {report.resumed_since:%Y-%m-%d %H:%M:%S} UTC."
+    if report.unindexed:
+        is_are = "is" if report.unindexed == 1 else "are"
+        yield f"  {counted(report.unindexed, 'document')} {is_are} not indexed yet: a full sync adds what is new."
+    yield from (f"  The source says: {remark}" for remark in report.remarks)
     if report.passes > 1:
         yield f"  Others wrote to the index meanwhile, so the source was read {report.passes} times."
     yield from _next(report, connector_id, by_id=by_id)
@@ -53,6 +57,8 @@ def retried_lines_of(report: "SyncReport", connector_id: str) -> Iterator[str]:
 
 def written_before(report: "SyncReport") -> str:
     """Return what a sync had done that did not come to its end."""
+    if report.deletes_only:
+        return f"{counted(report.walked, 'id')} had been read, {report.deleted:,} deleted; nothing is written."
     return (
         f"{counted(report.walked, 'document')} had been read, {report.created:,} created, {report.updated:,} updated, "
         f"{report.unchanged:,} unchanged, {report.deleted:,} deleted; what was written stays."
@@ -67,6 +73,8 @@ def _numbers(report: "SyncReport") -> dict[str, int]:
         "unchanged": report.unchanged,
         "deleted": report.deleted,
     }
+    if report.deletes_only:
+        usual = {"still there": report.present, "deleted": report.deleted}
     unusual = {
         "dropped by rules": report.dropped,
         "not indexed": report.letters,

@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from connectors.sync.report import SyncReport
     from connectors.sync.workplace import Workplace
 
+DELETES_ONLY: Final = "deletes_only"
 AGAIN: Final = "The same command goes on from there: what is written is not written again."
+ANEW: Final = "The same command begins anew."
 
 
 @dataclass
@@ -55,6 +57,12 @@ class Told:
     "--incremental", "job_type", flag_value="incremental", help="Read what has changed, where the source can."
 )
 @click.option("--access-control", "job_type", flag_value="access_control", help="Read who may see what.")
+@click.option(
+    "--deletes-only",
+    "job_type",
+    flag_value=DELETES_ONLY,
+    help="Delete what is gone from the source, read nothing but its ids for that, and write nothing.",
+)
 @click.option("--source", "service_type", help="Without an ID: the service type of a source to sync.")
 @click.option(
     "--set", "assignments", type=Assignment(), multiple=True, help="A setting of that source; may be repeated."
@@ -78,7 +86,7 @@ def sync(  # noqa: PLR0913 - one for each option
 
     The latter needs no connector that was made before: it is made at the first time, and the same command finds it
     again. Only what differs is written, and what is gone from the source is deleted. Ctrl-C ends it, and the same
-    command goes on.
+    command goes on. With --deletes-only nothing is written, and only the latter is done.
 
     Exit codes: 0 done, or nothing has changed; 1 failed; 2 wrong settings or arguments; 3 done, and a person has to
     look at something; 130 interrupted.
@@ -94,12 +102,12 @@ def sync(  # noqa: PLR0913 - one for each option
     except ConnectorsError as error:
         told.error = error
         if told.begun and told.begun[-1].walked:
-            error.add_note(f"{written_before(told.begun[-1])} {AGAIN}")
+            error.add_note(_interrupted(told.begun[-1]))
         raise
     except click.Abort:
         told.outcome = "interrupted"
         if told.begun:
-            click.echo(f"Interrupted: {written_before(told.begun[-1])} {AGAIN}", err=True)
+            click.echo(f"Interrupted: {_interrupted(told.begun[-1])}", err=True)
         raise
     finally:
         if as_json:
@@ -109,6 +117,11 @@ def sync(  # noqa: PLR0913 - one for each option
             for line in lines_of(report, str(told.connector), by_id=impromptu is None) if report.finished_at else ():
                 click.echo(line)
     return EXIT_ATTENTION if told.outcome == "attention" else 0
+
+
+def _interrupted(report: "SyncReport") -> str:
+    """Return how far a sync had come, and what the same command does."""
+    return f"{written_before(report)} {ANEW if report.deletes_only else AGAIN}"
 
 
 def _impromptu(
@@ -137,7 +150,8 @@ async def _run(invocation: Invocation, wanted: Impromptu | str, job_type: str, t
 
     grants = grants_of(invocation.settings.exposed_secrets) if isinstance(wanted, Impromptu) else None
     async with invocation.workplace(grants) as place:
-        connector = await _connector(place, wanted)
+        deletes_only = job_type == DELETES_ONLY
+        connector = await _connector(place, wanted, is_new_fine=not deletes_only)
         told.connector = connector.id
         check_abilities(place, connector, [job_type])
         progress = Progress(sys.stderr, place.limiter, place.clock)
@@ -151,13 +165,14 @@ async def _run(invocation: Invocation, wanted: Impromptu | str, job_type: str, t
             await run_foreground(
                 place,
                 connector,
-                JobType(job_type),
+                JobType.FULL if deletes_only else JobType(job_type),
+                deletes_only=deletes_only,
                 begun=begin,
                 waiting=lambda owner: progress.waiting(owner, patience_s),
             )
 
 
-async def _connector(place: "Workplace", wanted: Impromptu | str) -> "Connector":
+async def _connector(place: "Workplace", wanted: Impromptu | str, *, is_new_fine: bool) -> "Connector":
     if isinstance(wanted, Impromptu):
-        return await wanted.connector(place)
+        return await wanted.connector(place, is_new_fine=is_new_fine)
     return await chosen(place.connectors, wanted)

@@ -31,6 +31,11 @@ class Rules:
     def __bool__(self) -> bool:
         return bool(self.rules)
 
+    @property
+    def fields(self) -> frozenset[str]:
+        """The names of all fields that they look at."""
+        return frozenset(rule.comparison.field for rule in self.rules)
+
     @cached_property
     def keeps(self) -> Test:
         """The function that tells whether a document is kept. It never raises."""

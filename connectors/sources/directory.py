@@ -107,6 +107,12 @@ class DirectoryDataSource(BaseDataSource):
             async for document in documents:
                 yield document
 
+    async def get_ids(self, filtering: Filter | None = None) -> AsyncGenerator[Document, None]:
+        """Yield every file that is selected, without its content: a walk only looks at files, and reads none."""
+        async with aclosing(self.get_docs(filtering)) as documents:
+            async for document, _ in documents:
+                yield document
+
     async def get_doc(self, document_id: str) -> tuple[Document, Download] | None:
         """Return a file by its path; one whose path was too long for an id is searched for."""
         selection = await self._selected(None)

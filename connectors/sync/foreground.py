@@ -7,6 +7,7 @@ from connectors import logger
 from connectors.errors import ConfigurationError, IndexReplaced
 from connectors.store.connector import Connector
 from connectors.store.sync_state import JobType
+from connectors.sync.full.deletes_only import check_deletes_only
 from connectors.sync.outcome import Outcome
 from connectors.sync.report import SyncReport
 from connectors.sync.sync import Sync
@@ -20,6 +21,7 @@ async def run_foreground(
     connector: Connector,
     job_type: JobType = JobType.FULL,
     *,
+    deletes_only: bool = False,
     begun: Callable[[SyncReport], None] = lambda _report: None,
     waiting: Callable[[str], None] = lambda _owner: None,
 ) -> list[SyncReport]:
@@ -27,16 +29,21 @@ async def run_foreground(
 
     A sync whose index was replaced meanwhile is followed by a full one, and so is one that went on with what an
     earlier one had begun: each once, for two in a row have another reason. `begun` is told of each report as its sync
-    begins, and `waiting` of the owner of the index while it has to be found out whether that one is alive. Raises the
-    error of a sync, and whatever happens tells the connector.
+    begins, and `waiting` of the owner of the index while it has to be found out whether that one is alive. One that
+    `deletes_only` is followed by none: it was not asked for. Raises the error of a sync, and whatever happens tells the
+    connector.
     """
+    if deletes_only:  # which is no fault of the connector, and not told to it
+        await check_deletes_only(place, connector)
     reports: list[SyncReport] = []
     was_replaced = was_resumed = False
     while True:
         try:
-            reports.append(await _run(place, connector, job_type, begun, waiting))
+            sync = Sync(place, connector, job_type, deletes_only=deletes_only, waiting=waiting)
+            begun(sync.report)
+            reports.append(await _run(place, connector, sync))
         except IndexReplaced as error:
-            if was_replaced:
+            if was_replaced or deletes_only:
                 raise
             was_replaced = True
             log.warning("A full sync follows, as the index was replaced.", connector=connector.id, why=str(error))
@@ -49,16 +56,8 @@ async def run_foreground(
         job_type = job_type if job_type is JobType.ACCESS_CONTROL else JobType.FULL
 
 
-async def _run(
-    place: Workplace,
-    connector: Connector,
-    job_type: JobType,
-    begun: Callable[[SyncReport], None],
-    waiting: Callable[[str], None],
-) -> SyncReport:
-    sync = Sync(place, connector, job_type, waiting=waiting)
+async def _run(place: Workplace, connector: Connector, sync: Sync) -> SyncReport:
     outcome = Outcome(place.connectors, connector.id, place.clock, connector)
-    begun(sync.report)
     try:
         report = await sync.run(owning=lambda: outcome.begun(sync.report))
     except asyncio.CancelledError:

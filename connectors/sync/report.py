@@ -11,7 +11,8 @@ from connectors.store.sync_state import JobType
 class SyncReport:
     """What a sync has done so far; whoever shows progress reads it while the sync writes it.
 
-    Every document that was walked is in exactly one of created, updated, unchanged, dropped, letters and superseded.
+    Every document that was walked is in exactly one of created, updated, unchanged, dropped, letters and superseded; of
+    a sync that only deletes, in one of present, unindexed, dropped and superseded.
     """
 
     job_type: JobType
@@ -20,6 +21,9 @@ class SyncReport:
     finished_at: datetime | None = None
     adds_only: bool = False
     """Whether it reads with other settings than the connector's, so that nothing is known of what is gone."""
+
+    deletes_only: bool = False
+    """Whether it reads ids alone, so that nothing is known of what is in the documents."""
 
     walked: int = 0
     """Documents that the source yielded."""
@@ -32,6 +36,10 @@ class SyncReport:
     """That could not be indexed."""
     superseded: int = 0
     """That came again under the same id before they were written."""
+    present: int = 0
+    """That the index has, and of which only the ids were read."""
+    unindexed: int = 0
+    """That the index has not, and of which only the ids were read."""
 
     deleted: int = 0
     held: int = 0
@@ -73,6 +81,8 @@ class SyncReport:
     @property
     def accounted(self) -> int:
         """The documents of which it is known what became of them."""
+        if self.deletes_only:  # whose letters are about what could not be deleted
+            return self.present + self.unindexed + self.dropped + self.superseded
         return self.created + self.updated + self.unchanged + self.dropped + self.letters + self.superseded
 
     def check_sum(self) -> None:

@@ -8,6 +8,7 @@ from connectors.source import has
 from connectors.store.connector import Connector
 from connectors.store.sync_state import JobType
 from connectors.sync.full.adding import AddingSync
+from connectors.sync.full.deletes_only import DeletesOnlySync, check_deletes_only
 from connectors.sync.full.sync import FullSync
 from connectors.sync.job import begun
 from connectors.sync.partial.incremental import IncrementalSync
@@ -21,10 +22,10 @@ class Sync:
     `report` may be read at any time while it runs: it is what is returned in the end. Cancelling the task that runs it
     ends it at once, and what was acknowledged stays. After an error the index holds no less than before, and the next
     sync goes on from what it holds. One that `adds_only` is a full sync with other settings than those that the
-    connector has.
+    connector has; one that `deletes_only` reads ids alone.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - two of them say which kind of full sync it is
         self,
         place: Workplace,
         connector: Connector,
@@ -32,13 +33,16 @@ class Sync:
         *,
         run: str | None = None,
         adds_only: bool = False,
+        deletes_only: bool = False,
         waiting: Callable[[str], None] = lambda _owner: None,
     ) -> None:
         self._place = place
         self._connector = connector
         self._run = run or uuid4().hex
         self._waiting = waiting
-        self.report = SyncReport(job_type, connector.index_name or "", place.clock.now(), adds_only=adds_only)
+        self.report = SyncReport(
+            job_type, connector.index_name or "", place.clock.now(), adds_only=adds_only, deletes_only=deletes_only
+        )
 
     async def run(self, *, owning: Callable[[], Awaitable[None]] | None = None) -> SyncReport:
         """Sync once. Raises an error of the tree.
@@ -46,6 +50,8 @@ class Sync:
         `owning` is awaited when the source is reached and the target is ours, before anything is read.
         """
         report = self.report
+        if report.deletes_only:
+            await check_deletes_only(self._place, self._connector)
         async with begun(self._place, self._connector, report, run=self._run, waiting=self._waiting) as job:
             if owning is not None:
                 await owning()
@@ -57,6 +63,8 @@ class Sync:
                 await IncrementalSync(job).run()
             elif report.adds_only:
                 await AddingSync(job).run()
+            elif report.deletes_only:
+                await DeletesOnlySync(job).run()
             else:
                 await FullSync(job).run()
         report.phase = "done"

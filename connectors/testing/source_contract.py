@@ -11,6 +11,7 @@ from connectors.testing.source.case import SourceCase
 from connectors.testing.source.changing import Changing
 from connectors.testing.source.declaration import Declaration
 from connectors.testing.source.documents import Documents
+from connectors.testing.source.ids import Ids
 from connectors.testing.source.reach import Reach
 from connectors.testing.source.rows import Rows
 from connectors.testing.source.rules import SyncRules
@@ -22,5 +23,5 @@ from connectors.testing.source.walking import Walking
 __all__ = ["Broken", "SourceCase", "SourceContract"]
 
 
-class SourceContract(Declaration, Secrecy, Reach, Documents, Walking, Changing, SyncRules, Rows, Scale):
+class SourceContract(Declaration, Secrecy, Reach, Documents, Walking, Changing, SyncRules, Rows, Ids, Scale):
     """Inherited by one test class a source."""

@@ -33,7 +33,8 @@ from connectors.source import BaseDataSource
 
 
 class Things(BaseDataSource):
-    """The lines of a file: a document, or `fail ID REASON`, `wait` for ever, `stay` whatever is asked, `deny`.
+    """The lines of a file: a document, or `fail ID REASON`, `wait` for ever, `stay` whatever is asked, `deny`,
+    `remark TEXT`.
 
     `tell` says on stderr that this line was reached.
     """
@@ -66,10 +67,16 @@ class Things(BaseDataSource):
                     times = (await self.storage.get("times") or 0) + 1
                     await self.storage.set("times", times)
                     yield {"_id": "a", f"times_{times}": True}
+                case ["remark", *text]:
+                    self.remark(" ".join(text))
                 case ["deny"]:
                     raise AccessDenied("No more things.", hint="Ask for more.")
                 case _:
                     yield json.loads(line)
+
+    async def get_ids(self, filtering=None):
+        async for one in self.get_docs(filtering):
+            yield one
 '''
 
 

@@ -55,7 +55,7 @@ MODULE = """
             yield {"_id": "1"}
 """
 SETTINGS = "sources: {gone: 'market:Gone', shop: 'market:Shop', stall: 'market:Stall'}\n"
-ENGLISH = "rules, advanced rules, incremental, access control, rows"
+ENGLISH = "rules, advanced rules, incremental, deletes only, access control, rows"
 MISSING = "unavailable: The module no_such_driver can't be found. Install it: pip install no-such-driver"
 
 
@@ -164,7 +164,7 @@ def test_a_source_is_shown_with_its_settings(market: Market) -> None:
         host     Host name  text                   yes
         port     Port       whole number  80       no        Where the shop listens for those who want to read it.
 
-        What it can: rules, advanced rules, incremental, access control, rows.
+        What it can: rules, advanced rules, incremental, deletes only, access control, rows.
 
         State: available
         """)
@@ -185,7 +185,8 @@ def test_on_a_terminal_everything_fits_its_width(market: Market) -> None:
         "port     Port       whole number  80       no        Where the shop listens for",
         "                                                     those who want to read it.",
         "",
-        "What it can: rules, advanced rules, incremental, access control, rows.",
+        "What it can: rules, advanced rules, incremental, deletes only, access control,",
+        "rows.",
         "",
         "State: available",
     ]

@@ -15,11 +15,11 @@ COMMANDS = [
     *("deletes list", "deletes approve", "deletes discard"),
 ]
 KEYS = [
-    *("job_type", "index", "started_at", "finished_at", "adds_only"),
-    *("walked", "created", "updated", "unchanged", "dropped", "letters", "superseded"),
+    *("job_type", "index", "started_at", "finished_at", "adds_only", "deletes_only"),
+    *("walked", "created", "updated", "unchanged", "dropped", "letters", "superseded", "present", "unindexed"),
     *("deleted", "held", "repeated", "recovered", "content_failed"),
     *("downloaded", "downloaded_bytes", "sent", "requests", "sent_bytes", "conflicts", "passes", "scans"),
-    *("skipped", "unsettled", "resumed_since", "phase", "waiting_for", "expected", "warnings", "error"),
+    *("skipped", "unsettled", "resumed_since", "phase", "waiting_for", "expected", "warnings", "remarks", "error"),
 ]
 
 
@@ -93,6 +93,97 @@ def test_deletions_that_are_held_are_for_a_person_to_look_at(desk: Desk) -> None
             "  If that is so: connectors deletes approve shelf, and sync again",
         ],
     )
+
+
+def test_what_the_source_remarks_is_told_and_needs_nobody(desk: Desk) -> None:
+    desk.put({"_id": "a"}, "remark It is late.", "remark It is late.", {"_id": "b"})
+    desk.create()
+    done = desk.run("sync", "shelf")
+    assert (done.returncode, done.stdout.splitlines()[2:]) == (0, ["  The source says: It is late."])
+    found = desk.json("sync", "shelf")
+    assert (found["outcome"], found["syncs"][0]["remarks"], found["syncs"][0]["error"]) == (
+        "completed",
+        ["It is late."],
+        None,
+    )
+    assert desk.run("status").returncode == 0
+
+
+def test_only_what_is_gone_is_deleted(desk: Desk) -> None:
+    desk.put({"_id": "a"}, {"_id": "b"}, {"_id": "c"})
+    desk.create()
+    desk.json("sync", "shelf")
+    desk.put({"_id": "a", "new": 1}, {"_id": "b"}, {"_id": "d"})
+    done = desk.run("sync", "shelf", "--deletes-only")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert without_times(done.stdout) == (
+        "Completed: 3 ids read, for the index shelf-000001, in 0.0 s.\n"
+        "  2 still there, 1 deleted\n"
+        "  1 document is not indexed yet: a full sync adds what is new.\n"
+    )
+    assert desk.ids("shelf") == {"a", "b"}
+    [report] = desk.json("sync", "shelf", "--deletes-only")["syncs"]
+    names = ("job_type", "deletes_only", "walked", "present", "unindexed", "created", "deleted")
+    assert counts(report, *names) == ("full", True, 3, 2, 1, 0, 0)
+    stored = desk.connector("shelf")
+    assert (stored["last_sync_status"], stored["last_indexed_document_count"]) == ("completed", 0)
+    [report] = desk.json("sync", "shelf")["syncs"]
+    assert counts(report, "created", "updated", "unchanged") == (1, 1, 1)
+
+
+def test_deletes_that_are_held_are_told_and_approved_in_the_same_way(desk: Desk) -> None:
+    desk.put_many(2)
+    desk.create()
+    desk.json("sync", "shelf")
+    desk.put()
+    done = desk.run("sync", "shelf", "--deletes-only")
+    assert (done.returncode, done.stdout.splitlines()[1:]) == (
+        3,
+        [
+            "  0 still there, 0 deleted, 2 held back from deletion",
+            "2 documents are gone from the source, and still in the index.",
+            "  Look why:      connectors deletes list shelf",
+            "  If that is so: connectors deletes approve shelf, and sync again",
+        ],
+    )
+    desk.run("deletes", "approve", "shelf")
+    assert desk.json("sync", "shelf", "--deletes-only")["syncs"][0]["deleted"] == 2
+
+
+def test_an_error_in_a_sync_that_only_deletes_is_told_with_what_it_did(desk: Desk) -> None:
+    desk.put({"_id": "a"}, {"_id": "b"})
+    desk.create()
+    desk.json("sync", "shelf")
+    desk.put({"_id": "a"}, "deny")
+    done = desk.run("sync", "shelf", "--deletes-only")
+    told = "1 id had been read, 0 deleted; nothing is written. The same command begins anew."
+    assert (done.returncode, done.stderr.splitlines()) == (1, ["No more things.", "Ask for more.", told])
+    assert desk.ids("shelf") == {"a", "b"}
+
+
+def test_before_the_first_sync_there_is_nothing_to_delete(desk: Desk) -> None:
+    desk.put_many(2)
+    desk.create()
+    done = desk.run("sync", "shelf", "--deletes-only")
+    assert (done.returncode, done.stderr.splitlines()) == (
+        2,
+        ["There is no index shelf yet, from which anything could be gone.", "A full sync makes it."],
+    )
+    assert desk.connector("shelf")["last_sync_status"] is None
+
+
+def test_deletes_only_makes_no_connector_of_a_source(desk: Desk) -> None:
+    desk.put({"_id": "a"}, {"_id": "b"})
+    command = ["sync", "--source", "things", "--set", f"file={desk.folder / 'things.txt'}", "--index", "pile"]
+    done = desk.run(*command, "--deletes-only")
+    assert (done.returncode, done.stderr.splitlines()) == (
+        2,
+        ["Nothing was synced from there into pile yet, so nothing can be gone.", "A full sync comes first."],
+    )
+    assert desk.json("list") == []
+    desk.json(*command)
+    desk.put({"_id": "a"})
+    assert desk.json(*command, "--deletes-only")["syncs"][0]["deleted"] == 1
 
 
 def test_an_error_of_the_source_is_told_with_what_was_done_before(desk: Desk) -> None:

@@ -81,6 +81,14 @@ async def _told(script: Script, steps: list[Any]) -> AsyncIterator[Any]:
             raise script.at_end_of_walk
 
 
+def _slim(step: Any) -> Any:
+    """Return a document with no more than has to be known of it in a sync that only deletes."""
+    document = step[0] if isinstance(step, tuple) else step
+    if not isinstance(document, dict):
+        return step
+    return {name: value for name, value in document.items() if name in {"_id", "dataset", "part"}}
+
+
 class OneScript(Registry):
     """A registry of sources that follow one script each; the service type is the name of the script."""
 
@@ -108,6 +116,10 @@ class OneScript(Registry):
             def get_docs(self, filtering: Filter | None = None) -> AsyncIterator[Yielded]:
                 del filtering
                 return _told(script, script.documents)
+
+            def get_ids(self, filtering: Filter | None = None) -> AsyncIterator[Document]:
+                del filtering
+                return _told(script, [_slim(step) for step in script.documents])
 
             def get_access_control(self) -> AsyncIterator[Document]:
                 return _told(script, script.identities)
@@ -153,10 +165,10 @@ class Stage:
         """Change fields of the connector."""
         await self.place.connectors.update(self.connector, lambda _: fields)
 
-    async def sync(self, job_type: JobType = JobType.FULL, **limits: Any) -> SyncReport:
+    async def sync(self, job_type: JobType = JobType.FULL, *, deletes_only: bool = False, **limits: Any) -> SyncReport:
         """Sync, and return the report, whose sum has to be right."""
         place = replace(self.place, limits=replace(self.place.limits, **limits))
-        sync = Sync(place, await self.known(), job_type)
+        sync = Sync(place, await self.known(), job_type, deletes_only=deletes_only)
         self.last = sync.report
         report = await sync.run()
         assert report.walked == report.accounted

@@ -23,6 +23,14 @@ def test_every_outcome_of_a_document_is_accounted_once() -> None:
         assert one.accounted == 0, name
 
 
+def test_of_a_sync_that_only_deletes_only_ids_are_accounted() -> None:
+    for outcome in ("present", "unindexed", "dropped", "superseded"):
+        one = SyncReport(JobType.FULL, "docs", BEGUN, deletes_only=True)
+        setattr(one, outcome, 3)
+        one.letters = 2  # about what could not be deleted
+        assert one.accounted == 3, outcome
+
+
 def test_the_counters_are_all_the_numbers_and_nothing_else() -> None:
     one = report()
     one.walked, one.conflicts, one.expected, one.skipped = 5, 2, 9, True
@@ -39,6 +47,7 @@ def test_the_counters_are_all_the_numbers_and_nothing_else() -> None:
         "held",
         "letters",
         "passes",
+        "present",
         "recovered",
         "repeated",
         "requests",
@@ -47,6 +56,7 @@ def test_the_counters_are_all_the_numbers_and_nothing_else() -> None:
         "sent_bytes",
         "superseded",
         "unchanged",
+        "unindexed",
         "updated",
         "walked",
     ]

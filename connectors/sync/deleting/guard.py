@@ -16,6 +16,8 @@ class Walked:
     """Documents that the index held of this connector."""
     seen: int
     """Documents that the walk found."""
+    known: int
+    """How many of them the index holds."""
     datasets: Mapping[str, int]
     """How many of them are of each dataset."""
     datasets_before: Mapping[str, int]
@@ -30,6 +32,8 @@ def reason_to_hold(walked: Walked, guard: DeleteGuard) -> str | None:
         return None
     if not walked.seen:
         return f"The source yielded nothing, and the index holds {walked.before:,} documents of it."
+    if not walked.known:
+        return f"The source has none of the {walked.before:,} documents that the index holds of it, and only others."
     gone = sorted(name for name, count in walked.datasets_before.items() if count and not walked.datasets.get(name))
     if gone:
         return f"The source had documents of {', '.join(gone)}, and has none any more."

@@ -1,7 +1,6 @@
 """The settlement: at the end of a walk, the proof that the index holds what was walked, and the deletes."""
 
-from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Final
@@ -101,6 +100,7 @@ class Settlement:
             unseen=self._ledger.unseen - allowed,
             before=walked.before,
             seen=self._ledger.seen,
+            known=self._ledger.held - self._ledger.unseen,
             datasets=walked.datasets,
             datasets_before=walked.datasets_before,
         )
@@ -161,8 +161,8 @@ class Found:
     complete: bool
     """Whether the source was walked from its beginning: only then is anything known to be gone."""
     guard: DeleteGuard
-    datasets: Counter[str]
-    datasets_before: dict[str, int]
+    datasets: Mapping[str, int]
+    datasets_before: Mapping[str, int]
 
 
 async def stamp_of(engine: Engine, index: str, uuid: str) -> Stamp | None:

@@ -57,7 +57,7 @@ class FullSync:
             return
         await reach.begin(job)
         await job.letters.load()
-        proof, walk = await self._proven(base)
+        proof, datasets = await self._proven(base)
         self._report.check_sum()
         await job.place.patience(lambda _: job.letters.flush())
         if self._from is not None:
@@ -65,7 +65,7 @@ class FullSync:
             return
         await job.letters.forget_older()
         await self._held_back.settle()
-        await self._complete(proof, token, walk)
+        await self._complete(proof, token, datasets)
 
     async def _changed(self) -> tuple[bool, Mapping[str, Any] | None]:
         """Return what the source says of changes since the last completed sync, and the token of this moment."""
@@ -88,8 +88,8 @@ class FullSync:
             and done.target == self._job.target.uuid
         )
 
-    async def _proven(self, base: Stamp | None) -> tuple[Proof | None, Walk]:
-        """Walk until there is proof, a few times at most."""
+    async def _proven(self, base: Stamp | None) -> tuple[Proof | None, Mapping[str, int]]:
+        """Walk until there is proof, a few times at most; return how many documents each dataset has, too."""
         job, report = self._job, self._report
         ledger = await self._ledger(base)
         books = Books(ledger, job.letters, report)
@@ -97,21 +97,22 @@ class FullSync:
             while True:
                 report.passes += 1
                 before, counted = ledger.held, writer.counted
-                walk = await self._walked(ledger, writer)
-                found = self._found(walk, counted, before)
+                datasets = await self._walked(ledger, writer)
+                found = self._found(datasets, counted, before)
                 proof = await Settlement(job.place, writer, ledger, self._held_back, report).prove(base, found)
                 if proof is not None or report.passes == PASSES:
                     break
                 log.info("Others wrote to the index meanwhile, so the source is read again.", index=job.target.index)
                 self._from = report.resumed_since = None  # what comes now is a whole walk
-                del ledger, walk
+                del ledger
                 books.ledger = Ledger()  # so that the old one is gone before the new one comes
                 base = await stamp_of(job.place.engine, job.target.index, job.target.uuid)
                 books.ledger = ledger = await self._scanned()
         self._final = ledger
-        return proof, walk
+        return proof, datasets
 
-    async def _walked(self, ledger: Ledger, writer: Writer) -> Walk:
+    async def _walked(self, ledger: Ledger, writer: Writer) -> Mapping[str, int]:
+        """Read the source to its end, and return how many documents each dataset has."""
         job, report = self._job, self._report
         report.phase = "reading"
         place = job.place
@@ -126,7 +127,7 @@ class FullSync:
         found = self._documents(datasets)
         async with contents.running(downloads), checkpoints.running(), read(found, job.mask, job.silence) as documents:
             await walk.read(documents, job.mask, job.silence, checkpoints if self._is_whole else None)
-        return walk
+        return walk.datasets
 
     async def _datasets_to_walk(self) -> Sequence[Dataset] | None:
         """Return what this walk is made of, and tell how many documents it may yield; None where a source walks itself.
@@ -157,7 +158,7 @@ class FullSync:
                 found = source.get_docs(self._filter)
         return found
 
-    def _found(self, walk: Walk, counted: int, before: int) -> Found:
+    def _found(self, datasets: Mapping[str, int], counted: int, before: int) -> Found:
         job = self._job
         done = job.state.value.completed
         return Found(
@@ -166,7 +167,7 @@ class FullSync:
             before=before,
             complete=self._from is None and self._is_whole,
             guard=job.settings.delete_guard,
-            datasets=walk.datasets,
+            datasets=datasets,
             datasets_before=dict(done.datasets) if done is not None else {},
         )
 
@@ -195,7 +196,7 @@ class FullSync:
 
     # The end.
 
-    def _datasets(self, walk: Walk) -> dict[str, int]:
+    def _datasets(self, walked: Mapping[str, int]) -> dict[str, int]:
         """Return how many documents each dataset has, for the guard of the next sync.
 
         While deletions are held, what a dataset had that is gone is still in the index: forgotten, its documents would
@@ -203,21 +204,19 @@ class FullSync:
         """
         done = self._job.state.value.completed
         before = done.datasets if done is not None and self._report.held else {}
-        return {**before, **walk.datasets}
+        return {**before, **walked}
 
     async def _complete_resumed(self) -> None:
         """Remember that a walk that was interrupted has come to its end: nothing is known of what is gone."""
         job = self._job
         await job.state.save(checkpoint=None, without_deletes=job.state.value.without_deletes + 1)
 
-    async def _complete(self, proof: Proof | None, token: Mapping[str, Any] | None, walk: Walk) -> None:
+    async def _complete(
+        self, proof: Proof | None, token: Mapping[str, Any] | None, datasets: Mapping[str, int]
+    ) -> None:
         job, report = self._job, self._report
         self._vouch(proof)
-        if self._held_back.reason is not None:
-            report.warnings.append(
-                f"{report.held:,} deletions are held: {self._held_back.reason} "
-                f"`connectors deletes list {job.connector.id}` tells more."
-            )
+        self._tell_held()
         report.warn_of_letters(job.connector.id)
         await job.lease.confirm()
         may_skip = proof is not None and not job.letters.passing and not report.held
@@ -228,10 +227,23 @@ class FullSync:
             target=job.target.uuid,
             token=token,
             stamp=proof.stamp if proof is not None and may_skip else None,
-            datasets=self._datasets(walk),
+            datasets=self._datasets(datasets),
         )
         changes = {"completed": completed, "checkpoint": None, "without_deletes": 0, "reached": reach.here(job)}
         await job.place.patience(lambda _: job.state.save(**changes))
+        await self._keep_copy(proof)
+
+    def _tell_held(self) -> None:
+        """Let a person know of deletions that are held, if there are any."""
+        if self._held_back.reason is not None:
+            self._report.warnings.append(
+                f"{self._report.held:,} deletions are held: {self._held_back.reason} "
+                f"`connectors deletes list {self._job.connector.id}` tells more."
+            )
+
+    async def _keep_copy(self, proof: Proof | None) -> None:
+        """Save the local copy of what the index was proven to hold."""
+        job = self._job
         if proof is not None and proof.stamp is not None and job.place.copies is not None:
             await asyncio.to_thread(job.place.copies.save, job.copy_name, _raw(proof.stamp), self._final)
 

@@ -27,8 +27,8 @@ class SyncRules(SourceCase):
         applies(getattr(self.source, "basic_rules_enabled", True), "it has no basic rules")
         async with subject.opened(settings) as source:
             documents = await documents_of(source)
-            for wire in _rules_about(list(documents.values()), self.most_walks):
-                if await _problems(source, rules=wire):
+            for wire in rules_about(list(documents.values()), self.most_walks):
+                if await problems_of(source, rules=wire):
                     continue  # as the framework does not obey them either
                 keeps = Rules.of(wire).keeps
                 got = await documents_of(source, Filter({"rules": wire}))
@@ -47,10 +47,10 @@ class SyncRules(SourceCase):
         promise(self.valid_rules, "Set `valid_rules` to advanced rules that work with `settings`.")
         async with subject.opened(settings) as source:
             for rules in self.valid_rules:
-                problems = await _problems(source, **_advanced(rules))
+                problems = await problems_of(source, **advanced_of(rules))
                 promise(not problems, f"The validators refuse {rules!r} of `valid_rules`: {problems}")
                 try:
-                    await documents_of(source, Filter(_advanced(rules)))
+                    await documents_of(source, Filter(advanced_of(rules)))
                 except Exception as error:  # noqa: BLE001 - whatever is raised is wrong
                     fail(f"get_docs() with {rules!r} of `valid_rules` raised {error!r}")
 
@@ -60,7 +60,7 @@ class SyncRules(SourceCase):
         promise(self.invalid_rules, "Set `invalid_rules` to advanced rules that the validators refuse.")
         async with subject.opened(settings) as source:
             for rules in self.invalid_rules:
-                problems = await _problems(source, **_advanced(rules))
+                problems = await problems_of(source, **advanced_of(rules))
                 promise(problems, f"The validators accept {rules!r} of `invalid_rules`.")
                 promise(all(problems), f"The validators refuse {rules!r} and do not say why.")
 
@@ -71,15 +71,15 @@ class SyncRules(SourceCase):
             documents = await documents_of(source)
             nothing: tuple[Any, ...] = ({}, [])
             for empty in nothing:
-                problems = await _problems(source, **_advanced(empty))
+                problems = await problems_of(source, **advanced_of(empty))
                 promise(not problems, f"The validators refuse the advanced rules {empty}: {problems}")
-                got = await documents_of(source, Filter(_advanced(empty)))
+                got = await documents_of(source, Filter(advanced_of(empty)))
                 promise(
                     got.keys() == documents.keys(), f"With the advanced rules {empty} the walk yields something else."
                 )
 
 
-def _rules_about(documents: list[Document], most: int) -> list[list[Wire]]:
+def rules_about(documents: list[Document], most: int) -> list[list[Wire]]:
     """Return basic rules of one and of two, made of what the documents hold."""
     comparisons = [one for one in comparisons_of(documents, most) if one.literal.text]
     wires = [{"field": one.field, "rule": one.operator.value, "value": one.literal.text} for one in comparisons]
@@ -100,11 +100,12 @@ def _rule(number: int, policy: str, condition: Wire) -> Wire:
     return {"id": f"rule-{number}", "policy": policy, "order": number, **condition}
 
 
-async def _problems(source: Any, **given: Any) -> list[str]:  # noqa: ANN401 - any source, and any rules
+async def problems_of(source: Any, **given: Any) -> list[str]:  # noqa: ANN401 - any source, and any rules
     """Return what the validators say against rules, all that the framework and the source have."""
     validation = await validate(source, {"rules": [], **given})
     return [message for error in validation.errors for message in error.messages]
 
 
-def _advanced(rules: Any) -> Wire:  # noqa: ANN401 - what the source takes as rules
+def advanced_of(rules: Any) -> Wire:  # noqa: ANN401 - what the source takes as rules
+    """Return advanced rules as a filter has them."""
     return {"advanced_snippet": {"value": rules}}

@@ -139,6 +139,13 @@ class BeadsDataSource(PebblesDataSource):
             if wanted is None or row["color"] == wanted:
                 yield self.bead(row), self.download(row)
 
+    async def get_ids(self, filtering: Filter | None = None) -> AsyncIterator[Document]:
+        wanted = {"_id", "dataset", *(filtering.fields if filtering is not None else ())}
+        async for one in self.get_docs(filtering):
+            document = one[0] if isinstance(one, tuple) else one
+            if isinstance(document, dict):
+                yield {name: value for name, value in document.items() if name in wanted}
+
     def bead(self, row: Row) -> Document:
         return self.document_of(Dataset("beads", primary_key=("number",)), row)
 

@@ -208,6 +208,59 @@ class Literal(BeadsDataSource):
                 yield one
 
 
+# Its ids.
+
+
+@breaks(C.test_ids_are_those_of_a_walk, C.test_basic_rules_keep_the_same_ids)
+class Forgetful(BeadsDataSource):
+    async def get_ids(self, filtering: Filter | None = None) -> AsyncIterator[Document]:
+        async for one in super().get_ids(filtering):
+            if one["_id"] != "beads/2":
+                yield one
+
+
+@breaks(C.test_ids_are_those_of_a_walk)
+class Scattered(BeadsDataSource):
+    async def get_ids(self, filtering: Filter | None = None) -> AsyncIterator[Document]:
+        async for one in super().get_ids(filtering):
+            yield {**one, "dataset": "elsewhere"} if filtering is None else one
+
+
+@breaks(C.test_basic_rules_keep_the_same_ids)
+class Meager(BeadsDataSource):
+    async def get_ids(self, filtering: Filter | None = None) -> AsyncIterator[Document]:
+        async for one in super().get_ids(filtering):
+            yield {"_id": one["_id"], "dataset": one["dataset"]}
+
+
+@breaks(C.test_advanced_rules_ask_for_the_same_ids)
+class Disobedient(BeadsDataSource):
+    async def get_ids(self, filtering: Filter | None = None) -> AsyncIterator[Document]:
+        rules = Filter({"rules": []}) if filtering is not None and filtering.has_advanced_rules() else filtering
+        async for one in super().get_ids(rules):
+            yield one
+
+
+@breaks(C.test_ids_that_cannot_be_read_to_their_end_are_an_error)
+class Careless(BeadsDataSource):
+    async def get_ids(self, filtering: Filter | None = None) -> AsyncIterator[Document]:
+        try:
+            async for one in super().get_ids(filtering):
+                yield one
+        except SourceUnreachable:
+            return
+
+
+@breaks(C.test_ids_that_cannot_be_read_to_their_end_are_an_error)
+class Wordless(BeadsDataSource):
+    async def get_ids(self, filtering: Filter | None = None) -> AsyncIterator[Document]:
+        try:
+            async for one in super().get_ids(filtering):
+                yield one
+        except SourceUnreachable as error:
+            raise OSError(str(error)) from error
+
+
 # Its rows.
 
 

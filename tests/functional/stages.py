@@ -16,12 +16,13 @@ from connectors.config import load_settings
 from connectors.engine import Engine, open_engine
 from connectors.store.dead_letters import DeadLetters
 from fixtures.contract import Fixture, SyncRule
-from tests.functional.comparison import Wrong, compare
+from tests.functional.command import sync_deletes_only
+from tests.functional.comparison import Wrong, compare, wanted
 from tests.functional.footprint import Footprint, footprint, processes_of
 from tests.functional.kibana import Kibana, Written
 from tests.functional.table import Stage
 from tests.services.daemons import Daemon, daemon
-from tests.torture.oracle import Content, difference
+from tests.torture.oracle import Content, actual, difference
 
 INDEX: Final = "search-functional"
 CONNECTOR: Final = "functional"
@@ -75,6 +76,8 @@ class Stages:
             await self._change()
             yield await self._synced(running, "changed, deleted, added")
             yield await self._unchanged(running)
+            yield await self._deletes_only(running)
+            yield await self._synced(running, "what that left to be done")
             async for stage in self._pipelines(running):
                 yield stage
             async for stage in self._incremental(running):
@@ -148,6 +151,32 @@ class Stages:
         if stage.report["sent"] or stage.report["requests"]:
             raise Wrong(f"Nothing had changed, and {stage.report['sent']:,} operations were sent.")
         return stage
+
+    async def _deletes_only(self, running: Running) -> Stage:
+        """Change the source, and have only what is gone deleted, by ids: all else stays in the index as it was."""
+        await self._change()
+        await asyncio.to_thread(self.fixture.listen)
+        running.memory.begin()
+        began = time.monotonic()
+        report = await sync_deletes_only(self.folder / "config.yml", CONNECTOR)
+        seconds = time.monotonic() - began
+        if needless := await asyncio.to_thread(self.fixture.heard_beside_ids):
+            raise Wrong("\n  ".join(["For ids alone the source was asked:", *needless]))
+        there = await wanted(self.fixture, self._rule)
+        kept = {doc_id: content for doc_id, content in self._before.items() if doc_id in there}
+        if found := difference(kept, await actual(running.engine, INDEX)):
+            raise Wrong(f"The index is not what it was without what is gone from the source: {found!r}")
+        should = {
+            "deleted": len(self._before) - len(kept),
+            "present": len(kept),
+            "unindexed": len(there.keys() - self._before.keys()),
+            "created": 0,
+            "updated": 0,
+        }
+        if (told := {name: report[name] for name in should}) != should:
+            raise Wrong(f"The report says {told}, and it was {should}.")
+        self._before = kept
+        return Stage("deletes only, by ids", seconds, running.memory.peak_bytes, report, is_sync=True)
 
     async def _pipelines(self, running: Running) -> AsyncIterator[Stage]:
         """Sync with every way to name no pipeline, and with one that does not exist; so far there was no such field."""

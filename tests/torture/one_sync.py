@@ -39,6 +39,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     connector: str
     ledgers: str | None = None
     job_type: JobType = JobType.FULL
+    deletes_only: bool = False
     syncs: int = 1
     batch_documents: int = 20
     batch_bytes: int = 2 * 2**20
@@ -124,7 +125,8 @@ async def one_sync(place: Workplace, order: Order, limiter: NotingLimiter) -> To
     connector = await place.connectors.get(order.connector)
     if connector is None:
         raise SystemExit(f"There is no connector {order.connector}.")
-    sync, error, text = Sync(place, connector, order.job_type), None, ""
+    sync = Sync(place, connector, order.job_type, deletes_only=order.deletes_only)
+    error, text = None, ""
     limiter.limits.clear()
     try:
         await sync.run()

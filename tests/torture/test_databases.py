@@ -141,6 +141,24 @@ async def test_a_database_that_stays_away_deletes_nothing(name: str, tmp_path: P
         assert not await here.differs(wanted)
 
 
+async def test_a_database_that_is_killed_while_its_ids_are_read_loses_nothing(name: str, tmp_path: Path) -> None:
+    async with synced(name, tmp_path) as (here, database):
+        before = await here.stored()
+        wanted = await database.contents()
+        kept = {doc_id: content for doc_id, content in before.items() if doc_id in wanted}
+        asked = asyncio.Event()
+        here.proxy.on_request(lambda seen: "/_search" in seen.request.target, lambda _: asked.set())
+        running = await here.start(deletes_only=True, batch_documents=5)
+        await asked.wait()  # it reads the index, and then the ids
+        await database.kill()
+        await asyncio.sleep(0)
+        await database.start_again()
+        assert (await running.ended()).report["deleted"] == len(before) - len(kept)
+        assert not await here.differs(kept)
+        await here.sync_here()
+        assert not await here.differs(wanted)
+
+
 async def test_a_process_that_is_killed_while_it_reads_is_made_good_by_the_next(name: str, tmp_path: Path) -> None:
     async with synced(name, tmp_path) as (here, database):
         at = Moment(here, 3)

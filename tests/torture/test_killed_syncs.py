@@ -38,15 +38,15 @@ class Moment:
     def drawn(cls, chance: random.Random, sort: int) -> "Moment":
         """Return a moment, of each sort in turn."""
         name, which, most = [
-            ("in the writes", lambda seen: seen.is_bulk and not _deletes(seen), 4),
-            ("in the deletes", lambda seen: seen.is_bulk and _deletes(seen), 2),
+            ("in the writes", lambda seen: seen.is_bulk and not has_deletes(seen), 4),
+            ("in the deletes", lambda seen: seen.is_bulk and has_deletes(seen), 2),
             ("at the state", lambda seen: seen.request.method == "PUT" and "/_doc/sync%2F" in seen.request.target, 2),
             ("at any request", lambda seen: True, 35),
         ][sort % 4]
         return cls(name, which, chance.randrange(1, most + 1), after=chance.random() < 0.5)
 
 
-def _deletes(seen: Seen) -> bool:
+def has_deletes(seen: Seen) -> bool:
     return any(action.kind == "delete" for action in seen.actions)
 
 

@@ -25,7 +25,7 @@ from fixtures.mysql.server import ADMIN, DATABASE, PASSWORD, MariaDB
 
 ROWS: Final = 100_000
 ROUNDS: Final = 5
-MB: Final = 1_000_000
+KB: Final = 1_000
 WAYS: Final = {"a full sync": False, "deletes only": True}
 CREATE: Final = """CREATE TABLE people (id BIGINT PRIMARY KEY, name VARCHAR(100), price DECIMAL(12, 2),
     updated_at DATETIME(6), flag TINYINT, note VARCHAR(500), text TEXT)"""
@@ -57,14 +57,14 @@ class Measured:
             raise AssertionError("There is no connector.")
         return await Sync(self._place, connector, deletes_only=deletes_only).run()
 
-    async def cost(self, *, deletes_only: bool) -> tuple[float, float]:
-        """Return the seconds that a sync of what did not change takes, and the bytes that the server sends for it."""
-        before, began = await self._sent(), time.perf_counter()
+    async def cost(self, *, deletes_only: bool) -> tuple[float, float, float]:
+        """Return what a sync of what did not change takes: seconds, CPU seconds, and bytes that the server sends."""
+        before, began, busy = await self._sent(), time.perf_counter(), time.process_time()
         report = await self.sync(deletes_only=deletes_only)
-        took = time.perf_counter() - began
+        took, busy = time.perf_counter() - began, time.process_time() - busy
         if report.sent or not report.walked:
             raise AssertionError(f"Nothing had changed, and the sync did this: {report}")
-        return took, float(await self._sent() - before)
+        return took, busy, float(await self._sent() - before)
 
     async def _sent(self) -> int:
         return int((await self.run("SHOW GLOBAL STATUS LIKE 'Bytes_sent'"))[0][1])
@@ -88,15 +88,18 @@ async def measured(count: int) -> AsyncIterator[Measured]:
 
 async def _compared(count: int) -> None:
     took: dict[str, list[float]] = {name: [] for name in WAYS}
+    cpu: dict[str, list[float]] = {name: [] for name in WAYS}
     sent: dict[str, list[float]] = {name: [] for name in WAYS}
     async with measured(count) as here:
         for _ in range(ROUNDS):
             for name, deletes_only in WAYS.items():
-                seconds, amount = await here.cost(deletes_only=deletes_only)
+                seconds, busy, amount = await here.cost(deletes_only=deletes_only)
                 took[name].append(seconds)
+                cpu[name].append(busy)
                 sent[name].append(amount)
     print(table(f"{count:,} rows of MariaDB that did not change", rows(took), unit="µs a row", per=count / 1e6))
-    print(table("What the database sends for it", rows(sent), unit="MB", per=MB))
+    print(table("The same, CPU of this process", rows(cpu), unit="µs a row", per=count / 1e6))
+    print(table("What the database sends for it", rows(sent), unit="KB", per=KB))
 
 
 def main() -> None:

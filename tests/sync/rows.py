@@ -84,7 +84,7 @@ async def _told(script: Script, steps: list[Any]) -> AsyncIterator[Any]:
 def _slim(step: Any) -> Any:
     """Return a document with no more than has to be known of it in a sync that only deletes."""
     document = step[0] if isinstance(step, tuple) else step
-    if not isinstance(document, dict):
+    if type(document) is not dict:
         return step
     return {name: value for name, value in document.items() if name in {"_id", "dataset", "part"}}
 

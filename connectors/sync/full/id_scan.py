@@ -52,15 +52,19 @@ class IdScan:
         await self._flush()
 
     def _take(self, yielded: Any) -> None:  # noqa: ANN401 - whatever was yielded
-        """Take the id of one document into the chunk, unless a rule drops it."""
+        """Take the id of one document into the chunk, unless a rule drops it. It is called once a document."""
         self._report.walked += 1
-        if isinstance(yielded, Failed):
-            doc_id = id_in({"_id": yielded.id})
-        else:
-            if isinstance(yielded, dict) and not self._is_kept(yielded):
+        document = {"_id": yielded.id} if isinstance(yielded, Failed) else yielded
+        doc_id = None
+        if yielded is document and isinstance(document, dict):
+            if self._keeps is not None and not self._keeps(document):
                 self._report.dropped += 1
                 return
-            doc_id = id_in(yielded)
+            if type(dataset := document.get("dataset")) is str:
+                self.datasets[dataset] += 1
+            doc_id = document.get("_id")
+        if type(doc_id) is not str:
+            doc_id = id_in(document)
         try:
             if doc_id:
                 self._keys.append(key_of(doc_id))
@@ -68,13 +72,6 @@ class IdScan:
         except DocumentSkipped:
             pass
         self._report.unindexed += 1  # as no index has such an id
-
-    def _is_kept(self, document: dict[str, Any]) -> bool:
-        if self._keeps is not None and not self._keeps(document):
-            return False
-        if type(dataset := document.get("dataset")) is str:
-            self.datasets[dataset] += 1
-        return True
 
     async def _flush(self) -> None:
         """Say what was seen. Nothing a source yields counts that was to be cancelled."""

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -121,6 +122,16 @@ async def test_what_could_not_be_read_keeps_its_document_and_gets_no_letter(sync
 async def test_an_id_that_no_index_has_is_not_indexed(synced: Stage) -> None:
     strange = [{"_id": "\ud800"}, {"_id": ""}, {"number": 1}, Failed("", "no id")]
     assert await delete(synced, [*rows(30), *strange]) == {"walked": 34, "present": 30, "unindexed": 4, "passes": 1}
+
+
+async def test_whatever_a_walk_takes_for_a_document_is_seen(stage: Stage) -> None:
+    class Ordered(dict[str, Any]):
+        """A dict of somebody's own."""
+
+    strange = [Ordered(_id="a"), MappingProxyType({"_id": "b"}), {"_id": 7}]
+    stage.script.documents = strange
+    assert (await stage.told())["created"] == 3
+    assert await delete(stage, strange) == {"walked": 3, "present": 3, "passes": 1}
 
 
 async def test_an_id_that_comes_again_counts_once(synced: Stage) -> None:

@@ -50,7 +50,7 @@ ftest: $(VENV)/.ready ## Test against real servers: NAME=<a source> (ENGINE=<an 
 SOURCES = $(notdir $(patsubst %/fixture.py,%,$(wildcard fixtures/*/fixture.py)))
 ENGINES = $(notdir $(patsubst %/start.sh,%,$(wildcard fixtures/*/start.sh)))
 # What has no server but in a container is left out where there is no Docker Compose.
-CONTAINED = mssql
+CONTAINED = mssql oracle
 ftest-all: $(addprefix ftest-,$(filter-out $(if $(shell docker compose version 2>/dev/null),,$(CONTAINED)),$(SOURCES) $(ENGINES))) ## Run them all, one after the other.
 ftest-%:
 	$(MAKE) ftest NAME=$*

@@ -1,18 +1,17 @@
 """MySQL and MariaDB: the tables of a database, read in the order of their keys and never written."""
 
-import ssl
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
-from connectors.errors import ConfigurationError
 from connectors.fields import Field, Fields
 from connectors.sources._mysql.dialect import JSON, PERHAPS_JSON, MySQLDialect, created, is_json
 from connectors.sources._sql.address import addresses_of, first_reached
 from connectors.sources._sql.catalog import Catalog
 from connectors.sources._sql.dialect import Dialect
 from connectors.sources._sql.session import Session
-from connectors.sources._sql.settings import ENCRYPTION, HOST, READING, TABLES, pem_of
+from connectors.sources._sql.settings import HOST, READING, TABLES
 from connectors.sources._sql.source import SQLDataSource
+from connectors.sources._tls import ENCRYPTION, trusting
 
 
 class MySQLDataSource(SQLDataSource):
@@ -47,7 +46,8 @@ class MySQLDataSource(SQLDataSource):
         """Return a new session."""
         from connectors.sources._mysql.connection import connect  # noqa: PLC0415 - the driver may be missing
 
-        given, trusted = self.configuration, self._trusted()
+        given = self.configuration
+        trusted = trusting(given) if given.ssl_enabled else None
         addresses = addresses_of(given.host, given.port, given.user, given.database)
         return await first_reached(
             addresses, lambda one: connect(one, given.password, trusted, given.statement_timeout_s)
@@ -63,15 +63,3 @@ class MySQLDataSource(SQLDataSource):
                 shown = (await session.fetch(self.dialect.text(created(catalog.group, table)))).rows[0][1]
             found |= {(table, one): JSON if is_json(one, shown) else "longtext" for one in names}
         return catalog.declared(found)
-
-    def _trusted(self) -> ssl.SSLContext | None:
-        """Return which certificates are trusted; None for a connection that is not encrypted."""
-        given = self.configuration
-        if not given.ssl_enabled:
-            return None
-        try:
-            context = ssl.create_default_context(cadata=pem_of(given.ssl_ca) if given.ssl_ca else None)
-        except ssl.SSLError:
-            raise ConfigurationError("It is no certificate in PEM.", field="ssl_ca") from None
-        context.check_hostname = given.ssl_check_host
-        return context

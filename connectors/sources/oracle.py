@@ -1,18 +1,17 @@
 """Oracle Database: the tables of a schema, read in the order of their keys and never written."""
 
-import ssl
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Final
 
-from connectors.errors import ConfigurationError
 from connectors.fields import Field, Fields
 from connectors.sources._oracle.dialect import OracleDialect
 from connectors.sources._sql.address import addresses_of, first_reached
 from connectors.sources._sql.dialect import Dialect
 from connectors.sources._sql.session import Session
-from connectors.sources._sql.settings import HOST, READING, TABLES, pem_of
+from connectors.sources._sql.settings import HOST, READING, TABLES
 from connectors.sources._sql.source import SQLDataSource
+from connectors.sources._tls import trusting
 
 if TYPE_CHECKING:
     from connectors.sources._oracle.connection import Dial, Encryption
@@ -147,8 +146,4 @@ class OracleDataSource(SQLDataSource):
         given = self.configuration
         if given.oracle_protocol == "TCP":
             return None
-        try:
-            trusted = ssl.create_default_context(cadata=pem_of(given.ssl_ca) if given.ssl_ca else None)
-        except ssl.SSLError:
-            raise ConfigurationError("It is no certificate in PEM.", field="ssl_ca") from None
-        return Encryption(trusted, given.ssl_check_host, given.wallet_configuration_path, given.wallet_password)
+        return Encryption(trusting(given), given.ssl_check_host, given.wallet_configuration_path, given.wallet_password)

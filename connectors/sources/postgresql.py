@@ -8,8 +8,9 @@ from connectors.sources._postgresql.dialect import PostgreSQLDialect
 from connectors.sources._sql.address import addresses_of, first_reached
 from connectors.sources._sql.dialect import Dialect
 from connectors.sources._sql.session import Session
-from connectors.sources._sql.settings import ENCRYPTION, HOST, READING, TABLES, pem_of
+from connectors.sources._sql.settings import HOST, READING, TABLES
 from connectors.sources._sql.source import SQLDataSource
+from connectors.sources._tls import ENCRYPTION, authority_of
 
 if TYPE_CHECKING:
     from connectors.sources._postgresql.connection import Encryption
@@ -65,4 +66,4 @@ class PostgreSQLDataSource(SQLDataSource):
         given = self.configuration
         if not given.ssl_enabled:
             return None
-        return Encryption(pem_of(given.ssl_ca) if given.ssl_ca else None, given.ssl_check_host)
+        return Encryption(authority_of(given), given.ssl_check_host)

@@ -29,8 +29,8 @@ from connectors.sources._mysql.values import json_of
 from connectors.sources._sql.address import Address
 from connectors.sources._sql.page import MOST_BYTES, PageSize, Statements
 from connectors.sources._sql.session import Fetched
-from connectors.sources._sql.settings import pem_of
 from connectors.sources._sql.single import single_of
+from connectors.sources._tls import pem_of
 from connectors.sources.mysql import MySQLDataSource
 from fixtures.mysql.server import USER
 from tests.sources.mariadb import Database

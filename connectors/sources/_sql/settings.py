@@ -44,29 +44,6 @@ TABLES: Final = (
     ),
 )
 """The settings that say what is read, of every database."""
-ENCRYPTION: Final = (
-    Field("ssl_enabled", "Encrypted connection", type=bool, default=False, shapes=False),
-    Field(
-        "ssl_ca",
-        "Certificate of the authority",
-        required=False,
-        multiline=True,
-        depends_on={"ssl_enabled": True},
-        tooltip="In PEM. Without one, those that this machine trusts count.",
-        shapes=False,
-    ),
-    Field(
-        "ssl_check_host",
-        "Check the name of the host",
-        type=bool,
-        default=True,
-        depends_on={"ssl_enabled": True},
-        tooltip="Whether the certificate has to be one of this host.",
-        advanced=True,
-        shapes=False,
-    ),
-)
-"""The settings of a connection that is encrypted."""
 OVERLAP: Final = Field(
     "cursor_overlap_s",
     "Seconds that are read again",
@@ -145,10 +122,3 @@ READING: Final = (
     ),
 )
 """The settings that say how it is read."""
-
-
-def pem_of(text: str) -> str:
-    """Return certificates as they have to be: forms turn the ends of their lines into blanks."""
-    begin, end = "-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----"
-    bodies = [part.partition(end)[0] for part in text.split(begin)[1:]]
-    return "\n".join("\n".join([begin, *body.split(), end]) for body in bodies) + "\n"

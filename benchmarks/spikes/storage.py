@@ -22,7 +22,7 @@ from connectors.storages.engine import EngineBackend
 from connectors.storages.redis import open_redis
 from connectors.storages.sqlite import open_sqlite
 from connectors.store.state import StateStore
-from fixtures._redis.server import server
+from fixtures.redis.server import server
 
 CALLS = 300
 VALUE = {"refresh_token": "x" * 1_000, "expires_at": "2026-11-30T09:00:00Z"}

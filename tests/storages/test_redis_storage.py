@@ -17,7 +17,7 @@ from connectors.settings import EngineSettings, StorageSettings
 from connectors.storage import Backend, Kept, Storage
 from connectors.storages.opening import open_backend
 from connectors.storages.redis import REMOVE_THIS, open_redis
-from fixtures._redis.server import MISSING, Server, is_installed, server
+from fixtures.redis.server import MISSING, Server, is_installed, server
 from tests.contracts.storage_contract import StorageContract
 
 pytestmark = pytest.mark.skipif(not is_installed(), reason=MISSING)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from connectors.store.job import ENDED, JobStatus
-from fixtures._redis.server import MISSING, is_installed, server
+from fixtures.redis.server import MISSING, is_installed, server
 from tests.services.daemons import daemon
 from tests.services.works import Works, works
 from tests.storages.remembering import SOURCES

@@ -61,7 +61,7 @@ DRIVERS: dict[str, str | tuple[str, ...]] = {
     "prometheus_client": "connectors/services/monitoring/",
     "pyarrow": "connectors/sources/",
     "re2": "connectors/pattern.py",
-    "redis": "connectors/storages/redis.py",
+    "redis": ("connectors/storages/redis.py", "connectors/sources/_redis/"),
     "sqlglot": (
         "connectors/sources/_sql",
         "connectors/sources/_mssql/dialect.py",

@@ -1,0 +1,1 @@
+"""What the source of Redis is made of."""

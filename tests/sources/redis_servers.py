@@ -1,0 +1,100 @@
+"""Redis servers for tests, filled by the driver itself, and sources that read them."""
+
+import asyncio
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from redis import Redis
+
+from connectors.byoc import Filter
+from connectors.changes import Failed
+from connectors.fields import Configuration
+from connectors.grants import Grants
+from connectors.source import Document
+from connectors.sources.redis import RedisDataSource
+from fixtures.redis.server import Server, server
+
+SETTLES_WITHIN_S = 10.0
+
+
+@dataclass
+class Store:
+    """A server, and somebody who writes to it."""
+
+    server: Server
+    client: "Redis"
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What a source has to be told."""
+        return {"host": "127.0.0.1", "port": self.server.port}
+
+    def source(self, **given: object) -> RedisDataSource:
+        """Return a source of it."""
+        values = {**self.settings, **given}
+        return RedisDataSource(Configuration(RedisDataSource.fields, values, Grants(allowed_paths=None)))
+
+    def database(self, number: int) -> "Redis":
+        """Return somebody who writes to another database."""
+        return Redis(port=self.server.port, db=number)
+
+    def raw(self, *words: object) -> Any:
+        """Return what the server answers to a command."""
+        return self.client.execute_command(*words)  # type: ignore[no-untyped-call]
+
+    def calls(self) -> dict[str, int]:
+        """Return how often the server has run each command since that was last reset."""
+        found: Mapping[str, Mapping[str, int]] = self.client.info("commandstats")
+        return {name.removeprefix("cmdstat_"): one["calls"] for name, one in found.items()}
+
+    def settle(self) -> None:
+        """Wait until the last save, or the start, is so long ago that another one would look different."""
+        until = time.monotonic() + SETTLES_WITHIN_S
+        while int(self.client.time()[0]) - int(self.client.lastsave().timestamp()) <= 2:
+            assert time.monotonic() < until
+            time.sleep(0.1)
+
+
+@contextmanager
+def filled_by_hand(*arguments: str) -> Iterator[Store]:
+    """Provide a server of its own."""
+    with server(*arguments) as running, Redis(port=running.port) as client:
+        yield Store(running, client)
+
+
+async def read(source: RedisDataSource, filtering: Filter | None = None) -> dict[str, Document | Failed]:
+    """Return what a source yields, by id: the later one where something comes twice."""
+    async with source as opened:
+        return {one.id if isinstance(one, Failed) else one["_id"]: one async for one in opened.get_docs(filtering)}
+
+
+async def bodies(source: RedisDataSource, filtering: Filter | None = None) -> dict[str, Document]:
+    """Return the documents that a source yields by their keys, without what is the same in all."""
+    found = await read(source, filtering)
+    assert not any(isinstance(one, Failed) for one in found.values())
+    return {
+        one["key"]: {name: value for name, value in one.items() if name not in {"_id", "key", "database"}}
+        for one in found.values()
+        if isinstance(one, dict)
+    }
+
+
+def ruled(*rules: Mapping[str, object]) -> Filter:
+    """Return a filter of advanced rules."""
+    return Filter({"advanced_snippet": {"value": list(rules)}})
+
+
+async def changed(store: Store, token: object, **given: object) -> tuple[bool, Any]:
+    """Return what a source of another process says."""
+    async with store.source(**given) as source:
+        return await source.changed(token)  # type: ignore[arg-type]
+
+
+async def eventually(call: Any, wanted: object) -> None:  # noqa: ANN401 - what is asked
+    """Wait until a call returns that."""
+    async with asyncio.timeout(30):
+        while await asyncio.to_thread(call) != wanted:
+            await asyncio.sleep(0.02)

@@ -2,8 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,12 @@ from connectors.byoc import Filter
 from connectors.changes import Failed
 from connectors.fields import Configuration
 from connectors.grants import Grants
+from connectors.secret import Secret
 from connectors.source import Document
+from connectors.sources._redis.command import Address, Command, Reply
+from connectors.sources._redis.connection import Login
+from connectors.sources._redis.server import Server as Server_
+from connectors.sources._redis.walk import Limits, Walk
 from connectors.sources.redis import RedisDataSource
 from fixtures.redis.server import Server, server
 
@@ -25,7 +30,8 @@ class Store:
     """A server, and somebody who writes to it."""
 
     server: Server
-    client: "Redis"
+    client: Any
+    """The driver's own client: its types are of what it may be set up to return."""
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -37,13 +43,13 @@ class Store:
         values = {**self.settings, **given}
         return RedisDataSource(Configuration(RedisDataSource.fields, values, Grants(allowed_paths=None)))
 
-    def database(self, number: int) -> "Redis":
+    def database(self, number: int) -> Any:
         """Return somebody who writes to another database."""
         return Redis(port=self.server.port, db=number)
 
     def raw(self, *words: object) -> Any:
         """Return what the server answers to a command."""
-        return self.client.execute_command(*words)  # type: ignore[no-untyped-call]
+        return self.client.execute_command(*words)
 
     def calls(self) -> dict[str, int]:
         """Return how often the server has run each command since that was last reset."""
@@ -93,8 +99,41 @@ async def changed(store: Store, token: object, **given: object) -> tuple[bool, A
         return await source.changed(token)  # type: ignore[arg-type]
 
 
-async def eventually(call: Any, wanted: object) -> None:  # noqa: ANN401 - what is asked
+async def eventually(call: Any, wanted: object) -> None:
     """Wait until a call returns that."""
     async with asyncio.timeout(30):
-        while await asyncio.to_thread(call) != wanted:
+        while await asyncio.to_thread(call) != wanted:  # noqa: ASYNC110 - another process says
             await asyncio.sleep(0.02)
+
+
+class Watched:
+    """Stands between a walk and its server: notes the round trips, and may do something before each of them."""
+
+    def __init__(self, server: Server_, before: Callable[[Sequence[Command]], object] = lambda commands: None) -> None:
+        self.trips: list[Sequence[Command]] = []
+        self._server = server
+        self._before = before
+
+    async def ask(self, database: int, commands: Sequence[Command]) -> list[Reply]:
+        """Ask the server."""
+        self._before(commands)
+        self.trips.append(commands)
+        return await self._server.ask(database, commands)
+
+    def check(self, reply: Reply) -> None:
+        """Check as the server does."""
+        self._server.check(reply)
+
+
+@asynccontextmanager
+async def watched(
+    store: Store, keys: int, before: Callable[[Sequence[Command]], object] = lambda commands: None
+) -> AsyncIterator[tuple[Walk, Watched]]:
+    """Provide a walk, and who watches it."""
+    login = Login(Address("127.0.0.1", store.server.port), Secret(""))
+    server = Server_(login, 30.0, 0)
+    try:
+        seen = Watched(server, before)
+        yield Walk(seen, (await server.standing()).version, Limits(keys, 10_000_000)), seen  # type: ignore[arg-type]
+    finally:
+        await server.close()

@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
-from redis import Redis
 
 from connectors.errors import ConnectorsError, SourceUnreachable
 from connectors.sources.redis import RedisDataSource
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.skipif(not is_installed(), reason=MISSING)
 Settings = Mapping[str, object]
 
 
-def fill(client: "Redis", count: int) -> None:
+def fill(client: Any, count: int) -> None:
     pipeline = client.pipeline(transaction=False)
     for number in range(count):
         match number % 7:

@@ -59,7 +59,7 @@ class Connection:
             packed.insert(0, ("SELECT", database))
         try:
             async with asyncio.timeout(self._timeout_s):
-                await self._driver.connect()
+                await self._driver.connect()  # type: ignore[no-untyped-call]
                 self._database = -1  # until it is known
                 await self._driver.send_packed_command(self._driver.pack_commands(packed))
                 replies = [await self._reply() for _ in packed]
@@ -95,9 +95,9 @@ class _Encrypted(driver.SSLConnection):
     """A connection of the driver's with a context of ours."""
 
     def __init__(self, trusted: ssl.SSLContext, **given: Any) -> None:  # noqa: ANN401 - what the driver takes
-        super().__init__(**given)  # type: ignore[no-untyped-call]
+        super().__init__(**given)
         self._trusted = trusted
 
     def _connection_arguments(self) -> dict[str, Any]:
-        given = cast("dict[str, Any]", super()._connection_arguments())  # type: ignore[no-untyped-call]
+        given = cast("dict[str, Any]", super()._connection_arguments())
         return {**given, "ssl": self._trusted}

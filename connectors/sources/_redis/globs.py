@@ -20,11 +20,16 @@ class Glob:
 
     def __init__(self, text: str) -> None:
         self.text = text
-        self._pattern = None if text == ALL else Pattern("".join(_expression(text.encode())), whole=True)
+        self._pattern = None if is_all(text) else Pattern("".join(_expression(text.encode())), whole=True)
 
     def matches(self, key: bytes) -> bool:
-        """Return whether a key matches, as the server would say."""
-        return self._pattern is None or self._pattern.matches(key.decode("latin-1"))
+        """Return whether a key matches, as the server would say: the empty one does not match what is not all."""
+        return self._pattern is None or (key != b"" and self._pattern.matches(key.decode("latin-1")))
+
+
+def is_all(text: str) -> bool:
+    """Return whether a pattern is one that every key matches."""
+    return text.strip(ALL) == ""
 
 
 def _expression(glob: bytes) -> Iterator[str]:

@@ -1,7 +1,7 @@
 """Advanced rules of Redis: which keys of which database, by a pattern, by their types, or by both."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, cast
 
 from connectors.errors import ConfigurationError, ConnectorsError, SourceUnreachable, Throttled
 from connectors.filtering.schema import AdvancedRulesSchemaValidator
@@ -18,9 +18,10 @@ def choices_of(rules: AdvancedRules) -> dict[int, tuple[Choice, ...]]:
     """Return what rules choose of each database. Raises a `ConfigurationError` for what can't be rules."""
     found: dict[int, tuple[Choice, ...]] = {}
     try:
-        for one in rules:
+        for one in cast("list[dict[str, Any]]", rules):
             choice = chosen(_several(one.get("key_pattern")), _several(one.get("type")))
-            found[int(one["database"])] = (*found.get(one["database"], ()), choice)
+            number = int(one["database"])
+            found[number] = (*found.get(number, ()), choice)
     except (AttributeError, KeyError, TypeError, ValueError):
         message = "Advanced rules of Redis are a list of objects with a database, and a key_pattern or a type."
         raise ConfigurationError(message, field="filtering") from None

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from connectors.errors import ConfigurationError
 from connectors.sources._redis.command import Command
-from connectors.sources._redis.globs import ALL, Glob
+from connectors.sources._redis.globs import ALL, Glob, is_all
 from connectors.sources._redis.values import TYPES
 
 
@@ -56,7 +56,7 @@ class Selection:
 
 def chosen(patterns: Sequence[str] | None, types: Sequence[str] | None = None) -> Choice:
     """Return a choice as people write it."""
-    globs = None if patterns is None or ALL in patterns else tuple(map(Glob, patterns))
+    globs = None if patterns is None or any(map(is_all, patterns)) else tuple(map(Glob, patterns))
     return Choice(globs, None if types is None else tuple(TYPES[one] for one in types))
 
 

@@ -41,6 +41,7 @@ class Server:
                 return await connection.ask(database, commands)
             except BaseException:
                 self._connection = None
+                await connection.close()
                 raise
 
         return await self._retry(attempt)

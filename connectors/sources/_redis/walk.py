@@ -75,8 +75,9 @@ class Walk:
         async for keys in self._pages(database, wanted):
             now: set[bytes] = set()
             new = [one for one in keys if one not in last]
-            for start in range(0, len(new), self.limits.keys):
-                async for key, document in self.read(database, new[start : start + self.limits.keys], wanted):
+            most = 2 * self.limits.keys  # as SCAN returns some more than it was asked for
+            for start in range(0, len(new), most):
+                async for key, document in self.read(database, new[start : start + most], wanted):
                     now.add(key)
                     yield document
             last = now  # of what was yielded alone: a key that was away may be back
@@ -166,6 +167,7 @@ class Walk:
         if isinstance(reply, Refusal) and reply.is_of_type:
             return reply
         self.server.check(reply)
+        self.server.check(exists)
         return one.kind.form(reply) if exists else None
 
     def _is_omitted(self, one: _Found) -> bool:

@@ -28,7 +28,8 @@ def explained(error: BaseException, address: Address, database: int = 0) -> Conn
             return meaning(address, words, database)
     if isinstance(error, exceptions.ResponseError):
         return SourceError(f"{address} says: {words}.")
-    return SourceUnreachable(f"{address} can't be reached: {words}.", hint="Check host and port, and that it runs.")
+    hint = "Check host and port, that it runs, and which encryption it wants: it may just hang up without it."
+    return SourceUnreachable(f"{address} can't be reached: {words}.", hint=hint)
 
 
 def cluster(address: Address, words: str = "", database: int = 0) -> ConnectorsError:

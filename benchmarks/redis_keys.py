@@ -1,7 +1,7 @@
 """How fast keys of Redis become documents, beside the driver that reads the same and makes nothing of it.
 
-`python -m benchmarks.redis_keys --keys 100000`: the ways in turn, in one process. The first one asks for the type and the
-value of each key in two pipelines a page; the last one asks for a key at a time, as a simple program does.
+`python -m benchmarks.redis_keys --keys 100000`: the ways in turn, in one process. The first asks for the type and the value
+of each key in two pipelines a page; the last asks for a key at a time, as a simple program does.
 """
 
 import argparse
@@ -89,16 +89,19 @@ WAYS: dict[str, Callable[[int], Coroutine[Any, Any, int]]] = {
 def run(count: int = KEYS) -> Iterator[tuple[str, list[Row], str]]:
     """Yield what was compared, seconds, and the unit of these."""
     took: dict[str, list[float]] = {name: [] for name in WAYS}
+    busy: dict[str, list[float]] = {name: [] for name in WAYS}
     with server() as one:
         _fill(one.port, count)
         for _ in range(ROUNDS):
             for name, way in WAYS.items():
-                started = time.perf_counter()
+                started, begun = time.perf_counter(), time.process_time()
                 found = asyncio.run(way(one.port))
                 took[name].append(time.perf_counter() - started)
+                busy[name].append(time.process_time() - begun)
                 if found != count:
                     raise AssertionError(f"{found} keys came by {name}, and {count} are there.")
     yield f"{count:,} keys of Redis", rows(took), "µs a key"
+    yield "The same, CPU of the client", rows(busy), "µs a key"
 
 
 def main() -> None:

@@ -1,7 +1,7 @@
 """How fast keys of Redis become documents, beside the driver that reads the same and makes nothing of it.
 
-`python -m benchmarks.redis_keys --keys 100000`: the ways in turn, in one process. The first asks for the type and the value
-of each key in two pipelines a page; the last asks for a key at a time, as a simple program does.
+`python -m benchmarks.redis_keys --keys 100000`: the ways in turn, in one process. The first asks for the type and the
+value of each key in two pipelines a page; the last asks for a key at a time, as a simple program does.
 """
 
 import argparse

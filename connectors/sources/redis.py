@@ -123,6 +123,7 @@ class RedisDataSource(BaseDataSource):
         self._told: Token | None = None
         """What this object said of the moment before its walk."""
         self._connected: Server | None = None
+        self._opening = asyncio.Lock()
         self._is_closed = False
 
     async def close(self) -> None:
@@ -251,11 +252,12 @@ class RedisDataSource(BaseDataSource):
         from connectors.sources._redis.connection import Login  # noqa: PLC0415 - the driver may be missing
         from connectors.sources._redis.server import Server  # noqa: PLC0415 - the driver may be missing
 
-        if self._is_closed:
-            raise SourceError("The source was closed.")
-        if self._connected is None:
-            given = self.configuration
-            context = await asyncio.to_thread(trusted, given)
-            login = Login(Address(given.host, given.port, given.username or None), given.password, context)
-            self._connected = Server(login, given.answer_timeout_s, given.retry_count)
-        return self._connected
+        async with self._opening:
+            if self._is_closed:
+                raise SourceError("The source was closed.")
+            if self._connected is None:
+                given = self.configuration
+                context = await asyncio.to_thread(trusted, given)
+                login = Login(Address(given.host, given.port, given.username or None), given.password, context)
+                self._connected = Server(login, given.answer_timeout_s, given.retry_count)
+            return self._connected

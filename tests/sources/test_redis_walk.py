@@ -28,6 +28,7 @@ def keep(store: Store, count: int) -> None:
     store.client.mset({f"kept:{number}": str(number) for number in range(count)})
 
 
+@pytest.mark.timeout(300)
 async def test_what_stays_is_yielded_while_the_table_grows_and_shrinks(store: Store) -> None:
     keep(store, 100_000)
     stop = threading.Event()
@@ -239,3 +240,12 @@ async def test_a_source_that_was_closed_connects_no_more(store: Store) -> None:
         await _rest(documents)
     with pytest.raises(SourceError, match="was closed"):
         await source.ping()
+
+
+async def test_several_may_read_at_once(store: Store) -> None:
+    keep(store, 1_000)
+    store.database(1).mset({f"other:{number}": "x" for number in range(1_000)})
+    async with store.source(batch_size=50) as source:
+        walks = [_rest(source.get_docs()) for _ in range(3)]
+        *counts, one = await asyncio.gather(*walks, source.get_doc('1/"other:7"'))
+    assert (counts, one["value"]) == ([2_000] * 3, "x")

@@ -1,5 +1,6 @@
 """The server as a walk sees it: one connection, made again when it is lost, as long as it is the same server."""
 
+import asyncio
 from collections.abc import Sequence
 
 from connectors import logger
@@ -24,6 +25,7 @@ class Server:
         self._connection: Connection | None = None
         self._seen: Standing | None = None
         self._is_closed = False
+        self._turn = asyncio.Lock()
 
     async def standing(self) -> Standing:
         """Return where the server stands now. From then on it has to be this one."""
@@ -36,13 +38,14 @@ class Server:
         """Return what the server answers to each command: a `Refusal` where it refuses that one alone."""
 
         async def attempt(_: int) -> list[Reply]:
-            connection = await self._connected()
-            try:
-                return await connection.ask(database, commands)
-            except BaseException:
-                self._connection = None
-                await connection.close()
-                raise
+            async with self._turn:  # as answers come in the order of the questions
+                connection = await self._connected()
+                try:
+                    return await connection.ask(database, commands)
+                except BaseException:
+                    self._connection = None
+                    await connection.close()
+                    raise
 
         return await self._retry(attempt)
 

@@ -253,11 +253,11 @@ class RedisDataSource(BaseDataSource):
         from connectors.sources._redis.server import Server  # noqa: PLC0415 - the driver may be missing
 
         async with self._opening:
+            given = self.configuration
+            context = await asyncio.to_thread(trusted, given) if self._connected is None else None
             if self._is_closed:
                 raise SourceError("The source was closed.")
             if self._connected is None:
-                given = self.configuration
-                context = await asyncio.to_thread(trusted, given)
                 login = Login(Address(given.host, given.port, given.username or None), given.password, context)
                 self._connected = Server(login, given.answer_timeout_s, given.retry_count)
             return self._connected

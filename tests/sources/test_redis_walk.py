@@ -247,5 +247,6 @@ async def test_several_may_read_at_once(store: Store) -> None:
     store.database(1).mset({f"other:{number}": "x" for number in range(1_000)})
     async with store.source(batch_size=50) as source:
         walks = [_rest(source.get_docs()) for _ in range(3)]
-        *counts, one = await asyncio.gather(*walks, source.get_doc('1/"other:7"'))
+        counts, one = await asyncio.gather(asyncio.gather(*walks), source.get_doc('1/"other:7"'))
+    assert isinstance(one, dict)
     assert (counts, one["value"]) == ([2_000] * 3, "x")

@@ -63,18 +63,22 @@ class Server:
 
     async def _connected(self) -> Connection:
         """Return a connection. Where there was one before, its server has to be the same process with the same keys."""
-        if self._is_closed:
-            raise SourceError("The source was closed.")
+        self._check_open()
         if self._connection is None:
             connection = Connection(self._login, self._timeout_s)
             try:
                 [reply] = await connection.ask(0, [("INFO",)])
                 self._compare(self._told(reply))
+                self._check_open()  # which it may be no more
             except BaseException:
                 await connection.close()
                 raise
             self._connection = connection
         return self._connection
+
+    def _check_open(self) -> None:
+        if self._is_closed:
+            raise SourceError("The source was closed.")
 
     def _told(self, reply: Reply) -> Standing:
         self.check(reply)

@@ -6,7 +6,7 @@ import math
 import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from redis import exceptions
 from redis.asyncio import connection as driver
@@ -49,7 +49,7 @@ class Connection:
             "driver_info": None,
         }
         self._driver: driver.Connection = (
-            driver.Connection(**given) if login.trusted is None else _Encrypted(login.trusted, **given)
+            driver.Connection(**given) if login.trusted is None else _encrypted(login.trusted, given)
         )
 
     async def ask(self, database: int, commands: Sequence[Command]) -> list[Reply]:
@@ -91,13 +91,8 @@ class Connection:
             return Refusal(error)
 
 
-class _Encrypted(driver.SSLConnection):
-    """A connection of the driver's with a context of ours."""
-
-    def __init__(self, trusted: ssl.SSLContext, **given: Any) -> None:  # noqa: ANN401 - what the driver takes
-        super().__init__(**given)
-        self._trusted = trusted
-
-    def _connection_arguments(self) -> dict[str, Any]:
-        given = cast("dict[str, Any]", super()._connection_arguments())
-        return {**given, "ssl": self._trusted}
+def _encrypted(trusted: ssl.SSLContext, given: dict[str, Any]) -> driver.Connection:
+    """Return a connection of the driver's with a context of ours, as its own can't be made of what a setting holds."""
+    made = driver.SSLConnection(**given)
+    made.ssl_context.context = trusted
+    return made

@@ -6,8 +6,8 @@ from typing import Final
 
 from connectors.errors import ConfigurationError
 from connectors.fields import Configuration, Field
-from connectors.sources._sql.settings import ENCRYPTION as ONE_SIDED
-from connectors.sources._sql.settings import pem_of
+from connectors.sources._tls import ENCRYPTION as ONE_SIDED
+from connectors.sources._tls import trusting
 
 _MUTUAL: Final = {"ssl_enabled": True, "mutual_tls_enabled": True}
 ENCRYPTION: Final = (
@@ -47,11 +47,7 @@ def trusted(given: Configuration) -> ssl.SSLContext | None:
     """
     if not given.ssl_enabled:
         return None
-    try:
-        context = ssl.create_default_context(cadata=pem_of(given.ssl_ca) if given.ssl_ca else None)
-    except ssl.SSLError:
-        raise ConfigurationError("It is no certificate in PEM.", field="ssl_ca") from None
-    context.check_hostname = given.ssl_check_host
+    context = trusting(given)
     if given.mutual_tls_enabled:
         try:
             # Without a password of ours OpenSSL would ask for one at the terminal.

@@ -303,8 +303,8 @@ class Columns(BaseDataSource):
     ("fields", "columns"),
     [
         ((), ()),
-        (("name",), ["name", "at", "_id"]),
-        (("address.city",), ["at", "_id", "address"]),
+        (("name",), ["name", "at"]),
+        (("address.city",), ["at", "address"]),
         (("dataset", "_timestamp", "_id_"), ["at", "_id"]),
     ],
 )

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import structlog
 import trustme
 
 from connectors.errors import (
@@ -29,7 +28,7 @@ from connectors.sources._oracle.connection import Login, OracleSession, connect
 from connectors.sources._sql.address import Address
 from connectors.sources.oracle import OracleDataSource
 from tests.sources.oracle_stand_in import Database, dpy, made, ora
-from tests.sources.walks import Ahead, ids, walked
+from tests.sources.walks import SEVERAL_MOMENTS, Ahead, ids, walked
 
 HERE = Address("127.0.0.1", 1521, "CONNECTORS", "FREEPDB1")
 MANY = "WITH RECURSIVE s (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM s WHERE n < {}) INSERT INTO {} SELECT n, 1 FROM s"
@@ -77,16 +76,15 @@ async def test_a_snapshot_is_the_first_statement_of_its_transaction() -> None:
 async def test_a_snapshot_ends_after_some_time_and_the_walk_goes_on() -> None:
     clock, found = Ahead(), []
     async with shop(A=20) as database:
-        with structlog.testing.capture_logs() as logs:
-            async with database.source(fetch_size=5, clock=clock) as one, aclosing(walked(one)) as documents:
-                async for document in documents:
-                    found.append(document["V"])
-                    if len(found) == 2:
-                        await database.run("UPDATE A SET V = 2")
-                    if len(found) == 12:
-                        clock.advance(901)
+        async with database.source(fetch_size=5, clock=clock) as one, aclosing(walked(one)) as documents:
+            async for document in documents:
+                found.append(document["V"])
+                if len(found) == 2:
+                    await database.run("UPDATE A SET V = 2")
+                if len(found) == 12:
+                    clock.advance(901)
     assert found == [1] * 15 + [2] * 5
-    assert [one["event"] for one in logs] == ["The walk goes on in a new snapshot of the database."]
+    assert one.remarks == [SEVERAL_MOMENTS]
 
 
 async def test_a_snapshot_that_is_too_old_is_followed_by_the_next() -> None:

@@ -536,7 +536,7 @@ async def test_queries_and_conditions_of_a_database_without_an_encoding_are_in_u
     assert await unencoded.rows("t", where=equal) == [{"id": 1, "v": "ä"}]
     rules = [{"tables": ["t"], "query": "SELECT id, v, 'ü' AS \"ü\" FROM t ORDER BY id"}]
     async with unencoded.source() as one:
-        first, second = [found async for found in one.get_docs_by_rules(rules)]
+        _, first, second = [found async for found in one.get_docs_by_rules(rules)]
     assert isinstance(first, dict)
     assert (first["v"], first["ü"]) == ("ä", "ü")
     assert second == Failed(f"{unencoded.name}/public/t/2", "The text in the column 'v' is not UTF-8.")

@@ -273,6 +273,17 @@ class BaseDataSource:
         """The fields of a document of a row that are no columns of it. A column of such a name gets an underscore."""
         return GIVEN_FIELDS
 
+    def place_of(self, key: Key) -> Any | None:  # noqa: ANN401 - JSON
+        """Return a key as JSON, for a checkpoint, of which `key_at` makes the same key; None where there can't be one.
+
+        As it is here it can be one for keys of whole numbers and texts.
+        """
+        return list(key) if _is_plain(key) else None
+
+    def key_at(self, place: Any) -> Key:  # noqa: ANN401 - JSON
+        """Return the key of a place that `place_of` returned, maybe of another process."""
+        return tuple(place)
+
     # Writing, erasing, asking: for exports, privacy requests and queries.
 
     async def write(self, dataset: Dataset, documents: AsyncIterator[Document]) -> int:
@@ -342,7 +353,7 @@ async def documents_behind(
         return
     where = _pushed(source, filtering)
     datasets = list(datasets)
-    begins, after = _place_of(cursor, datasets)
+    begins, after = _begin_of(source, cursor, datasets)
     document_of = source.document_of
     for dataset in datasets[begins:]:
         yield dataset
@@ -354,8 +365,8 @@ async def documents_behind(
                     continue
                 yield document_of(dataset, row), None
                 count += 1
-                if count % ROWS_OF_A_CHECKPOINT == 0 and _is_plain(key := dataset.key_of(row)):
-                    yield Checkpoint({"dataset": dataset.name, "key": list(key)})
+                if count % ROWS_OF_A_CHECKPOINT == 0 and (place := source.place_of(dataset.key_of(row))) is not None:
+                    yield Checkpoint({"dataset": dataset.name, "key": place})
         after = None
 
 
@@ -378,12 +389,12 @@ def can_resume(source: object) -> bool:
     return has(source, "get_docs_from") or (is_made_of_rows(source) and hasattr(source, "get_docs_from"))
 
 
-def _place_of(cursor: Cursor | None, datasets: Sequence[Dataset]) -> tuple[int, Key | None]:
+def _begin_of(source: BaseDataSource, cursor: Cursor | None, datasets: Sequence[Dataset]) -> tuple[int, Key | None]:
     """Return with which dataset to go on, and behind which key; the beginning for a dataset that is gone."""
     if cursor is not None:
         for place, dataset in enumerate(datasets):
             if dataset.name == cursor.get("dataset"):
-                return place, tuple(cursor["key"])
+                return place, source.key_at(cursor["key"])
     return 0, None
 
 

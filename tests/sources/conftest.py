@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from fixtures.mongodb.server import MongoDB
 from fixtures.mysql.server import MariaDB
 from fixtures.postgresql.server import PostgreSQL
 from tests.sources import mariadb as servers
+from tests.sources import mongo as mongo_servers
 from tests.sources import postgres as postgres_servers
 
 
@@ -43,4 +45,17 @@ def postgres() -> Iterator[PostgreSQL]:
 def store(postgres: PostgreSQL) -> Iterator[postgres_servers.Database]:
     """A database of its own."""
     with postgres_servers.made(postgres) as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
+def mongodb() -> Iterator[MongoDB]:
+    """A server for all tests that need one."""
+    yield from mongo_servers.started()
+
+
+@pytest.fixture
+def mongo(mongodb: MongoDB) -> Iterator[mongo_servers.Store]:
+    """A database of its own."""
+    with mongo_servers.made(mongodb) as found:
         yield found

@@ -1,0 +1,1 @@
+"""MongoDB: what its source is made of."""

@@ -1,0 +1,141 @@
+"""The catalog: which collections of which databases are read, and what is known of each before it is."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from typing import Any, Final
+
+from pymongo.errors import OperationFailure
+
+from connectors.errors import ConfigurationError
+from connectors.sources._mongodb.connection import Client, Database
+from connectors.sources._mongodb.errors import UNAUTHORIZED, code_of
+from connectors.wording import shortened
+
+EVERYTHING: Final = "*"
+OF_THE_SERVER: Final = frozenset({"admin", "config", "local"})
+"""Databases that are read only where they are named."""
+_WILDCARDS: Final = frozenset("*?[")
+_SYSTEM: Final = "system."
+_LONGEST: Final = 300
+
+
+@dataclass(frozen=True)
+class Collection:
+    """A collection, a view or a time series. `options` are those that it was made with, where they may be seen."""
+
+    database: str
+    name: str
+    kind: str = "collection"
+    options: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    uuid: str | None = None
+
+    @property
+    def namespace(self) -> str:
+        """What the server calls it, and we the dataset."""
+        return f"{self.database}.{self.name}"
+
+    @property
+    def has_order(self) -> bool:
+        """Whether it has the index of `_id`, by which it is read in pages."""
+        return self.kind == "collection"
+
+    @property
+    def compares_plainly(self) -> bool:
+        """Whether texts are compared as they are, as far as is known: a collection may have a collation."""
+        return self.has_order and "collation" not in self.options and "unknown" not in self.options
+
+
+async def collections_of(client: Client, databases: Sequence[str], names: Sequence[str]) -> list[Collection]:
+    """Return what is wanted, in the order of its names. Raises a `ConfigurationError` for a name that is none."""
+    found: list[Collection] = []
+    there: set[str] = set()
+    for database in await _databases(client, databases):
+        known = {one.name: one for one in await _collections(client[database])}
+        chosen = {name for wanted in names for name in _matching(wanted, known)}
+        found += [known[name] for name in sorted(chosen)]
+        there |= known.keys()
+    for wanted in names:
+        if not _WILDCARDS & set(wanted) and wanted not in there:
+            message = f"There is no collection {wanted!r} in {', '.join(databases)}, or this user may not read it."
+            raise ConfigurationError(message, field="collection", hint=_listed(there))
+    return found
+
+
+async def found_again(client: Client, one: Collection) -> bool:
+    """Return whether a collection is the one that it was."""
+    now = next((other for other in await _collections(client[one.database], one.name) if other.name == one.name), None)
+    return now is not None and (now.kind, now.uuid) == (one.kind, one.uuid)
+
+
+async def _databases(client: Client, wanted: Sequence[str]) -> list[str]:
+    """Return the names of databases. A name that is given need not be in the list, which few users may see."""
+    plain = {one for one in wanted if not _WILDCARDS & set(one)}
+    if len(plain) == len(wanted):
+        for one in sorted(plain):
+            await _check_database(client, one)
+        return sorted(plain)
+    there = await client.list_database_names()
+    found = {one for one in there for pattern in wanted if pattern not in plain and fnmatchcase(one, pattern)}
+    found -= OF_THE_SERVER
+    if missing := sorted(plain - set(there)):
+        raise _no_database(missing[0], there)
+    return sorted(found | plain)
+
+
+async def _check_database(client: Client, name: str) -> None:
+    """Raise a `ConfigurationError` for a database that is surely not there: one without collections."""
+    if await client[name].list_collection_names():
+        return
+    try:
+        there = await client.list_database_names()
+    except OperationFailure as error:
+        if code_of(error) in UNAUTHORIZED:
+            return
+        raise
+    if name not in there:
+        raise _no_database(name, there)
+
+
+async def _collections(database: Database, name: str | None = None) -> list[Collection]:
+    """Return what is in a database. A user who may not see how it was made sees at least what they may read."""
+    which: dict[str, Any] = {} if name is None else {"filter": {"name": name}}
+    try:
+        found = [one async for one in await database.list_collections(**which)]
+        unknown: dict[str, Any] = {}
+    except OperationFailure as error:
+        if code_of(error) not in UNAUTHORIZED:
+            raise
+        found = [
+            one async for one in await database.list_collections(nameOnly=True, authorizedCollections=True, **which)
+        ]
+        unknown = {"unknown": True}
+    return [
+        Collection(
+            database.name,
+            one["name"],
+            one.get("type", "collection"),
+            {**one.get("options", {}), **unknown},
+            str(one["info"]["uuid"]) if "uuid" in one.get("info", {}) else None,
+        )
+        for one in found
+        if not one["name"].startswith(_SYSTEM)
+    ]
+
+
+def _matching(wanted: str, known: Mapping[str, Collection]) -> Iterable[str]:
+    if wanted == EVERYTHING:
+        return [name for name, one in known.items() if one.kind != "view"]
+    if wanted in known:
+        return [wanted]
+    return [name for name in known if _WILDCARDS & set(wanted) and fnmatchcase(name, wanted)]
+
+
+def _no_database(name: str, there: Sequence[str]) -> ConfigurationError:
+    known = sorted(set(there) - OF_THE_SERVER)
+    return ConfigurationError(f"There is no database {name!r}.", field="database", hint=_listed(known))
+
+
+def _listed(names: Iterable[str]) -> str:
+    several = ", ".join(sorted(names))
+    return f"There are {shortened(several, _LONGEST)}." if several else "There is none that this user may read."

@@ -43,6 +43,8 @@ class MongoDBDataSource(BaseDataSource):
         super().__init__(configuration)
         self._clock = clock or SystemClock()
         self._collections: dict[str, Collection] = {}
+        self.listeners: tuple[Any, ...] = ()
+        """Those whom the driver tells of each command that it sends."""
 
     async def close(self) -> None:
         """Close the client, whatever it is doing."""
@@ -239,7 +241,7 @@ class MongoDBDataSource(BaseDataSource):
         from connectors.sources._mongodb.address import address_of  # noqa: PLC0415 - see above
         from connectors.sources._mongodb.connection import Connection  # noqa: PLC0415 - see above
 
-        return Connection(address_of(self.configuration), self.configuration, self._clock)
+        return Connection(address_of(self.configuration), self.configuration, self._clock, self.listeners)
 
 
 async def _rows(reading: "Reading", batches: AsyncGenerator[bytes, None]) -> AsyncGenerator["Part", None]:

@@ -69,32 +69,19 @@ async def found_again(client: Client, one: Collection) -> bool:
 
 
 async def _databases(client: Client, wanted: Sequence[str]) -> list[str]:
-    """Return the names of databases. A name that is given need not be in the list, which few users may see."""
+    """Return the names of databases. Those that are named are taken as they are where the user may see no list."""
     plain = {one for one in wanted if not _WILDCARDS & set(one)}
-    if len(plain) == len(wanted):
-        for one in sorted(plain):
-            await _check_database(client, one)
-        return sorted(plain)
-    there = await client.list_database_names()
-    found = {one for one in there for pattern in wanted if pattern not in plain and fnmatchcase(one, pattern)}
-    found -= OF_THE_SERVER
-    if missing := sorted(plain - set(there)):
-        raise _no_database(missing[0], there)
-    return sorted(found | plain)
-
-
-async def _check_database(client: Client, name: str) -> None:
-    """Raise a `ConfigurationError` for a database that is surely not there: one without collections."""
-    if await client[name].list_collection_names():
-        return
     try:
         there = await client.list_database_names()
     except OperationFailure as error:
-        if code_of(error) in UNAUTHORIZED:
-            return
-        raise
-    if name not in there:
-        raise _no_database(name, there)
+        if code_of(error) not in UNAUTHORIZED or len(plain) < len(set(wanted)):
+            raise
+        return sorted(plain)
+    if missing := sorted(plain - set(there)):
+        known = sorted(set(there) - OF_THE_SERVER)
+        raise ConfigurationError(f"There is no database {missing[0]!r}.", field="database", hint=_listed(known))
+    found = {one for one in there for pattern in wanted if pattern not in plain and fnmatchcase(one, pattern)}
+    return sorted((found - OF_THE_SERVER) | plain)
 
 
 async def _collections(database: Database, name: str | None = None) -> list[Collection]:
@@ -129,11 +116,6 @@ def _matching(wanted: str, known: Mapping[str, Collection]) -> Iterable[str]:
     if wanted in known:
         return [wanted]
     return [name for name in known if _WILDCARDS & set(wanted) and fnmatchcase(name, wanted)]
-
-
-def _no_database(name: str, there: Sequence[str]) -> ConfigurationError:
-    known = sorted(set(there) - OF_THE_SERVER)
-    return ConfigurationError(f"There is no database {name!r}.", field="database", hint=_listed(known))
 
 
 def _listed(names: Iterable[str]) -> str:

@@ -45,6 +45,8 @@ def explained(error: Exception, address: Address) -> ConnectorsError:
     if "WRONG_VERSION_NUMBER" in words:
         hint = "Give the server a certificate, or switch ssl_enabled off."
         return ConfigurationError(f"{address} has no encrypted connections: {words}.", field="ssl_enabled", hint=hint)
+    if "[X509" in words or "[PEM" in words:
+        return ConfigurationError(f"There is no certificate in PEM: {words}.", field="ssl_ca")
     if isinstance(error, errors.OperationFailure):
         return _of_server(code_of(error), words, address)
     if isinstance(error, errors.WaitQueueTimeoutError):

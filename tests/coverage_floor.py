@@ -22,6 +22,7 @@ SERVERS: Final = {
     ("_sql", "_mysql", "mysql"): "mariadbd",
     ("_postgresql", "postgresql"): "pg_lsclusters",
     ("_redis", "redis"): "redis-server",
+    ("_mongodb", "mongodb"): "mvn",
 }
 """What is tested with a server, and its program: where there is none, and none can be installed, nothing is held."""
 

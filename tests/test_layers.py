@@ -40,26 +40,28 @@ ROWS_OF_SYNC: list[set[str]] = [
 # Third-party packages that may be imported in one place only.
 DRIVERS: dict[str, str | tuple[str, ...]] = {
     "aiohttp": ("connectors/engine/", "connectors/services/monitoring/server.py"),
-    "asyncmy": "connectors/sources/_mysql/",
-    "OpenSSL": "connectors/sources/_mssql/",
-    "cryptography": "connectors/sources/_mssql/",
-    "oracledb": "connectors/sources/_oracle/",
-    "psycopg": "connectors/sources/_postgresql/",
-    "pytds": "connectors/sources/_mssql/",
     "apsw": (
         "connectors/engine/embedded/",
         "connectors/sources/_sqlite",
         "connectors/sources/sqlite.py",
         "connectors/storages/sqlite.py",
     ),
+    "asyncmy": "connectors/sources/_mysql/",
+    "bson": "connectors/sources/_mongodb/",
+    "click": "connectors/cli/",
+    "cryptography": "connectors/sources/_mssql/",
     "elastic_transport": "connectors/engine/",
     "elasticsearch": "connectors/engine/",
-    "click": "connectors/cli/",
     "jsonschema_rs": ("connectors/filtering/", "connectors/testing/"),
     "numpy": "connectors/sync/",
+    "OpenSSL": "connectors/sources/_mssql/",
+    "oracledb": "connectors/sources/_oracle/",
     "orjson": "connectors/sync/",
     "prometheus_client": "connectors/services/monitoring/",
+    "psycopg": "connectors/sources/_postgresql/",
     "pyarrow": "connectors/sources/",
+    "pymongo": "connectors/sources/_mongodb/",
+    "pytds": "connectors/sources/_mssql/",
     "re2": "connectors/pattern.py",
     "redis": ("connectors/storages/redis.py", "connectors/sources/_redis/"),
     "sqlglot": (
@@ -70,10 +72,10 @@ DRIVERS: dict[str, str | tuple[str, ...]] = {
         "connectors/sources/_oracle/dialect.py",
         "connectors/sources/_postgresql/dialect.py",
     ),
-    "xxhash": "connectors/sync/",
     "structlog": ("connectors/logger.py", "connectors/testing/"),
-    "yarl": "connectors/engine/node.py",
+    "xxhash": "connectors/sync/",
     "yaml": ("connectors/settings_file.py", "connectors/cli/create.py"),
+    "yarl": "connectors/engine/node.py",
 }
 
 

@@ -8,13 +8,14 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from connectors.aio.clock import Clock, SystemClock
+from connectors.byoc import Filter
 from connectors.changes import Failed
 from connectors.dataset import Dataset, Key, Row, document_id
 from connectors.errors import ConfigurationError, SourceError
 from connectors.fields import Configuration, Fields
 from connectors.filtering.validation import AdvancedRules
 from connectors.predicate import ALWAYS, Predicate, compiled, fields_in
-from connectors.source import BaseDataSource, Document, Yielded
+from connectors.source import BaseDataSource, Document, Token, Yielded
 from connectors.sources._mongodb.settings import FIELDS
 
 if TYPE_CHECKING:
@@ -61,6 +62,8 @@ class MongoDBDataSource(BaseDataSource):
 
     async def health(self) -> Mapping[str, Any]:
         """Return the version of the server, what kind it is, and what can't be read in pages."""
+        from connectors.sources._mongodb.stream import Scope, moment  # noqa: PLC0415 - see above
+
         hello = await self._connection.again(lambda client: client.admin.command("hello"))
         build = await self._connection.again(lambda client: client.admin.command("buildInfo"))
         chosen = await self._chosen()
@@ -68,9 +71,25 @@ class MongoDBDataSource(BaseDataSource):
             "server": build.get("version"),
             "replica_set": hello.get("setName"),
             "sharded": hello.get("msg") == "isdbgrid",
+            "change_streams": await moment(self._connection, Scope(tuple(chosen), whole_databases=False)) is not None,
             "collections": len(chosen),
             "without_order": [one.namespace for one in chosen if not one.has_order],
         }
+
+    async def changed(self, token: Token | None, filtering: Filter | None = None) -> tuple[bool, Token | None]:
+        """Return whether a change stream, opened for this question, tells of a change in what is read.
+
+        Without change streams, as of a server that is in no replica set, the answer is yes. So it is for time series,
+        which have none, and for rules whose answer depends on chance or on the time.
+        """
+        from connectors.sources._mongodb.stream import Scope, asked, is_volatile  # noqa: PLC0415 - see above
+
+        chosen = await self._chosen()
+        has_rules = filtering is not None and filtering.has_advanced_rules()
+        if filtering is not None and has_rules and is_volatile(filtering.get_advanced_rules()):
+            return True, None
+        whole = has_rules or any(not one.has_order for one in chosen)  # these may look at other collections
+        return await asked(self._connection, Scope(tuple(chosen), whole), token)
 
     # Rows.
 

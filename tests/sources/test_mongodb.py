@@ -222,6 +222,11 @@ def test_pages_follow_the_size_of_documents() -> None:
 # Documents.
 
 
+def document_in(found: Any) -> dict[str, Any]:
+    document: dict[str, Any] = found[0]
+    return document
+
+
 def test_a_document_that_cannot_be_decoded_is_failed_alone() -> None:
     good, bad = (
         bson.encode({"_id": 1, "v": "abcd"}),
@@ -255,7 +260,7 @@ async def test_documents_of_all_sizes_are_read(mongo: Store) -> None:
 async def test_the_id_of_a_document_keeps_its_shape(mongo: Store) -> None:
     mongo.filled("t", [{"_id": {"a": 1, "b": OID}, "database": "mine"}])
     async with mongo.source() as one:
-        [(document, _)] = [found async for found in one.get_docs()]
+        [document] = [document_in(found) async for found in one.get_docs()]
     assert document["_id_"] == {"a": 1, "b": str(OID)}
     assert document["database"] == "mine"
     assert document["dataset"] == f"{mongo.name}.t"
@@ -523,7 +528,7 @@ async def test_one_collection_takes_the_shape_of_one_object(mongo: Store) -> Non
 async def test_a_rule_makes_the_same_document(mongo: Store) -> None:
     mongo.filled("t", [{"_id": value} for value in KEYS])
     async with mongo.source() as one:
-        walked = [found[0] async for found in one.get_docs()]
+        walked = [document_in(found) async for found in one.get_docs()]
     by_rule = await found_by(mongo, {"find": {}})
     assert sorted(map(repr, by_rule)) == sorted(map(repr, walked))
 

@@ -1,0 +1,166 @@
+"""The change stream as a question: has anything changed since a moment? Nothing of it stays open."""
+
+import asyncio
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Any, Final
+
+from bson import json_util
+from bson.timestamp import Timestamp
+from pymongo.errors import PyMongoError
+
+from connectors import logger
+from connectors.sources._mongodb.catalog import Collection
+from connectors.sources._mongodb.connection import Client, Connection
+
+log = logger.get(__name__)
+ANSWERED_WITHIN_S: Final = 30.0
+"""A server without writes notes the time each ten seconds, and a stream comes that far only then."""
+AWAITED_MS: Final = 500
+_TIMED: Final = "82"
+"""What tokens begin with, in front of a time, whatever else is in them."""
+_VOLATILE: Final = frozenset(
+    {"$sample", "$rand", "$sampleRate", "$currentOp", "$collStats", "$indexStats", "$planCacheStats", "$listSessions"}
+)
+_OF_THE_MOMENT: Final = ("$$NOW", "$$CLUSTER_TIME", "$$USER_ROLES")
+Token = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Scope:
+    """Whose changes count: those of these collections, or of whatever is in their databases."""
+
+    collections: tuple[Collection, ...]
+    whole_databases: bool
+
+    @property
+    def databases(self) -> list[str]:
+        """The names of the databases."""
+        return sorted({one.database for one in self.collections})
+
+    @property
+    def digest(self) -> str:
+        """What is another one when a collection came, went, or was made anew, or a view is another."""
+        parts = [(one.namespace, one.kind, one.uuid, dict(one.options)) for one in self.collections]
+        return blake2b(json_util.dumps(parts, sort_keys=True).encode(), digest_size=16).hexdigest()
+
+    def pipeline(self) -> list[dict[str, Any]]:
+        """Return what lets events through that count, and of each of them only that it was there."""
+        whole = {"ns.db": {"$in": self.databases}}
+        where: dict[str, Any] = {"$or": [whole, {"to.db": {"$in": self.databases}}]}
+        if not self.whole_databases:
+            single = [
+                {
+                    f"{side}.db": name,
+                    f"{side}.coll": {"$in": [one.name for one in self.collections if one.database == name]},
+                }
+                for name in self.databases
+                for side in ("ns", "to")
+            ]
+            where = {"$or": [*single, {"operationType": {"$in": ["dropDatabase", "invalidate"]}, **whole}]}
+        return [{"$match": where}, {"$project": {"_id": 1, "operationType": 1}}]
+
+    async def opened(self, client: Client, **more: Any) -> Any:  # noqa: ANN401 - a change stream
+        """Return a stream of what is as small as the rights to it may be: a collection, a database, or all."""
+        given = {"pipeline": self.pipeline(), "max_await_time_ms": AWAITED_MS, **more}
+        if len(self.collections) == 1 and not self.whole_databases:
+            [one] = self.collections
+            return await client[one.database][one.name].watch(**given)
+        if len(self.databases) == 1:
+            return await client[self.databases[0]].watch(**given)
+        return await client.watch(**given)
+
+
+async def asked(connection: Connection, scope: Scope, token: Token | None) -> tuple[bool, Token | None]:
+    """Return whether anything has changed since a token, and the token of this moment; none without change streams.
+
+    What can't be known counts as changed.
+    """
+    if not scope.collections or any(one.kind == "timeseries" for one in scope.collections):
+        return True, None
+    digest = scope.digest
+    if token is not None and token.get("catalog") == digest:
+        unchanged = await _unchanged_since(connection, scope, token.get("after"))
+        if unchanged is not None:
+            return False, {"after": unchanged, "catalog": digest}
+    now = await moment(connection, scope)
+    return True, None if now is None else {"after": now, "catalog": digest}
+
+
+async def moment(connection: Connection, scope: Scope) -> dict[str, Any] | None:
+    """Return the place where a stream begins now; None where there can be none."""
+
+    async def begun(client: Client) -> dict[str, Any] | None:
+        async with await scope.opened(client) as stream:
+            return _plain(stream.resume_token)
+
+    try:
+        async with asyncio.timeout(ANSWERED_WITHIN_S):
+            return await begun(await connection.once(_itself))
+    except (PyMongoError, TimeoutError) as error:
+        log.info("There is no change stream, so each sync reads everything.", why=str(error)[:200])
+        return None
+
+
+async def _unchanged_since(connection: Connection, scope: Scope, after: Any) -> dict[str, Any] | None:  # noqa: ANN401
+    """Return how far a stream was read without an event that counts; None where there was one, or it broke.
+
+    It is read at least to the time at which the server answered a ping that was sent first.
+    """
+    client = await connection.once(_itself)
+    try:
+        async with asyncio.timeout(ANSWERED_WITHIN_S):
+            until = _time_in(await client.admin.command("ping"))
+            if until is None or not isinstance(after, Mapping):
+                return None
+            async with await scope.opened(client, resume_after=after) as stream:
+                while await stream.try_next() is None:
+                    reached = _time_of(stream.resume_token)
+                    if reached is None:
+                        return None
+                    if reached >= until:
+                        return _plain(stream.resume_token)
+    except (PyMongoError, TimeoutError) as error:
+        log.info("The change stream broke, which counts as a change.", why=str(error)[:200])
+    return None
+
+
+def is_volatile(rules: object) -> bool:
+    """Return whether rules find other documents without any change: by chance, or by what time it is."""
+    match rules:
+        case Mapping():
+            return any(name in _VOLATILE or is_volatile(inner) for name, inner in rules.items())
+        case str():
+            return rules.startswith(_OF_THE_MOMENT)
+        case Sequence():
+            return any(map(is_volatile, rules))
+    return False
+
+
+async def _itself(client: Client) -> Client:
+    return client
+
+
+def _time_in(answer: Mapping[str, Any]) -> Timestamp | None:
+    """Return the latest time that an answer tells of: of the server, or of its cluster."""
+    times = [answer.get("operationTime"), (answer.get("$clusterTime") or {}).get("clusterTime")]
+    return max((one for one in times if isinstance(one, Timestamp)), default=None)
+
+
+def _time_of(token: Mapping[str, Any] | None) -> Timestamp | None:
+    """Return the time of a token; None for one that has none in the way that all are known to have."""
+    data = (token or {}).get("_data")
+    if not isinstance(data, str) or not data.startswith(_TIMED):
+        return None
+    try:
+        return Timestamp(int(data[2:10], 16), int(data[10:18], 16))
+    except ValueError:
+        return None
+
+
+def _plain(token: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """Return a token as JSON; None for one that is not the same afterwards."""
+    found: Any = None if token is None else dict(token)
+    return found if found is not None and json.loads(json.dumps(found, default=str)) == found else None

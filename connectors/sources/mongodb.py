@@ -1,8 +1,7 @@
 """MongoDB: the collections of its databases, read in the order of their keys and never written."""
 
 import asyncio
-import hashlib
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from connectors.aio.clock import Clock, SystemClock
 from connectors.byoc import Filter
 from connectors.changes import Failed
-from connectors.dataset import Dataset, Key, Row, document_id
+from connectors.dataset import Dataset, Key, Row
 from connectors.errors import ConfigurationError, SourceError
 from connectors.fields import Configuration, Fields
 from connectors.filtering.validation import AdvancedRules
@@ -44,6 +43,7 @@ class MongoDBDataSource(BaseDataSource):
         super().__init__(configuration)
         self._clock = clock or SystemClock()
         self._collections: dict[str, Collection] = {}
+        self._maker: tuple[Dataset | None, Callable[[Row], Document]] = (None, dict)
         self.listeners: tuple[Any, ...] = ()
         """Those whom the driver tells of each command that it sends."""
 
@@ -116,10 +116,10 @@ class MongoDBDataSource(BaseDataSource):
         async with aclosing(self._parts(self._reading(collection, wanted, where), after, limit)) as parts:
             async for part in parts:
                 for row in part:
-                    found = row
-                    if wanted is not None and isinstance(row, dict):
-                        found = {name: value for name, value in row.items() if name in wanted}
-                    yield found
+                    if wanted is None or isinstance(row, Failed):
+                        yield row
+                    else:
+                        yield {name: value for name, value in row.items() if name in wanted}
                     if counts is not None and left is not None and isinstance(row, dict) and counts(row):
                         left -= 1
                         if left <= 0:
@@ -132,19 +132,13 @@ class MongoDBDataSource(BaseDataSource):
         The `_id` that it had is in `_id_`. A row without one, as a view may have, is told apart by all that it holds.
         Fields called `dataset`, `database` or `collection` stand for themselves.
         """
-        from connectors.sources._mongodb.key import OddKey, id_of  # noqa: PLC0415 - the driver may be missing
+        known, make = self._maker
+        if dataset is not known:
+            from connectors.sources._mongodb.document import maker_of  # noqa: PLC0415 - the driver may be missing
 
-        database = dataset.group or ""
-        collection = dataset.name[len(database) + 1 :]
-        document = {"dataset": dataset.name, "database": database, "collection": collection, **row}
-        if "_id" in row:
-            value = row["_id"]
-            document["_id"] = id_of(database, collection, value)
-            document["_id_"] = value.shown if isinstance(value, OddKey) else value
-        else:
-            digest = hashlib.blake2b(repr(row).encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
-            document["_id"] = document_id(database, (collection, f"row-{digest}"))
-        return document
+            make = maker_of(dataset)
+            self._maker = dataset, make
+        return make(row)
 
     def place_of(self, key: Key) -> Any | None:  # noqa: ANN401 - JSON
         """Return an `_id` as Extended JSON, in which its type is told."""

@@ -19,6 +19,7 @@ from bson.binary import UUID_SUBTYPE, Binary, UuidRepresentation
 from bson.codec_options import CodecOptions, DatetimeConversion
 from bson.decimal128 import Decimal128
 from bson.errors import BSONError
+from bson.int64 import Int64
 from bson.json_util import CANONICAL_JSON_OPTIONS
 from bson.objectid import ObjectId
 from bson.raw_bson import RawBSONDocument
@@ -65,8 +66,8 @@ _CODES: Final[Mapping[int, str]] = {
 }
 _ALONE: Final = {"minKey", "null", "maxKey"}
 """Types of one value, behind which there is none of the same."""
-_PLAIN: Final = frozenset({Hex, str, int, float, bool, type(None), bson.Int64, Decimal, datetime})
-"""Types of rows whose values say all that an `_id` is."""
+PLAIN: Final = frozenset({Hex, str, int, float, bool, type(None), Decimal, datetime})
+"""Types of rows whose values say all that an `_id` is. Of others the bytes have to be looked at."""
 _JSON: Final = json_util.JSONOptions(
     json_mode=CANONICAL_JSON_OPTIONS.json_mode,
     tz_aware=False,
@@ -118,23 +119,17 @@ def element_of_value(value: object) -> bytes:
 def row_value(element: bytes, value: object) -> object:
     """Return an `_id` as rows have it: what it was decoded to, or a key that says more."""
     kind = type(value)
-    if isinstance(value, bson.Int64):
+    if isinstance(value, Int64):
         return int(value)
-    if kind in _PLAIN or (kind is UUID and element[5] == UUID_SUBTYPE) or (kind is bytes and not element[5]):
+    if kind in PLAIN or (kind is UUID and element[5] == UUID_SUBTYPE) or (kind is bytes and not element[5]):
         return value
     return OddKey.of(element, value)
-
-
-def looked_at(value: object) -> bool:
-    """Return whether the bytes of an `_id` have to be looked at to tell what it is."""
-    return type(value) not in _PLAIN
 
 
 def id_of(database: str, collection: str, value: object) -> str:
     """Return the id of a document by the `_id` of its row: another one for every other key."""
     if type(value) is Hex:
-        prefix = document_id(database, (collection, 0))[:-1]
-        return f'{prefix}ObjectId:"{value}"' if len(prefix.encode()) < 300 else _whole(database, collection, value)
+        return document_id(database, (collection, ObjectId(value)))
     if isinstance(value, OddKey):
         return document_id(database, (collection, _Bson(value)))
     return document_id(database, (collection, value))
@@ -182,10 +177,6 @@ class _Bson:
 
 
 _Bson.__name__ = "bson"  # which is what the id begins that part with
-
-
-def _whole(database: str, collection: str, value: str) -> str:
-    return document_id(database, (collection, ObjectId(value)))
 
 
 def _place(element: bytes) -> tuple[int, str]:

@@ -104,7 +104,7 @@ class Reading:
                 documents = list(split(part))
                 found = [self._decoded(one) for one in documents]
             for place, row in enumerate(found):
-                if isinstance(row, dict) and "_id" in row and key.looked_at(value := row["_id"]):
+                if type(row) is dict and type(value := row.get("_id")) not in key.PLAIN:
                     documents = documents if documents is not None else list(split(part))
                     row["_id"] = self._key(documents[place], value)
             yield found

@@ -1,0 +1,46 @@
+"""Documents: what a row of a collection becomes, by one function for all rows of a dataset."""
+
+import hashlib
+from collections.abc import Callable
+from typing import Final
+
+from connectors.dataset import LONGEST_ID, Dataset, Row, document_id
+from connectors.source import Document
+from connectors.sources._mongodb.key import OddKey, id_of
+from connectors.sources._mongodb.values import Hex
+
+_OBJECT_ID: Final = 60
+"""Bytes that an ObjectId takes of an id, and some."""
+_NONE: Final = object()
+
+
+def maker_of(dataset: Dataset) -> Callable[[Row], Document]:
+    """Return what makes documents of the rows of a dataset.
+
+    It is called once a row, so what is the same for all of them is done here, and what most of them are comes first.
+    """
+    database = dataset.group or ""
+    collection = dataset.name[len(database) + 1 :]
+    prefix = document_id(database, (collection, 0))[:-1]
+    is_short, of_object_ids = len(prefix.encode()) < LONGEST_ID - _OBJECT_ID, f'{prefix}ObjectId:"'
+    name = dataset.name
+
+    def make(row: Row) -> Document:
+        document: Document = {"dataset": name, "database": database, "collection": collection, **row}
+        value = row.get("_id", _NONE)
+        if type(value) is Hex and is_short:
+            document["_id"] = f'{of_object_ids}{value}"'
+            document["_id_"] = value
+        elif value is _NONE:
+            document["_id"] = document_id(database, (collection, _content_of(row)))
+        else:
+            document["_id"] = id_of(database, collection, value)
+            document["_id_"] = value.shown if isinstance(value, OddKey) else value
+        return document
+
+    return make
+
+
+def _content_of(row: Row) -> str:
+    """Return what stands for all that a row holds."""
+    return f"row-{hashlib.blake2b(repr(row).encode('utf-8', 'surrogatepass'), digest_size=16).hexdigest()}"

@@ -11,13 +11,12 @@ from typing import Final, Literal, TextIO
 
 import structlog
 
-from connectors.secret import MASK
+from connectors.secret import MASK, without_user_info
 
 Level = Literal["debug", "info", "warning", "error"]
 Format = Literal["auto", "text", "json"]
 
 _SECRET_NAMES: Final = re.compile(r"password|secret|api_?key|token|authorization|credential|passphrase", re.IGNORECASE)
-_USER_INFO: Final = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]*://)[^\s/@]+@", re.IGNORECASE)
 
 
 def get(name: str) -> structlog.stdlib.BoundLogger:
@@ -73,11 +72,6 @@ def mask(_logger: object, _method: str, event: structlog.typing.EventDict) -> st
     for name, value in event.items():
         event[name] = MASK if _SECRET_NAMES.search(name) else _masked(value)
     return event
-
-
-def without_user_info(text: str) -> str:
-    """Return a text with `***` in place of what stands before an @ in the addresses that it holds."""
-    return _USER_INFO.sub(rf"\g<scheme>{MASK}@", text)
 
 
 def _masked(value: object) -> object:

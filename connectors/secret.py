@@ -1,11 +1,15 @@
 """A secret: a string that never prints itself, and the file that one is kept in."""
 
+import re
 from pathlib import Path
 from typing import Final
 
 MASK: Final = "***"
 LARGEST: Final = 65_536
 """Bytes of a file that holds a secret."""
+
+
+_USER_INFO: Final = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]*://)[^\s/@]+@", re.IGNORECASE)
 
 
 class NoSecret(Exception):
@@ -35,6 +39,11 @@ class Secret:
 
     def __hash__(self) -> int:
         return hash(self._value)
+
+
+def without_user_info(text: str) -> str:
+    """Return a text with `***` in place of what stands before an @ in the addresses that it holds."""
+    return _USER_INFO.sub(rf"\g<scheme>{MASK}@", text)
 
 
 def secret_in(place: Path) -> str:

@@ -11,7 +11,7 @@ from typing import Any, Final, Literal, get_args
 from connectors.errors import ConfigurationError
 from connectors.fields.casts import Uncastable, cast_to, is_empty, list_of, shown
 from connectors.pattern import InvalidPattern, Pattern
-from connectors.secret import MASK
+from connectors.secret import MASK, without_user_info
 
 TYPES: Final[Mapping[type, str]] = {str: "str", int: "int", float: "float", bool: "bool", list: "list", Path: "str"}
 """The types that a field may have, and what the protocol calls them. A `Path` is one below `allowed_paths`."""
@@ -124,8 +124,10 @@ class Field:
                 yield f"{what}, not {', '.join(wrong[:MOST_LISTED])}{more}."
 
     def shown(self, value: object) -> str:
-        """Return a value as it may be printed."""
-        return MASK if self.sensitive else shown(value)
+        """Return a value as it may be printed: of an address without who logs in."""
+        if self.sensitive:
+            return MASK
+        return shown(without_user_info(value) if isinstance(value, str) else value)
 
     def _element(self, value: object) -> Any:  # noqa: ANN401 - of the type of the field, or of its elements
         if self.type is list:

@@ -28,7 +28,8 @@ from connectors.errors import (
 )
 from connectors.sources._mongodb import key
 from connectors.sources._mongodb.address import Address
-from connectors.sources._mongodb.catalog import Collection
+from connectors.sources._mongodb.catalog import Collection, collections_of
+from connectors.sources._mongodb.catalog import _matching as matching
 from connectors.sources._mongodb.errors import explained
 from connectors.sources._mongodb.page import PAGE_BYTES, PageSize, Reading
 from connectors.sources._mongodb.schema import schema_of
@@ -336,6 +337,47 @@ async def test_what_is_not_there_is_said_with_what_is(mongo: Store, given: Any, 
     assert (mongo.name if field == "database" else "here") in str(caught.value)
 
 
+class Guarded:
+    """A client whose user may see no lists but of the names that they may read."""
+
+    name = "shop"
+
+    async def list_database_names(self) -> list[str]:
+        raise errors.OperationFailure("not authorized", 13)
+
+    def __getitem__(self, name: str) -> "Guarded":
+        return self
+
+    async def list_collections(self, **given: Any) -> Any:
+        if not given.get("nameOnly"):
+            raise errors.OperationFailure("not authorized", 13)
+
+        async def found() -> Any:
+            yield {"name": "people", "type": "collection"}
+
+        return found()
+
+
+async def test_a_user_who_may_read_one_collection_reads_it() -> None:
+    guarded: Any = Guarded()
+    [one] = await collections_of(guarded, ["shop"], ["*"])
+    assert one.namespace == "shop.people"
+    assert not one.compares_plainly  # as it may have a collation
+    with pytest.raises(errors.OperationFailure):
+        await collections_of(guarded, ["sh*"], ["*"])
+
+
+async def test_views_are_read_where_they_are_named_or_match() -> None:
+    known = {name: Collection("shop", name, kind) for name, kind in (("a", "collection"), ("va", "view"))}
+    assert [sorted(matching(wanted, known)) for wanted in ("*", "va", "v*", "?a", "b")] == [
+        ["a"],
+        ["va"],
+        ["va"],
+        ["va"],
+        [],
+    ]
+
+
 async def test_a_collection_that_is_replaced_while_it_is_read_has_not_ended(mongo: Store) -> None:
     mongo.filled("t", [{"_id": number} for number in range(100)])
     async with mongo.opened(fetch_size=10) as (one, datasets):
@@ -410,6 +452,12 @@ async def test_an_address_that_cannot_be_is_refused_without_its_secrets(given: A
     assert error.field == field
     assert words in str(error)
     assert "hunter2" not in str(error)
+
+
+def test_a_password_in_the_connection_string_is_not_shown_by_the_source() -> None:
+    one = source_of({"database": "shop", "host": "mongodb://ada:hunter2hunter2@db.example.org"})
+    assert "hunter2" not in f"{one!r} {one.configuration!r}"
+    assert "mongodb://***@db.example.org" in repr(one)
 
 
 def test_a_connection_string_says_how_to_read() -> None:

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from connectors.aio.clock import Clock
 from connectors.errors import ConnectorsError
-from connectors.logger import without_user_info
+from connectors.secret import without_user_info
 from connectors.services.monitoring.pulse import Pulses
 
 DEAD_AFTER_S: Final = 900.0

@@ -12,6 +12,7 @@ from connectors.fields import Configuration
 from connectors.filtering.chain import validate
 from connectors.filtering.validation import FilteringValidation
 from connectors.grants import Grants
+from connectors.secret import without_user_info
 from connectors.services.preparing.draft import Draft
 from connectors.source import fields_of, made
 from connectors.storage import Backend, Storage
@@ -47,7 +48,7 @@ class Verdict:
     @classmethod
     def of(cls, error: ConnectorsError, mask: Mask = str) -> "Verdict":
         """Return what an error comes to."""
-        return cls(logger.without_user_info(mask(str(error))), may_pass=not isinstance(error, Permanent))
+        return cls(without_user_info(mask(str(error))), may_pass=not isinstance(error, Permanent))
 
 
 @dataclass(frozen=True)

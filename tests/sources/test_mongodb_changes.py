@@ -152,3 +152,9 @@ def test_the_latest_time_of_an_answer_counts() -> None:
     answer = {"operationTime": Timestamp(1, 1), "$clusterTime": {"clusterTime": Timestamp(2, 1)}}
     assert stream._time_in(answer) == Timestamp(2, 1)
     assert stream._time_in({"ok": 1}) is None
+
+
+async def test_a_stream_that_cannot_be_opened_has_no_place(filled: Store) -> None:
+    nameless = stream.Scope((Collection("", ""),), whole_databases=False)
+    async with filled.source() as one:
+        assert await stream.moment(one._connection, nameless) is None

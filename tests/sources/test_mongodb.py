@@ -608,3 +608,11 @@ async def test_a_name_in_several_databases_needs_its_own(mongo: Store, mongodb: 
             await found_by(mongo, [{"collection": "t", "find": {}}], **given)
         [one] = await found_by(mongo, [{"database": other.name, "collection": "t", "find": {}}], **given)
         assert one["_id_"] == other.name
+
+
+async def test_what_has_no_order_is_read_as_it_comes(mongo: Store) -> None:
+    mongo.filled("t", [{"_id": number} for number in range(1_000)])
+    async with mongo.source() as one:
+        reading = Reading(Collection(mongo.name, "t", "view"), {"_id": {"$lt": 700}}, None, one._options)
+        found = [row async for part in one._parts(reading, None, None) for row in part]
+    assert sorted(row["_id"] for row in found if isinstance(row, dict)) == list(range(700))

@@ -1,7 +1,7 @@
 """MongoDB: whether anything has changed, by a change stream that is opened for this question."""
 
 import asyncio
-from typing import Any
+from typing import Any, Self
 
 import pytest
 from bson.timestamp import Timestamp
@@ -158,3 +158,55 @@ async def test_a_stream_that_cannot_be_opened_has_no_place(filled: Store) -> Non
     nameless = stream.Scope((Collection("", ""),), whole_databases=False)
     async with filled.source() as one:
         assert await stream.moment(one._connection, nameless) is None
+
+
+class Behind:
+    """A connection, its client and a stream at once: one that comes step by step to where the server is."""
+
+    def __init__(self, *steps: tuple[bool, int]) -> None:
+        self._steps = list(steps)
+        self.resume_token: Any = None
+
+    async def once(self, work: Any) -> Any:
+        return await work(self)
+
+    @property
+    def admin(self) -> "Behind":
+        return self
+
+    async def command(self, name: str) -> dict[str, Any]:
+        return {"ok": 1, "operationTime": Timestamp(5, 1)}
+
+    def __getitem__(self, name: str) -> "Behind":
+        return self
+
+    async def watch(self, **given: Any) -> "Behind":
+        return self
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        pass
+
+    async def try_next(self) -> dict[str, Any] | None:
+        is_event, seconds = self._steps.pop(0)
+        self.resume_token = {"_data": f"82{seconds:08X}000000012B04"}
+        return {"operationType": "insert"} if is_event else None
+
+
+@pytest.mark.parametrize(
+    ("steps", "unchanged"),
+    [
+        ([(False, 5)], True),
+        ([(False, 3), (False, 4), (False, 6)], True),
+        ([(False, 3), (False, 4), (True, 5)], False),
+        ([(True, 3)], False),
+    ],
+)
+async def test_a_stream_is_read_to_where_the_server_was(steps: Any, unchanged: bool) -> None:
+    behind: Any = Behind(*steps)
+    scope = stream.Scope((Collection("shop", "a"),), whole_databases=False)
+    found = await stream._unchanged_since(behind, scope, {"_data": "82"})
+    assert (found == behind.resume_token) if unchanged else found is None
+    assert not behind._steps

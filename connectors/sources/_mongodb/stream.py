@@ -18,7 +18,8 @@ from connectors.sources._mongodb.connection import Client, Connection
 log = logger.get(__name__)
 ANSWERED_WITHIN_S: Final = 30.0
 """A server without writes notes the time each ten seconds, and a stream comes that far only then."""
-AWAITED_MS: Final = 500
+AWAITED_MS: Final = 40
+"""How long a server waits for events before it says how far it has come."""
 _TIMED: Final = "82"
 """What tokens begin with, in front of a time, whatever else is in them."""
 _VOLATILE: Final = frozenset(
@@ -116,12 +117,14 @@ async def _unchanged_since(connection: Connection, scope: Scope, after: Any) -> 
             if until is None or not isinstance(after, Mapping):
                 return None
             async with await scope.opened(client, resume_after=after) as stream:
-                while await stream.try_next() is None:
+                reached = _time_of(stream.resume_token)  # it may be there when it begins
+                while reached is None or reached < until:
+                    if await stream.try_next() is not None:
+                        return None
                     reached = _time_of(stream.resume_token)
                     if reached is None:
                         return None
-                    if reached >= until:
-                        return _plain(stream.resume_token)
+                return _plain(stream.resume_token)
     except (PyMongoError, TimeoutError) as error:
         log.info("The change stream broke, which counts as a change.", why=str(error)[:200])
     return None

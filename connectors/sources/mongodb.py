@@ -130,7 +130,7 @@ class MongoDBDataSource(BaseDataSource):
         """Return a row as a document: its fields, `dataset`, `database` and `collection`, and an id of these and `_id`.
 
         The `_id` that it had is in `_id_`. A row without one, as a view may have, is told apart by all that it holds.
-        Fields called `dataset`, `database` or `collection` stand for themselves.
+        A field with the name of what is added gets an underscore more.
         """
         known, make = self._maker
         if dataset is not known:
@@ -139,6 +139,13 @@ class MongoDBDataSource(BaseDataSource):
             make = maker_of(dataset)
             self._maker = dataset, make
         return make(row)
+
+    @property
+    def given_fields(self) -> frozenset[str]:
+        """The id, and the fields that say where a document is from."""
+        from connectors.sources._mongodb.document import GIVEN_FIELDS  # noqa: PLC0415 - see above
+
+        return GIVEN_FIELDS
 
     def place_of(self, key: Key) -> Any | None:  # noqa: ANN401 - JSON
         """Return an `_id` as Extended JSON, in which its type is told."""
@@ -169,6 +176,7 @@ class MongoDBDataSource(BaseDataSource):
         for question in questions_of(rules, await self._chosen()):
             one = question.collection
             dataset, reading = Dataset(one.namespace, one.database), Reading(one, {}, None, self._options)
+            yield dataset
             batches = connection.streamed(lambda client, asked=question: asked.begun(client, connection.timeout_ms))  # type: ignore[misc]
             async with aclosing(_rows(reading, batches)) as rows:
                 async for part in rows:

@@ -19,7 +19,7 @@ from connectors.aio.retry import Retry, RetryPolicy
 from connectors.errors import SourceError, SourceUnreachable
 from connectors.sources._mongodb.address import Address
 from connectors.sources._mongodb.errors import explained
-from connectors.sources._sql.settings import pem_of
+from connectors.sources._tls import pem_of
 
 T = TypeVar("T")
 Client = AsyncMongoClient[dict[str, Any]]

@@ -4,11 +4,12 @@ import hashlib
 from collections.abc import Callable
 from typing import Final
 
-from connectors.dataset import LONGEST_ID, Dataset, Row, document_id
+from connectors.dataset import LONGEST_ID, Dataset, Row, apart, document_id
 from connectors.source import Document
 from connectors.sources._mongodb.key import OddKey, id_of
 from connectors.sources._mongodb.values import Hex
 
+GIVEN_FIELDS: Final = frozenset({"_id", "dataset", "database", "collection"})
 _OBJECT_ID: Final = 60
 """Bytes that an ObjectId takes of an id, and some."""
 _NONE: Final = object()
@@ -23,19 +24,20 @@ def maker_of(dataset: Dataset) -> Callable[[Row], Document]:
     collection = dataset.name[len(database) + 1 :]
     prefix = document_id(database, (collection, 0))[:-1]
     is_short, of_object_ids = len(prefix.encode()) < LONGEST_ID - _OBJECT_ID, f'{prefix}ObjectId:"'
-    name = dataset.name
+    head = {"dataset": dataset.name, "database": database, "collection": collection}
 
     def make(row: Row) -> Document:
-        document: Document = {"dataset": name, "database": database, "collection": collection, **row}
         value = row.get("_id", _NONE)
+        document: Document = {**apart(row, GIVEN_FIELDS)}
+        if isinstance(value, OddKey):
+            document = {**apart({**row, "_id": value.shown}, GIVEN_FIELDS)}
+        document.update(head)
         if type(value) is Hex and is_short:
             document["_id"] = f'{of_object_ids}{value}"'
-            document["_id_"] = value
         elif value is _NONE:
             document["_id"] = document_id(database, (collection, _content_of(row)))
         else:
             document["_id"] = id_of(database, collection, value)
-            document["_id_"] = value.shown if isinstance(value, OddKey) else value
         return document
 
     return make

@@ -25,11 +25,16 @@ def _ascii_tokens(lower: str) -> list[str]:
     """Return the words of a text in ASCII: most are apart by what can only stand between words."""
     # Two spaces for two characters: a replacement of the same length takes half the time.
     found = (lower + " ").replace(". ", "  ").replace(", ", "  ").translate(_SEPARATORS).split()
+    if len(lower) > MOST_UNITS and max(map(len, found), default=0) > MOST_UNITS:
+        return [word for piece in found for word in _words_in(piece)]
     if not "".join(found).isalnum():
         found = [word for piece in found for word in ((piece,) if piece.isalnum() else _ASCII.findall(piece))]
-    if len(lower) <= MOST_UNITS or max(map(len, found), default=0) <= MOST_UNITS:
-        return found
-    return _classified_tokens(lower)
+    return found
+
+
+def _words_in(piece: str) -> list[str]:
+    """Return the words of what may be much too long to be one."""
+    return _ASCII.findall(piece) if len(piece) <= MOST_UNITS else _classified_tokens(piece)
 
 
 def _mixed_tokens(text: str) -> list[str]:
@@ -59,9 +64,8 @@ def _classified_tokens(text: str) -> list[str]:
     lower = text.translate(_LOWER)
     # The classes of the text as it was written: some characters are lowered to one of another class.
     kinds = text.translate(_CLASSES)
-    spans = [match.span() for match in _TOKEN.finditer(kinds)]
-    if any(end - start > MOST_UNITS // 2 for start, end in spans):
-        spans = list(_limited(text, kinds))
+    is_long = max(map(len, _APART.split(kinds))) > MOST_UNITS // 2
+    spans = _limited(text, kinds) if is_long else (match.span() for match in _TOKEN.finditer(kinds))
     return [lower[start:end] for start, end in spans]
 
 
@@ -86,7 +90,10 @@ class _Lower(dict[int, int | str]):
 
 
 def _limited(text: str, kinds: str) -> Iterator[tuple[int, int]]:
-    """Yield the spans of words of which some are very long: the tokenizer sees no further than its longest token."""
+    """Yield the spans of words of which some are very long: the tokenizer sees no further than its longest token.
+
+    No more than a window is looked at for a word: an expression takes 250 bytes for each character that it goes over.
+    """
     place = 0
     while True:
         # Letters and digits alone: a word that goes on. To look for its end each time would be quadratic.
@@ -94,9 +101,15 @@ def _limited(text: str, kinds: str) -> Iterator[tuple[int, int]]:
             end = place + _units(text[place : place + MOST_UNITS])
             yield place, end
             place = end
-        if (match := _TOKEN.search(kinds, place)) is None:
-            return
+        if (match := _TOKEN.search(kinds, place, place + _WINDOW)) is None:
+            if place + _WINDOW >= len(kinds):
+                return
+            place += _WINDOW - MOST_UNITS
+            continue
         start = match.start()
+        if start > place and match.end() > place + _WINDOW - MOST_UNITS:
+            place = start  # as it may go on behind the window
+            continue
         last = start + _units(text[start : start + MOST_UNITS])
         if match.end() > last:
             match = _TOKEN.match(kinds, start, last)
@@ -115,6 +128,9 @@ def _units(text: str) -> int:
     return len(text)
 
 
+_WINDOW: Final = 8 * MOST_UNITS
+_APART: Final = re.compile("[-JI]+")
+"""What is no part of a word, or one by itself."""
 _EXT: Final = "[XZVvGTtsF]*+"
 _SANS: Final = "(?:[XGTtsF]|Z(?!Z*[EW]))*+"
 _LETTER: Final = f"[AHW]{_EXT}"

@@ -4,6 +4,7 @@
 
 import random
 import re
+import tracemalloc
 
 import pytest
 
@@ -74,3 +75,22 @@ def test_a_word_of_millions_of_characters_is_cut_in_a_time_that_grows_with_its_l
     whole = "x1" * 1_500_000
     found = tokens(f"a {whole} é b")
     assert found == ["a", *(whole[start : start + 255] for start in range(0, len(whole), 255)), "é", "b"]
+
+
+@pytest.mark.parametrize("part", ["x1", "a'", "é.", "_é"])
+def test_a_word_of_many_characters_takes_no_memory_for_each(part: str) -> None:
+    text = part * 200_000
+    tokens(part)
+    tracemalloc.start()
+    try:
+        tokens(text)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 30 * len(text)
+
+
+def test_what_lies_at_the_end_of_a_window_is_cut_like_all_else() -> None:
+    for before in range(analysis._WINDOW - 300, analysis._WINDOW + 10):
+        lead = "." * before
+        assert tokens(f"{lead}{'ab' * 40}'c é{'é' * 300}") == tokens(f"{'ab' * 40}'c é{'é' * 300}")

@@ -187,16 +187,17 @@ class BaseDataSource:
             async for one in documents:
                 yield one
 
-    async def get_ids(self, filtering: Filter | None = None) -> AsyncIterator[Document | Failed]:
+    async def get_ids(self, filtering: Filter | None = None) -> AsyncIterator[Document | Failed | Dataset]:
         """Yield every document that `get_docs` would, with its id and as little else as can be, to the end or an error.
 
         Called once in a sync that only deletes, in place of the walk: what is not yielded is deleted. So the ids are
-        exactly those of a walk. Beside its `_id` a document has what basic rules look at (`filtering.fields`) and its
-        `dataset`, as it has them in a walk: the framework applies the rules itself. Not called with advanced rules
-        where there is a `get_docs_by_rules`. Made of `datasets` and `read`, unless `document_of` is overridden: whoever
-        does that has a `get_ids` too, which may be this one if ids are made of no more than keys.
+        exactly those of a walk, behind the same datasets. Beside its `_id` a document has what basic rules look at
+        (`filtering.fields`), as it has them in a walk: the framework applies the rules itself. Not called with advanced
+        rules where there is a `get_docs_by_rules`. Made of `datasets` and `read`, unless `document_of` is overridden:
+        whoever does that has a `get_ids` too, which may be this one if ids are made of no more than keys.
         """
         for dataset in await self.datasets():
+            yield dataset
             columns = dataset.columns_behind(filtering.fields if filtering is not None else ())
             async with closing_walk(self.read(dataset, columns, _pushed(self, filtering))) as rows:
                 async for row in rows:

@@ -311,7 +311,7 @@ class Columns(BaseDataSource):
 async def test_of_rows_the_keys_are_read_and_what_rules_look_at(fields: tuple[str, ...], columns: Any) -> None:
     source = Columns(Configuration(Columns.fields, {}))
     filtering = Filter({"rules": [{**rule(name), "id": name} for name in fields]})
-    [found, failed] = [one async for one in source.get_ids(filtering)]
+    [_, found, failed] = [one async for one in source.get_ids(filtering)]
     [walked, other] = [one async for one in source.get_docs()]
     assert source.asked == [columns, None]
     assert failed == other

@@ -57,9 +57,12 @@ class Store:
         return {name.removeprefix("cmdstat_"): one["calls"] for name, one in found.items()}
 
     def settle(self) -> None:
-        """Wait until the last save, or the start, is so long ago that another one would look different."""
+        """Wait until nobody saves, and the last save or the start is so long ago that another would look different."""
         until = time.monotonic() + SETTLES_WITHIN_S
-        while int(self.client.time()[0]) - int(self.client.lastsave().timestamp()) <= 2:
+        while (
+            self.client.info("persistence")["rdb_bgsave_in_progress"]
+            or int(self.client.time()[0]) - int(self.client.lastsave().timestamp()) <= 2
+        ):
             assert time.monotonic() < until
             time.sleep(0.1)
 

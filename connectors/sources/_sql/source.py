@@ -144,7 +144,7 @@ class SQLDataSource(BaseDataSource):
         """The id, and the fields that say where a document is from."""
         return frozenset({"_id", *documents.fields_of("", self.origin, self.configuration.field_prefix)})
 
-    def get_ids(self, filtering: Filter | None = None) -> AsyncIterator[Document | Failed]:
+    def get_ids(self, filtering: Filter | None = None) -> AsyncIterator[Document | Failed | Dataset]:
         """Yield the rows with their keys alone, of which ids are made; of tables without a key all that they hold."""
         return super().get_ids(filtering)
 

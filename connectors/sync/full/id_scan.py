@@ -8,6 +8,7 @@ from typing import Any, Final
 import numpy as np
 
 from connectors.changes import Failed
+from connectors.dataset import Dataset
 from connectors.errors import DocumentSkipped
 from connectors.predicate import Test
 from connectors.sync.document.prepared import id_in, key_of
@@ -31,6 +32,7 @@ class IdScan:
         self._ledger = ledger
         self._report = report
         self._keys: list[bytes] = []
+        self._dataset: str | None = None
         self.datasets: Counter[str] = Counter()
 
     async def read(self, documents: AsyncIterator[Any], mask: Mask, silence: Silence) -> None:
@@ -53,6 +55,9 @@ class IdScan:
 
     def _take(self, yielded: Any) -> None:  # noqa: ANN401 - whatever was yielded
         """Take the id of one document into the chunk, unless a rule drops it. It is called once a document."""
+        if isinstance(yielded, Dataset):
+            self._dataset = yielded.name
+            return
         self._report.walked += 1
         document = {"_id": yielded.id} if isinstance(yielded, Failed) else yielded
         doc_id = None
@@ -60,8 +65,8 @@ class IdScan:
             if self._keeps is not None and not self._keeps(document):
                 self._report.dropped += 1
                 return
-            if type(dataset := document.get("dataset")) is str:
-                self.datasets[dataset] += 1
+            if self._dataset is not None:
+                self.datasets[self._dataset] += 1
             doc_id = document.get("_id")
         if type(doc_id) is not str:
             doc_id = id_in(document)

@@ -7,6 +7,7 @@ import pytest
 
 from connectors.byoc import Filter
 from connectors.changes import Failed
+from connectors.dataset import Dataset
 from connectors.errors import ConnectorsError
 from connectors.source import Document, can_list_ids, has
 from connectors.testing.source.case import SourceCase
@@ -74,6 +75,8 @@ class Ids(SourceCase):
             try:
                 async with aclosing(source.get_ids(None)) as yielded:
                     async for one in yielded:
+                        if isinstance(one, Dataset):
+                            continue
                         found.add(_id_of(one))
                         if len(found) == 1 and given.after_first is not None:
                             await done(given.after_first)
@@ -91,7 +94,9 @@ async def _ids_of(source: Any, filtering: Filter | None = None) -> dict[str, Doc
     found: dict[str, Document] = {}
     async with aclosing(source.get_ids(filtering)) as yielded:
         async for one in yielded:
-            promise(isinstance(one, dict | Failed), f"get_ids() yielded {one!r}: yield dicts, or a Failed.")
+            if isinstance(one, Dataset):
+                continue
+            promise(isinstance(one, dict | Failed), f"get_ids() yielded {one!r}: yield dicts, a Failed, or a Dataset.")
             found[_id_of(one)] = one if isinstance(one, dict) else {}
     return found
 

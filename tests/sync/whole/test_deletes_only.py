@@ -13,6 +13,7 @@ import pytest
 
 from connectors.byoc import Filter
 from connectors.changes import Failed
+from connectors.dataset import Dataset
 from connectors.errors import ConfigurationError, IndexReplaced, SourceUnreachable
 from connectors.source import BaseDataSource
 from connectors.store.held import HeldStatus
@@ -240,17 +241,18 @@ async def test_a_source_that_has_others_only_is_not_believed(stage: Stage) -> No
 
 
 async def test_a_dataset_that_is_gone_is_held_until_somebody_approves(stage: Stage) -> None:
-    both = [*rows(20, dataset="left"), row(20, dataset="gone")]
+    left = [Dataset("left"), *rows(20)]
+    both = [*left, Dataset("gone"), row(20)]
     stage.script.documents = both
     await stage.sync()
-    assert (await delete(stage, both[:20]))["held"] == 1
+    assert (await delete(stage, left))["held"] == 1
     [one] = await stage.place.held.of("one")
     assert one.reason == "The source had documents of gone, and has none any more."
-    assert (await delete(stage, both[:20]))["held"] == 1  # nobody has decided
+    assert (await delete(stage, left))["held"] == 1  # nobody has decided
     [one] = await stage.place.held.of("one")
     await stage.place.held.approve("one", one.run)
-    assert (await delete(stage, both[:20]))["deleted"] == 1
-    assert (await delete(stage, both[:19]))["deleted"] == 1  # and is not asked for again
+    assert (await delete(stage, left))["deleted"] == 1
+    assert (await delete(stage, left[:-1]))["deleted"] == 1  # and is not asked for again
 
 
 async def test_others_who_write_meanwhile_have_the_ids_read_again(synced: Stage) -> None:

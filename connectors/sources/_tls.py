@@ -6,17 +6,19 @@ from typing import Final
 from connectors.errors import ConfigurationError
 from connectors.fields import Configuration, Field
 
+ENABLED: Final = Field("ssl_enabled", "Encrypted connection", type=bool, default=False, shapes=False)
+AUTHORITY: Final = Field(
+    "ssl_ca",
+    "Certificate of the authority",
+    required=False,
+    multiline=True,
+    depends_on={"ssl_enabled": True},
+    tooltip="In PEM. Without one, those that this machine trusts count.",
+    shapes=False,
+)
 ENCRYPTION: Final = (
-    Field("ssl_enabled", "Encrypted connection", type=bool, default=False, shapes=False),
-    Field(
-        "ssl_ca",
-        "Certificate of the authority",
-        required=False,
-        multiline=True,
-        depends_on={"ssl_enabled": True},
-        tooltip="In PEM. Without one, those that this machine trusts count.",
-        shapes=False,
-    ),
+    ENABLED,
+    AUTHORITY,
     Field(
         "ssl_check_host",
         "Check the name of the host",

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from connectors.fields import Field, Fields
 from connectors.sources._mssql.dialect import MSSQLDialect
+from connectors.sources._remote import PASSWORD, port_of
 from connectors.sources._sql.address import addresses_of, first_reached
 from connectors.sources._sql.dialect import Dialect
 from connectors.sources._sql.session import Session
@@ -29,9 +30,9 @@ class MSSQLDataSource(SQLDataSource):
     dialect: ClassVar[Dialect] = MSSQLDialect()
     fields = Fields(
         HOST,
-        Field("port", "Port", type=int, default=1433, greater_than=0, less_than=65_536, shapes=False),
+        port_of(1433),
         Field("username", "User", example="connectors", shapes=False),
-        Field("password", "Password", sensitive=True, required=False),
+        PASSWORD,
         Field("database", "Database", example="shop"),
         Field("schema", "Schema", default="dbo"),
         *TABLES,

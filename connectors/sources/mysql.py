@@ -5,6 +5,7 @@ from typing import ClassVar
 
 from connectors.fields import Field, Fields
 from connectors.sources._mysql.dialect import JSON, PERHAPS_JSON, MySQLDialect, created, is_json
+from connectors.sources._remote import PASSWORD, port_of
 from connectors.sources._sql.address import addresses_of, first_reached
 from connectors.sources._sql.catalog import Catalog
 from connectors.sources._sql.dialect import Dialect
@@ -27,9 +28,9 @@ class MySQLDataSource(SQLDataSource):
     dialect: ClassVar[Dialect] = MySQLDialect()
     fields = Fields(
         HOST,
-        Field("port", "Port", type=int, default=3306, greater_than=0, less_than=65_536, shapes=False),
+        port_of(3306),
         Field("user", "User", example="connectors", shapes=False),
-        Field("password", "Password", sensitive=True, required=False),
+        PASSWORD,
         Field("database", "Database", example="shop"),
         *TABLES,
         *ENCRYPTION,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, ClassVar, Final
 
 from connectors.fields import Field, Fields
 from connectors.sources._oracle.dialect import OracleDialect
+from connectors.sources._remote import PASSWORD, port_of
 from connectors.sources._sql.address import addresses_of, first_reached
 from connectors.sources._sql.dialect import Dialect
 from connectors.sources._sql.session import Session
@@ -36,9 +37,9 @@ class OracleDataSource(SQLDataSource):
     """What makes connections instead of the driver, where there is no server."""
     fields = Fields(
         HOST,
-        Field("port", "Port", type=int, default=1521, greater_than=0, less_than=65_536, shapes=False),
+        port_of(1521),
         Field("username", "User", example="connectors", shapes=False),
-        Field("password", "Password", sensitive=True, required=False),
+        PASSWORD,
         Field(
             "connection_source",
             "Named by",

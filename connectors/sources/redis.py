@@ -20,6 +20,7 @@ from connectors.sources._redis.rules import RedisRulesValidator, choices_of
 from connectors.sources._redis.selection import Selection, chosen, numbers_of
 from connectors.sources._redis.standing import Standing
 from connectors.sources._redis.walk import Limits, Walk
+from connectors.sources._remote import PASSWORD, RETRIES, port_of
 
 if TYPE_CHECKING:
     from connectors.sources._redis.server import Server  # the driver may be missing
@@ -45,7 +46,7 @@ class RedisDataSource(BaseDataSource):
     advanced_rules_enabled = True
     fields = Fields(
         Field("host", "Host", example="redis.example.org", shapes=False),
-        Field("port", "Port", type=int, default=6379, greater_than=0, less_than=65_536, shapes=False),
+        port_of(6379),
         Field(
             "username",
             "User",
@@ -54,7 +55,7 @@ class RedisDataSource(BaseDataSource):
             tooltip="Without one, the password is that of the user default.",
             shapes=False,
         ),
-        Field("password", "Password", sensitive=True, required=False),
+        PASSWORD,
         Field(
             "database",
             "Databases",
@@ -94,17 +95,7 @@ class RedisDataSource(BaseDataSource):
             advanced=True,
             shapes=False,
         ),
-        Field(
-            "retry_count",
-            "Retries",
-            type=int,
-            default=3,
-            greater_than=-1,
-            less_than=1_001,
-            tooltip="How often a page is asked for again when the connection was lost.",
-            advanced=True,
-            shapes=False,
-        ),
+        RETRIES,
         Field(
             "answer_timeout_s",
             "Seconds for an answer",

@@ -3,6 +3,8 @@
 from typing import Final
 
 from connectors.fields import Field, Fields
+from connectors.sources._remote import PASSWORD, RETRIES
+from connectors.sources._tls import AUTHORITY, ENABLED
 
 READ_PREFERENCES: Final = ("primary", "primaryPreferred", "secondary", "secondaryPreferred", "nearest")
 READ_CONCERNS: Final = ("local", "available", "majority", "linearizable", "snapshot")
@@ -16,7 +18,7 @@ FIELDS: Final = Fields(
         shapes=False,
     ),
     Field("user", "User", required=False, example="connectors", shapes=False),
-    Field("password", "Password", sensitive=True, required=False),
+    PASSWORD,
     Field(
         "database",
         "Databases",
@@ -41,16 +43,8 @@ FIELDS: Final = Fields(
         tooltip="Whether the other members of its replica set are left out.",
         shapes=False,
     ),
-    Field("ssl_enabled", "Encrypted connection", type=bool, default=False, shapes=False),
-    Field(
-        "ssl_ca",
-        "Certificate of the authority",
-        required=False,
-        multiline=True,
-        depends_on={"ssl_enabled": True},
-        tooltip="In PEM. Without one, those that this machine trusts count.",
-        shapes=False,
-    ),
+    ENABLED,
+    AUTHORITY,
     Field(
         "ssl_client_certificate",
         "Certificate and key of the user",
@@ -113,17 +107,7 @@ FIELDS: Final = Fields(
         advanced=True,
         shapes=False,
     ),
-    Field(
-        "retry_count",
-        "Retries",
-        type=int,
-        default=3,
-        greater_than=-1,
-        less_than=1_001,
-        tooltip="How often a page is asked for again when the connection was lost.",
-        advanced=True,
-        shapes=False,
-    ),
+    RETRIES,
     Field(
         "connect_timeout_s",
         "Seconds to find a server",

@@ -3,6 +3,7 @@
 from typing import Final
 
 from connectors.fields import Field
+from connectors.sources._remote import RETRIES
 
 HOST: Final = Field(
     "host",
@@ -86,17 +87,7 @@ READING: Final = (
         advanced=True,
         shapes=False,
     ),
-    Field(
-        "retry_count",
-        "Retries",
-        type=int,
-        default=3,
-        greater_than=-1,
-        less_than=1_001,
-        tooltip="How often a page is asked for again when the connection was lost.",
-        advanced=True,
-        shapes=False,
-    ),
+    RETRIES,
     Field(
         "statement_timeout_s",
         "Seconds for a statement",

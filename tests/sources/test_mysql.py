@@ -1,15 +1,12 @@
 """MySQL: what becomes of its values, which of its tables are read, and in what pages."""
 
 import re
-import struct
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
 import asyncmy
 import pytest
-from hypothesis import example, given
-from hypothesis import strategies as st
 
 from connectors.byoc import Filter
 from connectors.changes import Failed
@@ -29,7 +26,6 @@ from connectors.sources._mysql.values import json_of
 from connectors.sources._sql.address import Address
 from connectors.sources._sql.page import MOST_BYTES, PageSize, Statements
 from connectors.sources._sql.session import Fetched
-from connectors.sources._sql.single import single_of
 from connectors.sources._tls import pem_of
 from connectors.sources.mysql import MySQLDataSource
 from fixtures.mysql.server import USER
@@ -98,23 +94,6 @@ async def test_times_are_in_utc_whatever_the_server_thinks(shop: Database) -> No
         "INSERT INTO t VALUES (1, '2024-01-01 05:30:00')",
     )
     assert [row["v"] for row in await shop.rows("t") if isinstance(row, dict)] == [datetime(2024, 1, 1)]  # noqa: DTZ001
-
-
-@given(st.floats(width=32, allow_nan=False, allow_infinity=False))
-@example(3.4028234663852886e38)
-@example(1.401298464324817e-45)
-@example(-0.0)
-def test_a_number_of_32_bits_has_as_many_digits_as_tell_it_from_others(value: float) -> None:
-    found = single_of(value)
-    assert struct.pack("f", found) == struct.pack("f", value)
-    assert len(repr(found)) <= len(repr(value))
-
-
-@pytest.mark.parametrize(
-    ("value", "short"), [(1.100000023841858, 1.1), (123456.78125, 123456.78), (16777217.0, 16777217.0)]
-)
-def test_a_number_of_32_bits_is_short(value: float, short: float) -> None:
-    assert single_of(value) == short
 
 
 def test_what_is_no_json_stays_a_text() -> None:

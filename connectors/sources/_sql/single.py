@@ -18,6 +18,6 @@ def single_of(value: float) -> float:
 def _single(value: float) -> float:
     try:
         found: float = struct.unpack("f", struct.pack("f", value))[0]
-    except OverflowError:  # rounded up beyond the largest
+    except OverflowError:  # it is none of 32 bits
         return float("inf")
     return found

@@ -16,8 +16,5 @@ def single_of(value: float) -> float:
 
 
 def _single(value: float) -> float:
-    try:
-        found: float = struct.unpack("f", struct.pack("f", value))[0]
-    except OverflowError:  # it is none of 32 bits
-        return float("inf")
+    found: float = struct.unpack("f", struct.pack("f", value))[0]  # infinite where it is beyond 32 bits
     return found

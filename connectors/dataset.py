@@ -78,6 +78,11 @@ def apart(row: Row, taken: Collection[str]) -> Row:
     return found
 
 
+def content_of(row: Row) -> str:
+    """Return what stands for all that a row holds, in the id of one that has no key."""
+    return f"row-{hashlib.blake2b(repr(row).encode('utf-8', 'surrogatepass'), digest_size=16).hexdigest()}"
+
+
 def document_id(dataset: str, key: Sequence[object]) -> str:
     """Return the id of the document of a row: readable, and another one for every other key of whatever types.
 

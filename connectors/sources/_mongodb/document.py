@@ -1,10 +1,9 @@
 """Documents: what a row of a collection becomes, by one function for all rows of a dataset."""
 
-import hashlib
 from collections.abc import Callable
 from typing import Final
 
-from connectors.dataset import LONGEST_ID, Dataset, Row, apart, document_id
+from connectors.dataset import LONGEST_ID, Dataset, Row, apart, content_of, document_id
 from connectors.source import Document
 from connectors.sources._mongodb.key import OddKey, id_of
 from connectors.sources._mongodb.values import Hex
@@ -28,21 +27,14 @@ def maker_of(dataset: Dataset) -> Callable[[Row], Document]:
 
     def make(row: Row) -> Document:
         value = row.get("_id", _NONE)
-        document: Document = {**apart(row, GIVEN_FIELDS)}
-        if isinstance(value, OddKey):
-            document = {**apart({**row, "_id": value.shown}, GIVEN_FIELDS)}
-        document.update(head)
+        shown = {**row, "_id": value.shown} if isinstance(value, OddKey) else row
+        document: Document = {**apart(shown, GIVEN_FIELDS), **head}
         if type(value) is Hex and is_short:
             document["_id"] = f'{of_object_ids}{value}"'
         elif value is _NONE:
-            document["_id"] = document_id(database, (collection, _content_of(row)))
+            document["_id"] = document_id(database, (collection, content_of(row)))
         else:
             document["_id"] = id_of(database, collection, value)
         return document
 
     return make
-
-
-def _content_of(row: Row) -> str:
-    """Return what stands for all that a row holds."""
-    return f"row-{hashlib.blake2b(repr(row).encode('utf-8', 'surrogatepass'), digest_size=16).hexdigest()}"

@@ -8,6 +8,7 @@ import oracledb
 
 from connectors.sources._oracle.values import file_of, json_of, number_of, plain_of, unpadded
 from connectors.sources._sql.form import Make
+from connectors.sources._sql.row import size_of
 from connectors.sources._sql.session import ResultColumn, Values
 from connectors.sources._sql.single import single_of
 
@@ -100,15 +101,7 @@ class Columns:
 
     def size_of(self, rows: Sequence[Values]) -> int:
         """Return about how many bytes rows are: the driver does not tell, and texts are what makes the difference."""
-        size = self._fixed_bytes * len(rows)
-        for place in self._long:
-            for row in rows:
-                value = row[place]
-                if type(value) is str or type(value) is bytes:
-                    size += len(value)
-                elif value is not None:
-                    size += len(repr(value))
-        return size
+        return size_of(rows, self._long, self._fixed_bytes)
 
 
 def _made_of(column: oracledb.FetchInfo) -> Make | None:

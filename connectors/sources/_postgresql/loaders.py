@@ -16,6 +16,7 @@ from psycopg.types.string import StrDumperUnknown, TextLoader
 
 from connectors.sources._postgresql.values import json_of
 from connectors.sources._sql.garbled import ESCAPING
+from connectors.sources._sql.row import size_of
 from connectors.sources._sql.session import ResultColumn, Values
 
 OTHER_TYPES: Final = """
@@ -141,12 +142,4 @@ class Columns:
 
     def size_of(self, rows: Sequence[Values]) -> int:
         """Return about how many bytes rows are: libpq does not tell, and their texts are what makes the difference."""
-        size = self._fixed_bytes * len(rows)
-        for place in self._long:
-            for row in rows:
-                value = row[place]
-                if type(value) is str or type(value) is bytes:
-                    size += len(value)
-                elif value is not None:
-                    size += len(repr(value))
-        return size
+        return size_of(rows, self._long, self._fixed_bytes)

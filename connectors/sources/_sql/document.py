@@ -1,11 +1,10 @@
 """Documents: what a row of a table becomes, by one function for all rows of a dataset."""
 
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
-from connectors.dataset import LONGEST_ID, Dataset, Row, apart, document_id
+from connectors.dataset import LONGEST_ID, Dataset, Row, apart, content_of, document_id
 from connectors.literal import instant_of
 from connectors.source import Document
 
@@ -35,7 +34,7 @@ def maker_of(
     first = key[0] if len(key) == 1 and len(before_key.encode()) < LONGEST_ID - 20 else None
 
     def id_of(row: Row) -> str:
-        values = [row[one] for one in key] if key else [_content_of(row)]
+        values = [row[one] for one in key] if key else [content_of(row)]
         return document_id(first_part, (*others, *values))
 
     def make(row: Row) -> Document:
@@ -53,8 +52,3 @@ def maker_of(
         return document
 
     return make
-
-
-def _content_of(row: Row) -> str:
-    """Return what stands for all that a row holds."""
-    return f"row-{hashlib.blake2b(repr(row).encode('utf-8', 'surrogatepass'), digest_size=16).hexdigest()}"

@@ -37,3 +37,16 @@ def unique(names: Sequence[str]) -> list[str]:
             free = f"{name}:{number}"
         found[free] = None
     return list(found)
+
+
+def size_of(rows: Sequence[Values], places: Sequence[int], fixed_bytes: int) -> int:
+    """Return about how many bytes rows are, for a driver that does not tell: what is in these places differs most."""
+    size = fixed_bytes * len(rows)
+    for place in places:
+        for row in rows:
+            value = row[place]
+            if type(value) is str or type(value) is bytes:
+                size += len(value)
+            elif value is not None:
+                size += len(repr(value))
+    return size

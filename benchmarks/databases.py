@@ -20,7 +20,7 @@ from asyncmy.cursors import SSCursor
 
 from benchmarks.measure import Row, rows, table
 from connectors.fields import Configuration
-from connectors.source import closing_walk, documents_behind
+from connectors.row_walk import closing_walk, documents_behind
 from connectors.sources._sql.source import SQLDataSource
 from connectors.sources.mysql import MySQLDataSource
 from connectors.sources.postgresql import PostgreSQLDataSource

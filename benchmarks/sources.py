@@ -16,7 +16,8 @@ import pyarrow.parquet  # type: ignore[import-untyped]
 from benchmarks.measure import Row, compare
 from connectors.fields import Configuration
 from connectors.grants import Grants
-from connectors.source import BaseDataSource, opened
+from connectors.source import BaseDataSource
+from connectors.source_class import opened
 from connectors.sources.directory import DirectoryDataSource
 from connectors.sources.sqlite import SQLiteDataSource
 from connectors.sources.tabular_files import TabularFilesDataSource

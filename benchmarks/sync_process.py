@@ -21,7 +21,8 @@ from connectors.fields import Configuration
 from connectors.grants import Grants
 from connectors.registry import Registry
 from connectors.settings import EngineSettings
-from connectors.source import BaseDataSource, Yielded, fields_of
+from connectors.source import BaseDataSource, Yielded
+from connectors.source_class import fields_of
 from connectors.store.connector import Connector
 from connectors.sync.sync import Sync
 from connectors.sync.workplace import Workplace, open_workplace

@@ -1,11 +1,13 @@
-"""Changes: what a source yields beside documents."""
+"""What a source yields: documents, what became of them, and how far it has come."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from connectors.dataset import Dataset
 from connectors.download import Download, Fetch
 
+Document = dict[str, Any]
 Cursor = Mapping[str, Any]
 """Where a source stands: JSON that only the source understands."""
 
@@ -41,3 +43,7 @@ class Failed:
 
 
 Change = Upsert | Delete | Checkpoint | Failed
+Single = Document | Failed | tuple[Document, Download | Fetch | None]
+"""A document, alone or with a download, or that there is one that can't be read."""
+Yielded = Single | Dataset
+"""What a walk yields. What comes behind a dataset is of that one."""

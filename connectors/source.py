@@ -1,36 +1,29 @@
 """The contract of a source: what the author of a connector writes, and what the framework makes of it."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Mapping, Sequence
 from functools import cached_property
 from types import TracebackType
-from typing import Any, ClassVar, Final, Self, TypeVar
+from typing import Any, ClassVar, Final, Self
 
 from connectors import logger
 from connectors.byoc import Filter
-from connectors.changes import Change, Checkpoint, Cursor, Failed
+from connectors.changes import Change, Checkpoint, Cursor, Document, Failed, Single, Yielded
 from connectors.dataset import Dataset, Key, Row, apart, document_id
-from connectors.download import Download, Fetch
 from connectors.fields import Configuration, Fields
 from connectors.filtering.basic import DEFAULT_VALIDATORS
 from connectors.filtering.validation import AdvancedRules
 from connectors.filtering.validators import Validators
 from connectors.literal import instant_of
-from connectors.predicate import ALWAYS, Predicate, fields_in, without
+from connectors.predicate import ALWAYS, Predicate
+from connectors.row_walk import closing_walk, documents_behind, pushed
 from connectors.storage import Storage
 
-T = TypeVar("T")
-Document = dict[str, Any]
-Single = Document | Failed | tuple[Document, Download | Fetch | None]
-"""A document, alone or with a download, or that there is one that can't be read."""
-Yielded = Single | Dataset
-"""What a walk yields. What comes behind a dataset is of that one."""
 Token = Mapping[str, Any]
 """What a source remembers of the moment of a walk: JSON that only the source understands."""
-ROWS_OF_A_CHECKPOINT: Final = 1_000
 GIVEN_FIELDS: Final = frozenset({"_id", "dataset"})
 MOST_REMARKS: Final = 20
 
+__all__ = ["BaseDataSource", "Document", "Single", "Token", "Yielded"]
 log = logger.get(__name__)
 
 
@@ -55,6 +48,8 @@ class BaseDataSource:
     seen everything, and what it has not yielded is deleted from the index.
     """
 
+    is_contract: ClassVar[bool] = True
+    """That what stands in this very class is the contract: no source has it as a method of its own."""
     name: ClassVar[str] = ""
     """What people call it: `MySQL`."""
     service_type: ClassVar[str] = ""
@@ -199,7 +194,7 @@ class BaseDataSource:
         for dataset in await self.datasets():
             yield dataset
             columns = dataset.columns_behind(filtering.fields if filtering is not None else ())
-            async with closing_walk(self.read(dataset, columns, _pushed(self, filtering))) as rows:
+            async with closing_walk(self.read(dataset, columns, pushed(self, filtering))) as rows:
                 async for row in rows:
                     yield row if isinstance(row, Failed) else self.document_of(dataset, row)
 
@@ -316,131 +311,6 @@ class BaseDataSource:
         return list(DEFAULT_VALIDATORS)
 
 
-def made(source: type[Any], configuration: Configuration, storage: Storage) -> Any:  # noqa: ANN401 - of that class
-    """Return a source of that class, which has its `storage` before its constructor runs.
-
-    A class that has one of its own, or no room for one, is left as it is.
-    """
-    one: Any = source.__new__(source, configuration)
-    if not has(source, "storage"):
-        with suppress(AttributeError):  # of a class with slots
-            one.storage = storage
-    source.__init__(one, configuration)
-    return one
-
-
-def remarks_of(source: object) -> list[str]:
-    """Return what a source has remarked so far, in a list that grows with it."""
-    return source.remarks if isinstance(source, BaseDataSource) else []
-
-
-def is_made_of_rows(source: object) -> bool:
-    """Return whether a walk of a source is what `documents_behind` makes of its rows."""
-    has_rows = has(source, "datasets") and has(source, "read")
-    return has_rows and not has(source, "get_docs") and not has(source, "get_docs_from")
-
-
-async def documents_behind(
-    source: BaseDataSource, datasets: Sequence[Dataset], cursor: Cursor | None, filtering: Filter | None = None
-) -> AsyncGenerator[Yielded | Checkpoint, None]:
-    """Yield the rows of these datasets as `get_docs_from` does, which finds them first.
-
-    That may mean to go over all of a source, so whoever has just found them begins here. They are not kept.
-    """
-    if filtering is not None and filtering.has_advanced_rules() and has(source, "get_docs_by_rules"):
-        async with closing_walk(source.get_docs_by_rules(filtering.get_advanced_rules())) as found:
-            async for document in found:
-                yield document
-        return
-    where = _pushed(source, filtering)
-    datasets = list(datasets)
-    begins, after = _begin_of(source, cursor, datasets)
-    document_of = source.document_of
-    for dataset in datasets[begins:]:
-        yield dataset
-        count = 0
-        async with closing_walk(source.read(dataset, where=where, after=after)) as rows:
-            async for row in rows:
-                if isinstance(row, Failed):
-                    yield row
-                    continue
-                yield document_of(dataset, row), None
-                count += 1
-                if count % ROWS_OF_A_CHECKPOINT == 0 and (place := source.place_of(dataset.key_of(row))) is not None:
-                    yield Checkpoint({"dataset": dataset.name, "key": place})
-        after = None
-
-
-def _pushed(source: Any, filtering: Filter | None) -> Predicate:  # noqa: ANN401 - any class with that property
-    """Return what basic rules demand of rows: nothing of what only documents have, or call otherwise."""
-    if filtering is None:
-        return ALWAYS
-    where, stems = filtering.where, {name.rstrip("_") for name in (*source.given_fields, "_timestamp")}
-    return without(where, {name for name in fields_in(where) if name.partition(".")[0].rstrip("_") in stems})
-
-
-def can_list_ids(source: object) -> bool:
-    """Return whether a source has a `get_ids`: its own, or one made of rows whose ids are those of the base."""
-    of_rows = is_made_of_rows(source) and not has(source, "document_of") and hasattr(source, "get_ids")
-    return has(source, "get_ids") or of_rows
-
-
-def can_resume(source: object) -> bool:
-    """Return whether a source has a `get_docs_from`: one of its own, or one made of its rows."""
-    return has(source, "get_docs_from") or (is_made_of_rows(source) and hasattr(source, "get_docs_from"))
-
-
-def _begin_of(source: BaseDataSource, cursor: Cursor | None, datasets: Sequence[Dataset]) -> tuple[int, Key | None]:
-    """Return with which dataset to go on, and behind which key; the beginning for a dataset that is gone."""
-    if cursor is not None:
-        for place, dataset in enumerate(datasets):
-            if dataset.name == cursor.get("dataset"):
-                return place, source.key_at(cursor["key"])
-    return 0, None
-
-
 def _is_plain(key: Key) -> bool:
     """Return whether a key is the same after it was JSON. Behind none there is no place."""
     return bool(key) and all(type(value) is int or type(value) is str for value in key)
-
-
-def fields_of(source: type) -> Fields:
-    """Return the fields of a source class: those it declares, or those that its plain configuration describes."""
-    declared = getattr(source, "fields", None)
-    return declared if isinstance(declared, Fields) and declared else Fields.of_configuration(_default_of(source))
-
-
-def _default_of(source: Any) -> Mapping[str, object]:  # noqa: ANN401 - any class with that method
-    configuration: Mapping[str, object] = source.get_default_configuration()
-    return configuration
-
-
-def has(source: object, method: str) -> bool:
-    """Return whether a source, or its class, has a method of its own beyond what the base does."""
-    kind = source if isinstance(source, type) else type(source)
-    found = getattr(kind, method, None)
-    return found is not None and found is not getattr(BaseDataSource, method, None)
-
-
-@asynccontextmanager
-async def closing_walk(walk: AsyncIterator[T]) -> AsyncIterator[AsyncIterator[T]]:
-    """Provide what a source yields, and close it behind the block: left to itself it would go on for a while."""
-    try:
-        yield walk
-    finally:
-        if isinstance(walk, AsyncGenerator):
-            await walk.aclose()
-
-
-@asynccontextmanager
-async def opened(source: Any) -> AsyncIterator[Any]:  # noqa: ANN401 - of any class that has the methods
-    """Provide a source while it is used: entered where it can be, else closed at the end where that can be."""
-    if hasattr(source, "__aenter__"):
-        async with source as entered:
-            yield entered
-        return
-    try:
-        yield source
-    finally:
-        if hasattr(source, "close"):
-            await source.close()

@@ -15,7 +15,7 @@ ROWS: list[set[str]] = [
     {"aio", "schedule"},
     {"binding", "config", "fields", "grants", "settings", "settings_file"},
     {"byoc", "filtering", "literal", "predicate"},
-    {"changes", "dataset", "download", "source", "storage"},
+    {"changes", "dataset", "download", "row_walk", "source", "source_class", "storage"},
     {"engine", "registry", "sources"},
     {"storages", "store"},
     {"sync"},

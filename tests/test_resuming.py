@@ -9,7 +9,9 @@ from connectors.changes import Checkpoint, Failed
 from connectors.dataset import Dataset, Key, Row
 from connectors.fields import Configuration, Fields
 from connectors.predicate import ALWAYS, Predicate
-from connectors.source import ROWS_OF_A_CHECKPOINT, BaseDataSource, can_resume
+from connectors.row_walk import ROWS_OF_A_CHECKPOINT
+from connectors.source import BaseDataSource
+from connectors.source_class import can_resume
 
 LARGE = 2 * ROWS_OF_A_CHECKPOINT + 5
 

@@ -12,7 +12,8 @@ from connectors.dataset import Dataset, Key, Row
 from connectors.fields import Configuration, Field, Fields
 from connectors.filtering.basic import DEFAULT_VALIDATORS
 from connectors.predicate import ALWAYS, Predicate, fields_in
-from connectors.source import MOST_REMARKS, BaseDataSource, can_list_ids, fields_of, has, opened, remarks_of
+from connectors.source import MOST_REMARKS, BaseDataSource
+from connectors.source_class import can_list_ids, fields_of, has, opened, remarks_of
 
 PEOPLE = Dataset("people", primary_key=("n",), cursor_field="at")
 ROWS: dict[str, list[Row | Failed]] = {

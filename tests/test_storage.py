@@ -8,7 +8,8 @@ import pytest
 from connectors.errors import StorageError, StorageRefused, StorageUnreachable
 from connectors.fields import Configuration, Fields
 from connectors.grants import Grants
-from connectors.source import BaseDataSource, made
+from connectors.source import BaseDataSource
+from connectors.source_class import made
 from connectors.storage import Backend, Kept, MemoryBackend, Storage
 from tests.contracts.storage_contract import StorageContract, Watch
 

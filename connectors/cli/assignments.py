@@ -59,7 +59,7 @@ def configured(source: type[Any], given: Mapping[str, str], exposed_secrets: tup
     """
     from connectors.fields import Configuration  # noqa: PLC0415 - loaded only where it is wanted
     from connectors.registry import nearest  # noqa: PLC0415
-    from connectors.source import fields_of  # noqa: PLC0415
+    from connectors.source_class import fields_of  # noqa: PLC0415
 
     fields = fields_of(source)
     for name in given:

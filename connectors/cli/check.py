@@ -153,7 +153,7 @@ class Examination:
     async def check_settings(self) -> str:
         """Check the settings of the source."""
         from connectors.fields import Configuration  # noqa: PLC0415 - as above
-        from connectors.source import fields_of  # noqa: PLC0415
+        from connectors.source_class import fields_of  # noqa: PLC0415
 
         fields, grants = fields_of(self._class), self._settings.grants
         if isinstance(self._wanted, Impromptu):
@@ -165,7 +165,7 @@ class Examination:
 
     async def reach(self) -> str:
         """Open the source, and ping it."""
-        from connectors.source import made  # noqa: PLC0415 - as above
+        from connectors.source_class import made  # noqa: PLC0415 - as above
         from connectors.sync.foreign import entered, of_source  # noqa: PLC0415
 
         mask = self._configuration.masked

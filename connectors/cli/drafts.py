@@ -167,7 +167,7 @@ async def _validated(place: "Workplace", connector: "Connector", draft: "Draft")
     """Ask the validators of the source. Raises a `ConfigurationError` for wrong settings, and a `SourceError`."""
     from connectors.fields import Configuration  # noqa: PLC0415 - as above
     from connectors.services.preparing.examination import Means, examined  # noqa: PLC0415
-    from connectors.source import fields_of  # noqa: PLC0415
+    from connectors.source_class import fields_of  # noqa: PLC0415
 
     source = place.registry.source(_service_type(connector))
     Configuration(fields_of(source), connector.configuration, place.grants).check()

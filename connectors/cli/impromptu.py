@@ -37,7 +37,7 @@ class Impromptu:
 
         Raises a `ConfigurationError` for settings that are wrong, and an `EngineError`.
         """
-        from connectors.source import fields_of  # noqa: PLC0415 - loaded only where it is wanted
+        from connectors.source_class import fields_of  # noqa: PLC0415 - loaded only where it is wanted
 
         fields = fields_of(place.registry.source(self.service_type))
         values = self._values(fields)

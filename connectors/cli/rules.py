@@ -43,7 +43,7 @@ def check(
     The file, YAML or JSON, holds `rules`, `advanced_rules` or both, a list of basic rules, or the filtering of a
     connector document. Exit codes: 0 valid, 1 not valid, 2 not to be read.
     """
-    from connectors.source import made  # noqa: PLC0415 - loaded only where it is wanted
+    from connectors.source_class import made  # noqa: PLC0415 - loaded only where it is wanted
     from connectors.storage import Storage  # noqa: PLC0415
 
     source = invocation.registry.source(service_type)

@@ -148,7 +148,7 @@ async def _set(invocation: Invocation, connector_id: str, wanted: dict[str, Any]
 
 def _fields(place: "Workplace", connector: "Connector") -> "Fields | None":
     """Return the settings that the source has. Raises a `ConfigurationError` for a source that can't be used."""
-    from connectors.source import fields_of  # noqa: PLC0415 - as above
+    from connectors.source_class import fields_of  # noqa: PLC0415 - as above
 
     return fields_of(place.registry.source(connector.service_type)) if connector.service_type else None
 

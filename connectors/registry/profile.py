@@ -7,7 +7,8 @@ from typing import Any, Final
 
 from connectors.fields import Configuration, Fields
 from connectors.grants import Grants
-from connectors.source import BaseDataSource, can_list_ids, fields_of, has
+from connectors.source import BaseDataSource
+from connectors.source_class import can_list_ids, fields_of, has
 
 ABILITIES: Final[Mapping[str, str]] = {
     "rules": "Basic sync rules say which documents are kept.",

@@ -16,7 +16,7 @@ from typing import Any, Final
 from connectors.errors import ConfigurationError
 from connectors.registry.installation import install_command, missing_drivers, own_distribution
 from connectors.registry.profile import Profile
-from connectors.source import fields_of, has
+from connectors.source_class import fields_of, has
 
 GROUP: Final = "connectors.sources"
 """The group of entry points by which an installed package says that it has sources."""

@@ -20,7 +20,8 @@ from connectors.errors import SourceError
 from connectors.fields import Field, Fields
 from connectors.filtering.validation import AdvancedRules
 from connectors.predicate import ALWAYS, Predicate, compiled, fields_in
-from connectors.source import BaseDataSource, Document, Token, Yielded, closing_walk
+from connectors.row_walk import closing_walk
+from connectors.source import BaseDataSource, Document, Token, Yielded
 from connectors.sources._sql import document as documents
 from connectors.sources._sql.incremental import Place, cursor_of
 from connectors.sources._sql.queries import Describing, QueriesValidator, Tables, queries_of

@@ -8,7 +8,7 @@ from typing import Any, Final, Self
 from connectors.errors import ConfigurationError
 from connectors.fields import Configuration
 from connectors.grants import Grants
-from connectors.source import fields_of
+from connectors.source_class import fields_of
 from connectors.store.connector import Connector
 from connectors.store.job import SyncJob
 from connectors.store.lenient import instant_of

@@ -14,7 +14,7 @@ from connectors.grants import Grants
 from connectors.registry import nearest
 from connectors.registry.profile import Profile
 from connectors.schedule import Schedule
-from connectors.source import opened
+from connectors.source_class import opened
 from connectors.store.index_name import check_name
 from connectors.store.sync_settings import FIELD, SyncSettings
 from connectors.wording import shown

@@ -7,7 +7,8 @@ from typing import Any, NoReturn, TypeVar
 
 from connectors import logger
 from connectors.errors import ConnectorsError, SourceError
-from connectors.source import closing_walk, opened
+from connectors.row_walk import closing_walk
+from connectors.source_class import opened
 from connectors.sync.silence import Silence
 
 log = logger.get(__name__)

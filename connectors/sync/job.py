@@ -11,7 +11,7 @@ from connectors.byoc import Filter
 from connectors.errors import ConfigurationError, IndexMissing, IndexReplaced
 from connectors.fields import Configuration
 from connectors.filtering.chain import validate
-from connectors.source import fields_of, made, remarks_of
+from connectors.source_class import fields_of, made, remarks_of
 from connectors.store.connector import Connector
 from connectors.store.index_name import check_name
 from connectors.store.sync_settings import SyncSettings

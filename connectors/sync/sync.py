@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from uuid import uuid4
 
 from connectors.errors import ConfigurationError
-from connectors.source import has
+from connectors.source_class import has
 from connectors.store.connector import Connector
 from connectors.store.sync_state import JobType
 from connectors.sync.full.adding import AddingSync

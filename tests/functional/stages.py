@@ -15,7 +15,7 @@ import yaml
 from connectors.config import load_settings
 from connectors.engine import Engine, open_engine
 from connectors.registry import Registry
-from connectors.source import can_list_ids
+from connectors.source_class import can_list_ids
 from connectors.store.dead_letters import DeadLetters
 from fixtures.contract import Fixture, SyncRule
 from tests.functional.command import sync_deletes_only

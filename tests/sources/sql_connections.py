@@ -5,7 +5,7 @@ from collections.abc import Awaitable
 from typing import Any
 
 from connectors.byoc import Filter
-from connectors.source import closing_walk
+from connectors.row_walk import closing_walk
 from connectors.sources._sql.source import SQLDataSource
 from tests.sources.sql_store import Store
 from tests.sources.walks import walked

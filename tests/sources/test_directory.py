@@ -18,7 +18,8 @@ from connectors.download import Download
 from connectors.errors import AccessDenied, ConfigurationError, DocumentSkipped, SourceUnreachable
 from connectors.fields import Configuration
 from connectors.grants import Grants
-from connectors.source import Document, opened
+from connectors.source import Document
+from connectors.source_class import opened
 from connectors.sources.directory import DirectoryDataSource
 from tests.sources.folders import descriptors, documents, let_time_pass, planted, source
 from tests.sources.somebody import become_nobody

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from connectors.changes import Checkpoint, Cursor, Upsert
-from connectors.source import closing_walk
+from connectors.row_walk import closing_walk
 from tests.sources.tds import Database, made
 
 

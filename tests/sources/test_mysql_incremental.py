@@ -9,7 +9,7 @@ import pytest
 
 from connectors.byoc import Filter
 from connectors.changes import Checkpoint, Cursor, Failed, Upsert
-from connectors.source import closing_walk
+from connectors.row_walk import closing_walk
 from connectors.sources._sql.incremental import MOST_NUMBERS_LATE, Place
 from connectors.sources._sql.page import Statements
 from tests.sources.mariadb import Database

@@ -10,7 +10,7 @@ from connectors.byoc import Filter
 from connectors.dataset import Dataset
 from connectors.errors import ConfigurationError
 from connectors.filtering.chain import validate
-from connectors.source import closing_walk
+from connectors.row_walk import closing_walk
 from connectors.sources._sql.queries import InvalidQuery, queries_of, single
 from connectors.sources._sql.row import maker_of, unique
 from connectors.sources._sql.session import ResultColumn

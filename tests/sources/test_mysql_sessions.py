@@ -12,7 +12,7 @@ import pytest
 import trustme
 
 from connectors.errors import AccessDenied, ConfigurationError, SourceError, SourceUnreachable
-from connectors.source import closing_walk
+from connectors.row_walk import closing_walk
 from connectors.sources._sql.address import addresses_of
 from fixtures.mysql.server import USER
 from tests.sources.mariadb import Database, own_server

@@ -22,8 +22,8 @@ from connectors.errors import (
 )
 from connectors.fields import Configuration
 from connectors.grants import Grants
+from connectors.row_walk import closing_walk
 from connectors.secret import Secret
-from connectors.source import closing_walk
 from connectors.sources._oracle.connection import Login, OracleSession, connect
 from connectors.sources._sql.address import Address
 from connectors.sources.oracle import OracleDataSource

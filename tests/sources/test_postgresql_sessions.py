@@ -14,7 +14,7 @@ import trustme
 
 from connectors.changes import Checkpoint, Upsert
 from connectors.errors import AccessDenied, ConfigurationError, ConnectorsError, SourceError, SourceUnreachable
-from connectors.source import closing_walk
+from connectors.row_walk import closing_walk
 from connectors.sources._sql.incremental import Place
 from connectors.sources._sql.page import Statements
 from fixtures.postgresql.server import PASSWORD, USER

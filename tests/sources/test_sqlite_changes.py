@@ -11,7 +11,7 @@ from connectors.changes import Checkpoint, Cursor, Failed, Upsert
 from connectors.dataset import Dataset
 from connectors.errors import ConfigurationError, SourceError
 from connectors.filtering.validation import AdvancedRules
-from connectors.source import closing_walk
+from connectors.row_walk import closing_walk
 from tests.sources.databases import execute, made, source
 
 TIMES = "CREATE TABLE t(id INTEGER PRIMARY KEY, at TEXT, v)"

@@ -6,7 +6,7 @@ from typing import Any
 from connectors.aio.clock import SystemClock
 from connectors.byoc import Filter
 from connectors.changes import Failed
-from connectors.source import closing_walk
+from connectors.row_walk import closing_walk
 from connectors.sources._sql.source import SQLDataSource
 
 Row = dict[str, Any]

@@ -15,7 +15,7 @@ from connectors.filtering.chain import validate_all
 from connectors.grants import Grants
 from connectors.registry import Registry
 from connectors.registry.profile import Profile
-from connectors.source import fields_of
+from connectors.source_class import fields_of
 from connectors.sources.directory import DirectoryDataSource
 from connectors.sources.sqlite import SQLiteDataSource
 from connectors.store.connector import Connector, ConnectorStatus

@@ -11,7 +11,7 @@ import pytest
 
 from connectors.fields import Configuration
 from connectors.grants import Grants
-from connectors.source import made
+from connectors.source_class import made
 from connectors.storage import MemoryBackend, Storage
 from tests.contracts.storage_contract import Watch
 

@@ -14,7 +14,7 @@ from connectors.filtering.validation import FilteringValidation
 from connectors.grants import Grants
 from connectors.secret import without_user_info
 from connectors.services.preparing.draft import Draft
-from connectors.source import fields_of, made
+from connectors.source_class import fields_of, made
 from connectors.storage import Backend, Storage
 from connectors.store.connector import Connector
 from connectors.sync.foreign import Mask, entered, of_source

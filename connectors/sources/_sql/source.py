@@ -18,7 +18,8 @@ from connectors.errors import SourceError
 from connectors.fields import Configuration
 from connectors.filtering.validation import AdvancedRules
 from connectors.predicate import ALWAYS, Predicate, compiled, fields_in
-from connectors.source import BaseDataSource, Document, Single, Yielded, closing_walk
+from connectors.row_walk import closing_walk
+from connectors.source import BaseDataSource, Document, Single, Yielded
 from connectors.sources._sql import document as documents
 from connectors.sources._sql.catalog import Catalog
 from connectors.sources._sql.dialect import Dialect

@@ -7,7 +7,7 @@ import msgspec
 
 from connectors.byoc import Filter
 from connectors.errors import ConfigurationError
-from connectors.source import can_list_ids, has
+from connectors.source_class import can_list_ids, has
 from connectors.store.connector import Connector
 from connectors.sync import reach
 from connectors.sync.foreign import of_source, read

@@ -11,7 +11,9 @@ from connectors import logger
 from connectors.changes import Checkpoint
 from connectors.dataset import Dataset
 from connectors.engine.stamp import Stamp
-from connectors.source import Yielded, can_resume, documents_behind, has, is_made_of_rows
+from connectors.row_walk import documents_behind
+from connectors.source import Yielded
+from connectors.source_class import can_resume, has, is_made_of_rows
 from connectors.store.sync_state import Completed, JobType
 from connectors.sync import reach
 from connectors.sync.content.contents import Contents

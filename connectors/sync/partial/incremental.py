@@ -10,7 +10,7 @@ import msgspec
 from connectors import logger
 from connectors.changes import Checkpoint, Cursor, Delete, Failed, Upsert
 from connectors.errors import ConfigurationError, Conflict, SourceError
-from connectors.source import has
+from connectors.source_class import has
 from connectors.store.connector import Connector
 from connectors.store.connectors import Update
 from connectors.sync import reach

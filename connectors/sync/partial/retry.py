@@ -8,7 +8,8 @@ from connectors.aio.retry import Retry
 from connectors.changes import Failed
 from connectors.dataset import Dataset
 from connectors.errors import DocumentSkipped
-from connectors.source import Single, Yielded, has
+from connectors.source import Single, Yielded
+from connectors.source_class import has
 from connectors.store.connector import Connector
 from connectors.store.dead_letter import OF_CONTENT_SYNCS, LetterKind
 from connectors.store.sync_state import JobType

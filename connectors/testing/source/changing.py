@@ -8,7 +8,8 @@ from typing import Any, Final
 import pytest
 
 from connectors.changes import Change, Checkpoint, Delete, Failed, Upsert
-from connectors.source import Document, has
+from connectors.source import Document
+from connectors.source_class import has
 from connectors.testing.source.case import SourceCase
 from connectors.testing.source.promise import applies, promise
 from connectors.testing.source.subject import Action, Settings, Subject, done

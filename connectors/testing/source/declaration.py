@@ -9,7 +9,7 @@ import jsonschema_rs
 from connectors.errors import ConfigurationError
 from connectors.fields import Field, Fields
 from connectors.registry.page import page_of
-from connectors.source import has
+from connectors.source_class import has
 from connectors.testing.source.case import SourceCase
 from connectors.testing.source.promise import applies, fail, promise
 from connectors.testing.source.subject import Subject

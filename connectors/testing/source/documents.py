@@ -6,7 +6,7 @@ from typing import Final
 
 from connectors.download import Content, Download
 from connectors.literal import instant_of
-from connectors.source import has
+from connectors.source_class import has
 from connectors.testing.source.case import SourceCase
 from connectors.testing.source.promise import applies, fail, promise
 from connectors.testing.source.serializable import canonical, faults_of, is_unicode

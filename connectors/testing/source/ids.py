@@ -9,7 +9,8 @@ from connectors.byoc import Filter
 from connectors.changes import Failed
 from connectors.dataset import Dataset
 from connectors.errors import ConnectorsError
-from connectors.source import Document, can_list_ids, has
+from connectors.source import Document
+from connectors.source_class import can_list_ids, has
 from connectors.testing.source.case import SourceCase
 from connectors.testing.source.promise import applies, promise
 from connectors.testing.source.rules import advanced_of, problems_of, rules_about

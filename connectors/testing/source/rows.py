@@ -10,7 +10,8 @@ import pytest
 from connectors.changes import Failed
 from connectors.dataset import Dataset, Row
 from connectors.predicate import ALWAYS, Predicate, Test, compiled
-from connectors.source import BaseDataSource, has
+from connectors.source import BaseDataSource
+from connectors.source_class import has
 from connectors.testing.source.case import SourceCase
 from connectors.testing.source.conditions import comparisons_of, predicates_of
 from connectors.testing.source.promise import applies, fail, promise

@@ -10,7 +10,8 @@ from typing import Any
 from connectors.errors import ConfigurationError, ConnectorsError, SourceError
 from connectors.fields import Configuration, Fields
 from connectors.grants import Grants
-from connectors.source import Document, fields_of, made, opened
+from connectors.source import Document
+from connectors.source_class import fields_of, made, opened
 from connectors.storage import Storage
 from connectors.testing.source.promise import promise
 from connectors.testing.source.walked import documents_of

@@ -8,7 +8,8 @@ from typing import Any
 from connectors.changes import Checkpoint
 from connectors.dataset import Dataset
 from connectors.errors import ConnectorsError
-from connectors.source import Document, can_resume
+from connectors.source import Document
+from connectors.source_class import can_resume
 from connectors.testing.source.case import SourceCase
 from connectors.testing.source.held import Held, left_over
 from connectors.testing.source.promise import applies, fail, promise

@@ -21,8 +21,9 @@ from connectors.engine.records import Written
 from connectors.grants import Grants
 from connectors.predicate import ALWAYS, Predicate
 from connectors.registry import Registry
+from connectors.row_walk import ROWS_OF_A_CHECKPOINT
 from connectors.settings import EngineSettings
-from connectors.source import ROWS_OF_A_CHECKPOINT, BaseDataSource, Yielded
+from connectors.source import BaseDataSource, Yielded
 from connectors.store.connector import Connector
 from connectors.store.dead_letters import INDEX as LETTERS
 from connectors.store.dead_letters import DeadLetters

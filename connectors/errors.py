@@ -5,6 +5,7 @@
     ├── SourceError
     │   ├── SourceUnreachable               Retryable   no connection, or it broke
     │   ├── AccessDenied                    Permanent   the source refuses these credentials
+    │   ├── CursorExpired                   Permanent   only a full sync can tell what happened since
     │   └── Throttled(retry_after_s)        Retryable   the source asks for less
     ├── DocumentSkipped(reason)             Permanent   this one document can't be read
     ├── StorageError
@@ -76,6 +77,10 @@ class SourceUnreachable(SourceError, Retryable):
 
 class AccessDenied(SourceError, Permanent):
     """The source refuses our credentials, or refuses them this thing."""
+
+
+class CursorExpired(SourceError, Permanent):
+    """What happened behind a cursor can't be told, or not all of it: a full sync has to follow."""
 
 
 class Throttled(SourceError, Retryable):

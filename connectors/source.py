@@ -204,9 +204,28 @@ class BaseDataSource:
         """Yield what changed since a cursor: `Upsert`, `Delete` and, best often, `Checkpoint(cursor)`.
 
         Called once in an incremental sync. Without a cursor everything is yielded. A change may be yielded twice, and
-        none may be left out. The cursor is saved when all that came before it has been written.
+        none may be left out. The cursor is saved when all that came before it has been written. Raises `CursorExpired`
+        where what happened since can't be told: then a full sync follows.
         """
         raise NotImplementedError(f"{type(self).__name__} has no get_docs_incrementally().")
+
+    def get_docs_live(self, sync_cursor: Cursor, filtering: Filter | None = None) -> AsyncIterator[Change]:
+        """Yield what changed since a cursor and then what changes, as it happens, until it is closed.
+
+        Called in a live sync, with cursors and errors as in an incremental one: a cursor of either is good for the
+        other. While nothing happens it may be silent for as long as it likes; it best yields a `Checkpoint` now and
+        then, so that a cursor does not grow old. It ends only by an error.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no get_docs_live().")
+
+    def cursor_of(self, token: Token) -> Cursor | None:
+        """Return the cursor of the moment of a token that `changed` returned; None where they have nothing in common.
+
+        With it an incremental or live sync goes on from the moment before the last full sync, instead of reading
+        everything.
+        """
+        del token
+        return None
 
     def get_access_control(self) -> AsyncIterator[Document]:
         """Yield a document for each identity that may read something, to the end or until an error.

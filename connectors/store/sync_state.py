@@ -55,6 +55,8 @@ class Reached(msgspec.Struct, frozen=True, kw_only=True):
     recipe: str
     target: str
     at: datetime
+    by_full: bool = False
+    """Whether a full sync said so: all that the index holds is of the recipe, as it was completed or later."""
 
 
 class SyncState(Record, frozen=True, kw_only=True):

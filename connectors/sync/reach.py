@@ -4,7 +4,7 @@ from typing import Any, Final
 
 import msgspec
 
-from connectors.store.sync_state import Reached
+from connectors.store.sync_state import Completed, Reached
 from connectors.sync.job import Job
 
 NOTHING: Final = ""
@@ -16,9 +16,21 @@ def holds(job: Job) -> bool:
     return reached is not None and (reached.recipe, reached.target) == (job.recipe, job.target.uuid)
 
 
-def here(job: Job) -> Reached:
+def here(job: Job, *, by_full: bool = False) -> Reached:
     """Return that the cursor holds for the recipe and the index of a job."""
-    return Reached(recipe=job.recipe, target=job.target.uuid, at=job.place.clock.now())
+    return Reached(recipe=job.recipe, target=job.target.uuid, at=job.place.clock.now(), by_full=by_full)
+
+
+def since_full(job: Job) -> Completed | None:
+    """Return the last completed full sync, if what changed since its token is all that a job has to make good.
+
+    It had the recipe and the index of the job, and nobody has written with others since: an incremental sync that read
+    everything says that the cursor holds as soon as it has saved one, when some documents may still be of other rules.
+    """
+    done, reached = job.state.value.completed, job.state.value.reached
+    if done is None or reached is None or not reached.by_full or not holds(job):
+        return None
+    return done if (done.recipe, done.target) == (job.recipe, job.target.uuid) else None
 
 
 async def save(job: Job, reached: Reached | None) -> None:
@@ -37,6 +49,14 @@ async def void(job: Job) -> Reached | None:
     done = None if state.completed is None else msgspec.structs.replace(state.completed, stamp=None)
     await job.place.patience(lambda _: job.state.save(reached=nothing, checkpoint=None, completed=done))
     return state.reached
+
+
+async def lose(job: Job) -> None:
+    """Say that no cursor holds, and that no full sync may be skipped: only a walk tells what has changed.
+
+    Raises `JobLost`.
+    """
+    await void(job)
 
 
 async def begin(job: Job) -> None:

@@ -9,10 +9,11 @@ from typing import Any
 from connectors.byoc import Filter
 from connectors.changes import Change, Checkpoint, Cursor, Delete, Failed, Upsert
 from connectors.engine import Engine, open_engine
+from connectors.errors import CursorExpired
 from connectors.grants import Grants
 from connectors.registry import Registry
 from connectors.settings import EngineSettings
-from connectors.source import BaseDataSource, Yielded
+from connectors.source import BaseDataSource, Token, Yielded
 from connectors.store.connector import Connector
 from connectors.store.dead_letter import DeadLetter
 from connectors.store.sync_state import JobType, SyncState
@@ -40,9 +41,13 @@ class Log:
     """Whether single documents can be read."""
     fails: Exception | None = None
     """What reading a single document raises, and a walk when it has yielded the first half."""
+    kept_since: int = 0
+    """What happened before that is forgotten: a cursor that is older has expired."""
     read_from: list[Cursor | None] = field(default_factory=list)
     asked_for: list[str] = field(default_factory=list)
     closed: int = 0
+    tells_cursors: bool = True
+    """Whether a token has a cursor, of the source that tells whether anything changed."""
 
     def write(self, *steps: Step) -> None:
         """Add to the end."""
@@ -68,6 +73,8 @@ class Log:
         """Yield the changes behind a cursor."""
         self.read_from.append(cursor)
         at = int(cursor["at"]) if cursor is not None else 0
+        if cursor is not None and at < self.kept_since:
+            raise CursorExpired("The log begins later.")
         steps = self.steps[at:]
         for number, step in enumerate(steps, at + 1):
             if isinstance(step, Exception):
@@ -149,7 +156,23 @@ class OneLog(Registry):
 
         if service_type == "full":
             return Full
+        if service_type == "telling":
+            return telling(log, ById)
         return ById if log.by_id else Logged
+
+
+def telling(log: Log, base: type[Any]) -> type[Any]:
+    """Return a source that tells whether anything changed since a token, and which cursor that is."""
+
+    class Telling(base):  # type: ignore[misc]
+        async def changed(self, token: Token | None, filtering: Filter | None = None) -> tuple[bool, Token | None]:
+            del filtering
+            return token is None or token["of"] != len(log.steps), {"of": len(log.steps)}
+
+        def cursor_of(self, token: Token) -> Cursor | None:
+            return {"at": token["of"]} if log.tells_cursors else None
+
+    return Telling
 
 
 @dataclass

@@ -11,6 +11,7 @@ from connectors.aio.tasks import Tasks
 from connectors.errors import (
     ConfigurationError,
     ConnectorsError,
+    CursorExpired,
     EngineError,
     EngineFailed,
     EngineOverloaded,
@@ -43,6 +44,7 @@ AWAY: Final = frozenset({502, 503, 504})
 """What an engine answers that is starting, or something in front of one that is not there."""
 AWAY_SINCE: Final = "engine_away_since"
 REPLACED: Final = "replaced"
+EXPIRED: Final = "expired"
 RESUMED: Final = "resumed"
 PATIENCE_S: Final = 20.0
 """How long it may take to say how a job ended. Of who can't say it in that time, others say that the job was lost."""
@@ -67,7 +69,8 @@ class JobRun:
     - A job that the engine fails because it is away is suspended too, for as long as syncs wait for an engine.
     - A job that is lost, because others took it for dead, writes nothing any more.
     - A sync whose index was replaced is followed by a full one, unless it followed for that reason itself; and so is
-      one that went on with what an earlier one had begun. Of these the third at the latest begins anew.
+      one that went on with what an earlier one had begun. Of these the third at the latest begins anew. An incremental
+      sync whose source can't tell any more what has happened since is followed by a full one too.
     """
 
     place: Workplace
@@ -203,6 +206,8 @@ class JobRun:
                 return End(JobStatus.SUSPENDED, text)
             case IndexReplaced():
                 return End(JobStatus.ERROR, text, REPLACED)
+            case CursorExpired() if self.report.job_type is JobType.INCREMENTAL:
+                return End(JobStatus.ERROR, f"CursorExpired: {error.message} A full sync follows.", EXPIRED)
         return End(JobStatus.ERROR, text)
 
     def _is_gone_on_with(self, error: Exception) -> bool:

@@ -231,7 +231,12 @@ class FullSync:
             stamp=proof.stamp if proof is not None and may_skip else None,
             datasets=self._datasets(datasets),
         )
-        changes = {"completed": completed, "checkpoint": None, "without_deletes": 0, "reached": reach.here(job)}
+        changes = {
+            "completed": completed,
+            "checkpoint": None,
+            "without_deletes": 0,
+            "reached": reach.here(job, by_full=True),
+        }
         await job.place.patience(lambda _: job.state.save(**changes))
         await self._keep_copy(proof)
 

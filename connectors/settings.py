@@ -150,6 +150,10 @@ class SyncsSettings:
         text="Seconds between two checkpoints of a walk: where the source can, a sync that was interrupted reads again "
         "what it had read since the last one.",
     )
+    live_round_s: Seconds = setting(
+        default=300.0,
+        text="Seconds for which a live sync writes before it proves that the index holds that, and begins anew.",
+    )
     ledgers: Path = setting(
         default=Path("data/ledgers"),
         text="Folder for copies of what indices hold, which spare a sync to read that from the engine: 24 bytes a "
@@ -227,6 +231,9 @@ class ServiceSettings:
     )
     max_concurrent_access_control_syncs: Count = setting(
         default=1, text="Syncs at once that read who may see what, beside the others."
+    )
+    max_live_syncs: Count = setting(
+        default=20, text="Live syncs at once, beside the others. Of connectors beyond that, some wait."
     )
     max_concurrent_syncs_of_source: Count | None = setting(
         default=None, text="Syncs at once of one service type; without it there is no such limit.", example="2"

@@ -68,6 +68,8 @@ class SyncReport:
     """Whether others kept writing to the index, so that it can't be vouched for."""
     resumed_since: datetime | None = None
     """When the sync began that this one went on with."""
+    behind_since: datetime | None = None
+    """Of a live sync: since when something has come that is not written yet; None while there is nothing."""
     phase: str = "starting"
     waiting_for: str | None = None
     """What the engine says while it takes nothing."""

@@ -7,11 +7,13 @@ from connectors.errors import ConfigurationError
 from connectors.source_class import has
 from connectors.store.connector import Connector
 from connectors.store.sync_state import JobType
+from connectors.sync.ending import Ending
 from connectors.sync.full.adding import AddingSync
 from connectors.sync.full.deletes_only import DeletesOnlySync, check_deletes_only
 from connectors.sync.full.sync import FullSync
 from connectors.sync.job import begun
 from connectors.sync.partial.incremental import IncrementalSync
+from connectors.sync.partial.live import LiveSync
 from connectors.sync.report import SyncReport
 from connectors.sync.workplace import Workplace
 
@@ -22,7 +24,8 @@ class Sync:
     `report` may be read at any time while it runs: it is what is returned in the end. Cancelling the task that runs it
     ends it at once, and what was acknowledged stays. After an error the index holds no less than before, and the next
     sync goes on from what it holds. One that `adds_only` is a full sync with other settings than those that the
-    connector has; one that `deletes_only` reads ids alone.
+    connector has; one that `deletes_only` reads ids alone. An incremental one that is `live` goes on until it is asked
+    to end.
     """
 
     def __init__(  # noqa: PLR0913 - two of them say which kind of full sync it is
@@ -34,12 +37,14 @@ class Sync:
         run: str | None = None,
         adds_only: bool = False,
         deletes_only: bool = False,
+        live: Ending | None = None,
         waiting: Callable[[str], None] = lambda _owner: None,
     ) -> None:
         self._place = place
         self._connector = connector
         self._run = run or uuid4().hex
         self._waiting = waiting
+        self._live = live
         self.report = SyncReport(
             job_type, connector.index_name or "", place.clock.now(), adds_only=adds_only, deletes_only=deletes_only
         )
@@ -59,7 +64,9 @@ class Sync:
                 raise ConfigurationError(
                     f"The source {self._connector.service_type} does not say who may read what.", field="service_type"
                 )
-            if report.job_type is JobType.INCREMENTAL:
+            if self._live is not None:
+                await LiveSync(job, self._live).run()
+            elif report.job_type is JobType.INCREMENTAL:
                 await IncrementalSync(job).run()
             elif report.adds_only:
                 await AddingSync(job).run()

@@ -38,6 +38,8 @@ class SyncLimits:
     """How long a source may say nothing that was asked."""
     checkpoint_every_s: float = 10.0
     """A sync that is interrupted goes on where it was so long before, where its source can."""
+    live_round_s: float = 300.0
+    """How long a live sync writes before it looks whether the index holds what it wrote."""
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
@@ -60,6 +62,7 @@ class SyncLimits:
             lease_timeout_s=sync.heartbeat_timeout_s,
             source_timeout_s=settings.service.source_timeout_s,
             checkpoint_every_s=sync.checkpoint_every_s,
+            live_round_s=sync.live_round_s,
         )
 
 

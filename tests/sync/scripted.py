@@ -1,5 +1,6 @@
 """A source that keeps a log of its changes, as a test writes it, and a scene in which it is synced."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
@@ -46,12 +47,14 @@ class Log:
     read_from: list[Cursor | None] = field(default_factory=list)
     asked_for: list[str] = field(default_factory=list)
     closed: int = 0
+    written: asyncio.Event = field(default_factory=asyncio.Event)
     tells_cursors: bool = True
     """Whether a token has a cursor, of the source that tells whether anything changed."""
 
     def write(self, *steps: Step) -> None:
         """Add to the end."""
         self.steps += steps
+        self.written.set()
 
     def put(self, *documents: dict[str, Any]) -> None:
         """Add that documents are new or different."""
@@ -71,10 +74,7 @@ class Log:
 
     async def told(self, cursor: Cursor | None) -> AsyncIterator[Change]:
         """Yield the changes behind a cursor."""
-        self.read_from.append(cursor)
-        at = int(cursor["at"]) if cursor is not None else 0
-        if cursor is not None and at < self.kept_since:
-            raise CursorExpired("The log begins later.")
+        at = self._behind(cursor)
         steps = self.steps[at:]
         for number, step in enumerate(steps, at + 1):
             if isinstance(step, Exception):
@@ -85,6 +85,31 @@ class Log:
                 yield step  # type: ignore[misc]
             if self.page and (number % self.page == 0 or number == at + len(steps)):
                 yield Checkpoint({"at": number})
+
+    async def live(self, cursor: Cursor) -> AsyncIterator[Change]:
+        """Yield the changes behind a cursor, and then those that are written meanwhile."""
+        at = self._behind(cursor)
+        while True:
+            while at < len(self.steps):
+                step = self.steps[at]
+                at += 1
+                if isinstance(step, Exception):
+                    raise step
+                if callable(step):
+                    await step()
+                else:
+                    yield step  # type: ignore[misc]
+                if self.page and (at % self.page == 0 or at == len(self.steps)):
+                    yield Checkpoint({"at": at})
+            self.written.clear()
+            await self.written.wait()
+
+    def _behind(self, cursor: Cursor | None) -> int:
+        self.read_from.append(cursor)
+        at = int(cursor["at"]) if cursor is not None else 0
+        if cursor is not None and at < self.kept_since:
+            raise CursorExpired("The log begins later.")
+        return at
 
     async def walked(self) -> AsyncIterator[Yielded]:
         """Yield what there is now, and what can't be read: what that was before does not count."""
@@ -158,6 +183,8 @@ class OneLog(Registry):
             return Full
         if service_type == "telling":
             return telling(log, ById)
+        if service_type == "live":
+            return live(log, telling(log, ById))
         return ById if log.by_id else Logged
 
 
@@ -173,6 +200,17 @@ def telling(log: Log, base: type[Any]) -> type[Any]:
             return {"at": token["of"]} if log.tells_cursors else None
 
     return Telling
+
+
+def live(log: Log, base: type[Any]) -> type[Any]:
+    """Return a source that tells of changes as they are written to the log."""
+
+    class Live(base):  # type: ignore[misc]
+        def get_docs_live(self, sync_cursor: Cursor, filtering: Filter | None = None) -> AsyncIterator[Change]:
+            del filtering
+            return log.live(sync_cursor)
+
+    return Live
 
 
 @dataclass

@@ -1,15 +1,19 @@
 """An incremental sync: reads what changed in a source since a cursor, and moves the cursor on."""
 
 from contextlib import aclosing
+from typing import TYPE_CHECKING
 
-from connectors.changes import Checkpoint, Cursor, Delete, Failed, Upsert
-from connectors.errors import ConfigurationError, CursorExpired, SourceError
+from connectors.errors import ConfigurationError, CursorExpired
 from connectors.source_class import has
 from connectors.sync.foreign import of_source, read, told
 from connectors.sync.job import Job
 from connectors.sync.partial.feed import Feed
 from connectors.sync.partial.partial import PartialSync
-from connectors.sync.partial.position import Position, checked, expired
+from connectors.sync.partial.position import Position, expired
+from connectors.sync.partial.taking import take
+
+if TYPE_CHECKING:
+    from connectors.changes import Cursor
 
 
 class IncrementalSync:
@@ -31,7 +35,8 @@ class IncrementalSync:
         self._partial = PartialSync(job)
         self._position = Position(job)
         self._start: Cursor | None = None
-        self._last: Cursor | None = None
+        self.last: Cursor | None = None
+        """The last cursor that the source told of."""
 
     async def run(self) -> None:
         """Sync. Raises an error of the tree, after which the next sync goes on from the last cursor that was saved."""
@@ -41,38 +46,26 @@ class IncrementalSync:
         except CursorExpired as error:
             await self._position.lose()
             raise expired(error, self._job.connector.id) from None
-        if self._last is not None:
-            await self._position.save(self._last)
+        if self.last is not None:
+            await self._position.save(self.last)
 
     async def _read(self, feed: Feed) -> None:
         """Feed what changed, from where the sync began."""
         job = self._job
-        self._last = None
+        self.last = None
         with of_source(job.mask, job.silence):
             changes = job.source.get_docs_incrementally(self._start, job.filtering)
         async with read(changes, job.mask, job.silence) as walk, aclosing(told(walk, job.mask, job.silence)) as items:
             async for change in items:
-                match change:
-                    case Upsert():
-                        await feed.upsert(change.document, change.download)
-                    case Delete():
-                        await feed.delete(change.id)
-                    case Failed():
-                        await feed.fail(change)
-                    case Checkpoint():
-                        self._last = checked(change.cursor)
-                        await self._save_if_due(feed)
-                    case _:
-                        raise SourceError(
-                            f"The source yielded an object of the type {type(change).__name__}, which is no change.",
-                            hint="This is a fault of the source: it yields what connectors.changes has.",
-                        )
+                if (cursor := await take(feed, change)) is not None:
+                    self.last = cursor
+                    await self._save_if_due(feed)
 
     async def _save_if_due(self, feed: Feed) -> None:
-        if not self._position.is_due or self._job.report.passes > 1 or self._last is None:
+        if not self._position.is_due or self._job.report.passes > 1 or self.last is None:
             return
         await feed.settle()
         if not self._partial.allowance.any_kept:
             await self._job.place.patience(lambda _: self._job.letters.flush())
             await self._job.place.patience(lambda _: self._job.lease.confirm())
-            await self._position.save(self._last)
+            await self._position.save(self.last)

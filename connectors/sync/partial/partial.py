@@ -30,10 +30,10 @@ class PartialSync:
     what was written last, all is read from the source once more, which sends only what differs.
     """
 
-    def __init__(self, job: Job) -> None:
+    def __init__(self, job: Job, allowance: Allowance | None = None) -> None:
         self._job = job
         self._report = job.report
-        self.allowance = Allowance(job)
+        self.allowance = allowance or Allowance(job)
 
     async def run(self, read: Callable[[Feed], Awaitable[None]], *, anew: Collection[str] = ()) -> None:
         """Sync what `read` feeds, which is called once a pass. Raises an error of the tree."""
@@ -100,7 +100,11 @@ class PartialSync:
         """See to it that a full sync follows when something is open that only it can find well."""
         job, report = self._job, self._report
         done = job.state.value.completed
-        if done is not None and done.stamp is not None and (job.letters.passing or report.held or report.unsettled):
+        if (
+            done is not None
+            and done.stamp is not None
+            and (job.letters.passing or self.allowance.any_kept or report.unsettled)
+        ):
             without = msgspec.structs.replace(done, stamp=None)
             await job.place.patience(lambda _: job.state.save(completed=without))
 

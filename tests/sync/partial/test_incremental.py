@@ -1,6 +1,5 @@
 """An incremental sync makes the index right about what changed, and its cursor says nothing that is not so."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,43 +7,17 @@ import pytest
 
 from connectors.changes import Checkpoint, Delete, Failed, Upsert
 from connectors.download import Download
-from connectors.engine.bulk import BulkAnswer
 from connectors.engine.indices import AliasChange
-from connectors.engine.operations import Operations
 from connectors.errors import ConfigurationError, DocumentSkipped, IndexReplaced, SourceError, SourceUnreachable
 from connectors.store.sync_state import JobType
 from connectors.sync.ledger.copy import LedgerCopy
 from connectors.sync.writing.writer import WriterLimits
-from tests.sync.scripted import INDEX, Event, Scene, doc, docs
+from tests.sync.partial.intruder import intrude
+from tests.sync.scripted import INDEX, Scene, doc, docs
 
 
 def guard(count: int) -> dict[str, object]:
     return {"delete_guard": {"count": count, "share": 0}}
-
-
-class Intruder(Operations):
-    """Operations with somebody else at work: an event happens before, or after, each of the next bulk requests."""
-
-    def __init__(self, operations: Operations) -> None:
-        vars(self).update(vars(operations))
-        self.before: list[Event] = []
-        self.after: list[Event] = []
-
-    async def bulk(
-        self, index: str, body: bytes, *, operations: int, pipeline: str | None = None, require_alias: bool = False
-    ) -> BulkAnswer:
-        if self.before:
-            await self.before.pop(0)()
-        answer = await super().bulk(index, body, operations=operations, pipeline=pipeline, require_alias=require_alias)
-        if self.after:
-            await self.after.pop(0)()
-        return answer
-
-
-def intrude(scene: Scene) -> Intruder:
-    data = Intruder(scene.engine.data)
-    scene.place = replace(scene.place, engine=replace(scene.engine, data=data))
-    return data
 
 
 # What is written, and what is not.

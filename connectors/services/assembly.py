@@ -20,6 +20,7 @@ from connectors.services.monitoring.pulse import Pulse, Pulses
 from connectors.services.parts import Part, Run
 from connectors.services.preparing.examination import Means
 from connectors.services.preparing.preparation import Preparation
+from connectors.services.scheduling.keeper import Keeper
 from connectors.services.scheduling.roster import Roster
 from connectors.services.scheduling.scheduler import Scheduler
 from connectors.services.working.messages import FROM_DAEMON, Begin
@@ -79,6 +80,7 @@ class Assembly:
         return [
             Part("worker", lambda: self.worker.run),
             Part("scheduler", self._scheduler, (settings.sources, service.timezone, service.jitter_s, service.windows)),
+            Part("live syncs", self._keeper, settings.sources),
             Part("preparation", self._preparation, (settings.sources, settings.grants, service.timezone)),
             Part("janitor", self._janitor, service.keep_jobs_days),
         ]
@@ -98,6 +100,17 @@ class Assembly:
             Windows.parse(service.windows),
             pulse=self.pulses.of("scheduler"),
             made=made,
+        ).run
+
+    def _keeper(self) -> Run:
+        return Keeper(
+            self._desk(Registry(self.settings.sources)),
+            self.shelf.state,
+            self.roster,
+            self.clock,
+            lambda: self.worker.known,
+            self.worker.crew.look,
+            pulse=self.pulses.of("live syncs"),
         ).run
 
     def _preparation(self) -> Run:
@@ -151,6 +164,7 @@ def limits_of(settings: Settings) -> WorkLimits:
     places = Places(
         service.max_concurrent_content_syncs,
         service.max_concurrent_access_control_syncs,
+        service.max_live_syncs,
         service.max_concurrent_syncs_of_source,
         service.max_concurrent_syncs_of_host,
     )

@@ -30,7 +30,7 @@ ENDED: Final = frozenset({JobStatus.COMPLETED, JobStatus.ERROR, JobStatus.CANCEL
 """Of a job that nobody touches any more."""
 
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 """Of what the metadata of a job tells its worker: it rises when an older version would run such a job wrongly."""
 
 

@@ -49,12 +49,18 @@ class SyncSettings:
     )
     delete_guard: DeleteGuard = field(default_factory=DeleteGuard)
     max_dead_letters: MaxDeadLetters = field(default_factory=MaxDeadLetters)
+    live: bool = setting(
+        default=False,
+        text="What changes in the source is written at once, by a sync that does not end, where the source can tell.",
+    )
     windows: tuple[str, ...] = setting(
         default=(), text="When syncs that are due may begin, instead of what the service says.", example="22:00-06:00"
     )
 
     def problems(self) -> Iterator[Problem]:
         """Yield what is wrong with the settings."""
+        if self.live and self.shared_index:
+            yield Problem("live", "A live sync keeps its index to itself, and sync.shared_index is set.")
         try:
             Windows.parse(self.windows)
         except ConfigurationError as error:

@@ -70,6 +70,8 @@ class SyncReport:
     """When the sync began that this one went on with."""
     behind_since: datetime | None = None
     """Of a live sync: since when something has come that is not written yet; None while there is nothing."""
+    caught_up_at: datetime | None = None
+    """Of a live sync: until when all that happened in the source is in the index, as far as was noted."""
     phase: str = "starting"
     waiting_for: str | None = None
     """What the engine says while it takes nothing."""

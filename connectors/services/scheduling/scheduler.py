@@ -17,9 +17,10 @@ from connectors.services.scheduling.roster import Roster
 from connectors.services.scheduling.timings import LAST_SCHEDULED, Timing, Timings, timings_of
 from connectors.store.connector import Connector
 from connectors.store.custom_schedule import METADATA, customized, schedule_key
-from connectors.store.job import WAITING, Trigger
+from connectors.store.job import ENDED, WAITING, Trigger
 from connectors.store.jobs import scheduled_id
 from connectors.store.lenient import instant_of
+from connectors.store.live import is_live
 from connectors.store.snapshot import snapshot_of
 from connectors.store.sync_state import JobType
 from connectors.store.ticks import TickRecord
@@ -169,7 +170,10 @@ class Scheduler:
         """Return whether another job does what this one would: one of the same schedule, or wanted by somebody."""
         key = timing.custom.key if timing.custom is not None else None
         return any(
-            one.status in WAITING and one.job_type is timing.job_type and schedule_key(one) == key and one.id != job_id
+            (one.status in WAITING or (is_live(one) and one.status not in ENDED))
+            and one.job_type is timing.job_type
+            and schedule_key(one) == key
+            and one.id != job_id
             for one in await self.desk.jobs.of_connector(connector_id)
         )
 

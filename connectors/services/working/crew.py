@@ -80,6 +80,12 @@ class Crew:
         else:
             min(self._keeping(), key=lambda one: len(one.jobs)).run(job)
 
+    def look(self, job: str) -> None:
+        """Have a live sync look whether it is to end, if it runs here."""
+        for hand in self._hands:
+            if job in hand.jobs:
+                hand.look(job)
+
     def change(self, size: int, begin: Begin | None, *, renew: bool) -> None:
         """Have so many processes from now on, which begin with that; with `renew` those that there are retire."""
         self.size, self.begin = size, begin

@@ -16,6 +16,7 @@ from connectors.services.working.messages import (
     Ended,
     FromWorker,
     Hung,
+    Look,
     Ready,
     Run,
     Stop,
@@ -92,6 +93,10 @@ class Hand:
         """Have it claim a job and run it."""
         self.jobs.add(job)
         self._say(Run(job))
+
+    def look(self, job: str) -> None:
+        """Have a live sync look whether it is to end."""
+        self._say(Look(job))
 
     def retire(self) -> None:
         """Have it end as soon as it has no jobs."""

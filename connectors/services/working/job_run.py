@@ -21,12 +21,15 @@ from connectors.errors import (
     JobLost,
     TargetInUse,
 )
+from connectors.services.working.job_end import End
 from connectors.services.working.job_record import JobRecord
+from connectors.services.working.live_run import LiveRun
 from connectors.store.connector import Connector
 from connectors.store.custom_schedule import customized, schedule_key, schedule_of, synced
 from connectors.store.job import JobStatus, SyncJob, Trigger
 from connectors.store.jobs import JobStore, following_id
 from connectors.store.lenient import instant_of
+from connectors.store.live import is_live, wants_live
 from connectors.store.snapshot import snapshot_of
 from connectors.store.sync_state import JobType
 from connectors.sync.ledger.scan import query
@@ -50,15 +53,6 @@ PATIENCE_S: Final = 20.0
 """How long it may take to say how a job ended. Of who can't say it in that time, others say that the job was lost."""
 
 
-@dataclass(frozen=True)
-class End:
-    """How a job ends: what its document says of it, and why a full sync has to follow, if one has to."""
-
-    status: JobStatus
-    error: str | None = None
-    followed_because: str | None = None
-
-
 @dataclass
 class JobRun:
     """Runs one job that this process has claimed.
@@ -68,6 +62,8 @@ class JobRun:
     - Cancelling the task suspends the job: it is gone on with, by whomever.
     - A job that the engine fails because it is away is suspended too, for as long as syncs wait for an engine.
     - A job that is lost, because others took it for dead, writes nothing any more.
+    - A live sync is suspended when another job of its connector waits, and when its connector is changed; it ends when
+      nobody wants it any more.
     - A sync whose index was replaced is followed by a full one, unless it followed for that reason itself; and so is
       one that went on with what an earlier one had begun. Of these the third at the latest begins anew. An incremental
       sync whose source can't tell any more what has happened since is followed by a full one too.
@@ -77,12 +73,20 @@ class JobRun:
     jobs: JobStore
     job: SyncJob
     report: SyncReport = field(init=False)
+    _live: LiveRun | None = field(init=False)
+    """What is other about a live sync; None of any other."""
 
     def __post_init__(self) -> None:
         clock = self.place.clock
         self.report = SyncReport(self.job.job_type or JobType.FULL, "", clock.now())
         self._record = JobRecord(self.jobs, self.job, clock)
         self._away_since: datetime | None = None
+        self._live = LiveRun(self.place, self.jobs, self.job, self._record) if is_live(self.job) else None
+
+    def look(self) -> None:
+        """Have a live sync look whether it is to end."""
+        if self._live is not None:
+            self._live.wanted.set()
 
     async def run(self) -> JobStatus | None:
         """Run the job to its end, and return how that was; None if it is not this process's any more.
@@ -121,12 +125,14 @@ class JobRun:
 
     async def _synced(self, connector: Connector) -> End:
         """Sync the connector, which is told what becomes of that too."""
+        if self._live is not None and not wants_live(connector):
+            return End(JobStatus.COMPLETED)
         sync = self._sync(connector)
         self.report = sync.report
         outcome = Outcome(self.place.connectors, connector.id, self.place.clock, connector)
         try:
             async with Tasks("job") as tasks:
-                beating = tasks.start(self._beat(connector.id), name="heartbeat")
+                beating = tasks.start(self._beat(connector), name="heartbeat")
                 try:
                     await sync.run(owning=lambda: outcome.begun(sync.report))
                 finally:
@@ -137,6 +143,8 @@ class JobRun:
         except Exception as error:
             await self._tell_connector(outcome, error)
             raise
+        if self._live is not None:
+            return await self._live.end(outcome, self.report)
         await outcome.completed(self.report)
         because = RESUMED if self.report.resumed_since is not None else None
         return End(JobStatus.COMPLETED, self.report.error, because)
@@ -147,7 +155,8 @@ class JobRun:
         if (key := schedule_key(self.job)) is not None:
             schedule = schedule_of(connector, key)
             connector, adds_only = customized(connector, schedule), bool(schedule.overrides)
-        return Sync(self.place, connector, self.report.job_type, run=self.job.id, adds_only=adds_only)
+        run, live = self.job.id, self._live.ending if self._live is not None else None
+        return Sync(self.place, connector, self.report.job_type, run=run, adds_only=adds_only, live=live)
 
     async def _tell_connector(self, outcome: Outcome, error: Exception) -> None:
         """Tell the connector how its sync failed: of a job that is lost only what nobody else tells."""
@@ -170,8 +179,10 @@ class JobRun:
         except EngineError:
             return False
 
-    async def _beat(self, connector_id: str) -> None:
+    async def _beat(self, connector: Connector) -> None:
         """Say that the job is alive. Raises `JobCanceled` when somebody wants that, and `JobLost`."""
+        if self._live is not None:
+            await self._live.beat(connector, self.report)
         clock, every_s = self.place.clock, self.place.limits.lease_timeout_s / BEATS
         said_at = clock.monotonic()
         while True:
@@ -180,8 +191,8 @@ class JobRun:
                 found = await self._record.look()
                 if found.status is JobStatus.CANCELING:
                     raise JobCanceled("Somebody asked for it to be canceled.")
-                connector = await self.place.connectors.get(connector_id)
-                if connector is None or connector.deleted:
+                current = await self.place.connectors.get(connector.id)
+                if current is None or current.deleted:
                     raise JobCanceled("The connector was deleted.")
                 if clock.monotonic() - said_at >= every_s:
                     said_at = clock.monotonic()
@@ -227,6 +238,8 @@ class JobRun:
     async def _tell(self, end: End, connector: Connector | None) -> JobStatus | None:
         try:
             async with asyncio.timeout(PATIENCE_S):
+                if self._live is not None:
+                    self._live.close(end, self.report)
                 total = await self._total(connector) if end.status is JobStatus.COMPLETED else None
                 if end.followed_because is not None and connector is not None:
                     await self._follow(end.followed_because, connector)
@@ -250,7 +263,8 @@ class JobRun:
         alone = {"alone": False, "deaths": 0} if end.status is not JobStatus.SUSPENDED else {}
         was_away = self._away_since is not None or AWAY_SINCE in self.job.metadata
         away = {AWAY_SINCE: self._away_since} if was_away else {}
-        return {"held_deletions": self.report.held, "dead_letters": self.report.letters, **alone, **away}
+        told = {"held_deletions": self.report.held, "dead_letters": self.report.letters, **alone, **away}
+        return told if self._live is None else {**told, **self._live.told(end)}
 
     async def _total(self, connector: Connector | None) -> int | None:
         """Return how many documents the index holds of the connector now."""

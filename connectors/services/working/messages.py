@@ -26,6 +26,12 @@ class Run(msgspec.Struct, frozen=True, tag="run"):
     job: str
 
 
+class Look(msgspec.Struct, frozen=True, tag="look"):
+    """To a worker: have the live sync that this job is look at its connector and at the other jobs of that."""
+
+    job: str
+
+
 class Stop(msgspec.Struct, frozen=True, tag="stop"):
     """To a worker: suspend what you run, and end."""
 
@@ -55,12 +61,17 @@ class Progress(msgspec.Struct, frozen=True, tag="progress", omit_defaults=True, 
     content_failed: int = 0
     sent_bytes: int = 0
     downloaded_bytes: int = 0
+    behind_since: float | None = None
+    """Of a live sync: since when something came that is not written yet, in seconds of the epoch."""
 
     @classmethod
     def of(cls, job: str, report: SyncReport) -> Self:
         """Return what a report says now."""
         counters = report.counters()
-        return cls(job=job, **{name: counters[name] for name in cls.__struct_fields__ if name != "job"})
+        since = report.behind_since or (report.caught_up_at if report.phase != "live" else None)
+        behind_since = since.timestamp() if since is not None else None
+        counted = {name: counters[name] for name in cls.__struct_fields__ if name in counters}
+        return cls(job=job, behind_since=behind_since, **counted)
 
 
 class Hung(msgspec.Struct, frozen=True, tag="hung"):
@@ -82,7 +93,7 @@ class Ended(msgspec.Struct, frozen=True, tag="ended", omit_defaults=True):
     status: str | None = None
 
 
-ToWorker = Begin | Run | Stop
+ToWorker = Begin | Run | Look | Stop
 FromWorker = Ready | Alive | Progress | Requests | Ended | Hung
 
 

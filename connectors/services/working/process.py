@@ -26,6 +26,7 @@ from connectors.services.working.messages import (
     Ended,
     FromWorker,
     Hung,
+    Look,
     Progress,
     Ready,
     Requests,
@@ -70,6 +71,9 @@ class Bench:
                 self._say(Ready(str(self.place.instance)))
                 while line := await lines.readline():
                     message = told(line)
+                    if isinstance(message, Look):
+                        self._look(message.job)
+                        continue
                     if not isinstance(message, Run):
                         break
                     self._running[message.job] = tasks.start(self._run(message.job), name=f"job {message.job}")
@@ -114,6 +118,10 @@ class Bench:
         status = await run.run()
         log.info("A job has ended.", job=job_id, connector=job.connector_id, status=str(status))
         return status or LOST
+
+    def _look(self, job_id: str) -> None:
+        if job_id in self._runs:
+            self._runs[job_id].look()
 
     def _end(self, why: str) -> None:
         """End the process at once, and say why."""

@@ -5,8 +5,9 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from connectors.services.working.remote_host import host_of
-from connectors.store.job import ACTIVE, WAITING, SyncJob
+from connectors.store.job import ACTIVE, WAITING, JobStatus, SyncJob
 from connectors.store.lanes import Lane
+from connectors.store.live import is_live
 
 
 @dataclass(frozen=True)
@@ -16,6 +17,8 @@ class Places:
     content: int = 4
     """Full and incremental syncs."""
     access_control: int = 1
+    live: int = 20
+    """Live syncs, which count as nothing else."""
     of_source: int | None = None
     """Of one service type, since what reads from one system is often limited by that system."""
     of_host: int | None = None
@@ -29,12 +32,12 @@ def next_jobs(
 
     `known` are all jobs that have not ended, those that others run too, the oldest first; `own` the ids of those that
     run here. `last_turns` says when a lane had its last turn here, by a number that grows. A lane whose turn is longest
-    ago comes first, one that never had one before all others; and in each lane the oldest job. No lane has two jobs at
-    once, wherever the first one runs. Jobs of a newer format are for newer daemons.
+    ago comes first, one that never had one before all others; and in each lane the oldest job, a live sync behind all
+    others. No lane has two jobs at once, wherever the first one runs. Jobs of a newer format are for newer daemons.
     """
     busy = {Lane.of(job) for job in known if job.status in ACTIVE or job.id in own}
     heads: dict[Lane, SyncJob] = {}
-    for job in known:
+    for job in sorted(known, key=is_live):
         lane = Lane.of(job)
         if job.status in WAITING and job.id not in own and lane not in busy and not job.is_newer:
             heads.setdefault(lane, job)
@@ -48,8 +51,20 @@ def next_jobs(
     return chosen
 
 
+def to_look(known: Sequence[SyncJob], own: Collection[str]) -> list[str]:
+    """Return the live syncs that run here and have a reason to end: somebody said so, or another job waits."""
+    waiting = {Lane.of(job) for job in known if job.status in WAITING and not is_live(job) and not job.is_newer}
+    return [
+        job.id
+        for job in known
+        if job.id in own and is_live(job) and (job.status is JobStatus.CANCELING or Lane.of(job) in waiting)
+    ]
+
+
 def _limits(job: SyncJob, places: Places) -> Mapping[tuple[str, str | None], int]:
     """Return the groups of jobs that a job belongs to, with how many of each there may be at once."""
+    if is_live(job):
+        return {("kind", "live"): places.live}
     is_access_control = Lane.of(job).is_access_control
     limits: dict[tuple[str, str | None], int] = {
         ("kind", str(is_access_control)): places.access_control if is_access_control else places.content

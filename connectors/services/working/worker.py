@@ -19,8 +19,8 @@ from connectors.services.working.aftermath import Aftermath
 from connectors.services.working.crew import Crew, Death
 from connectors.services.working.ledgers import Ledgers
 from connectors.services.working.messages import Begin, Ended, FromWorker
-from connectors.services.working.turns import Places, next_jobs
-from connectors.store.job import ENDED
+from connectors.services.working.turns import Places, next_jobs, to_look
+from connectors.store.job import ENDED, SyncJob
 from connectors.store.lanes import Lane
 
 log = logger.get(__name__)
@@ -68,6 +68,8 @@ class Worker:
         self._last_turns: dict[Lane, int] = {}
         self._turn = 0
         self._is_place_free = asyncio.Event()
+        self.known: list[SyncJob] | None = None
+        """The jobs that have not ended, as of the last look."""
         self._ledgers = Ledgers(desk.jobs, limits.ledger_bytes)
         self._aftermath = Aftermath(JobEnds(desk.jobs, desk.connectors, clock))
         self.crew = Crew(
@@ -124,6 +126,9 @@ class Worker:
         """Give out the jobs that may be begun now. Raises an `EngineError`."""
         known, own = await self._desk.jobs.open_jobs(), self.crew.jobs
         self._tally.known(known)
+        self.known = known
+        for job_id in to_look(known, own):
+            self.crew.look(job_id)
         chosen = next_jobs(known, own, self._limits.places, self._last_turns)
         for job in await self._ledgers.admitted(chosen, known, own):
             self._turn += 1

@@ -12,3 +12,5 @@ class End:
     status: JobStatus
     error: str | None = None
     followed_because: str | None = None
+    following: str | None = None
+    """The id of the job of that, where it does not follow from why there is one."""

@@ -242,7 +242,7 @@ class JobRun:
                     self._live.close(end, self.report)
                 total = await self._total(connector) if end.status is JobStatus.COMPLETED else None
                 if end.followed_because is not None and connector is not None:
-                    await self._follow(end.followed_because, connector)
+                    await self._follow(end.followed_because, connector, end.following)
                 await self._record.end(end.status, self.report, end.error, total=total, told=self._told(end))
                 await self._tell_schedule(end, connector)
         except JobLost as error:
@@ -273,7 +273,7 @@ class JobRun:
         await self.place.engine.control.refresh(self.report.index)
         return await self.place.engine.control.count(self.report.index, query(connector.id))
 
-    async def _follow(self, because: str, connector: Connector) -> None:
+    async def _follow(self, because: str, connector: Connector, job_id: str | None = None) -> None:
         """Make the job of the full sync that has to follow this one, whose turn comes when this one has ended.
 
         It is made before that: who dies in between is gone on with, and makes the same job again. Raises `JobLost`.
@@ -285,6 +285,6 @@ class JobRun:
         job_type = JobType.ACCESS_CONTROL if kind is JobType.ACCESS_CONTROL else JobType.FULL
         snapshot = snapshot_of(connector, job_type, self.place.registry)
         metadata = {"follows": self.job.id, "because": because}
-        job_id = following_id(self.job.id, because)
+        job_id = job_id or following_id(self.job.id, because)
         await self.jobs.create(job_id, snapshot, job_type, Trigger.ON_DEMAND, metadata=metadata)
         log.info("A full sync follows.", connector=connector.id, because=because, job=self.job.id)

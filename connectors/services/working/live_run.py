@@ -90,10 +90,10 @@ class LiveRun:
         if await self._is_full_sync_open():
             self._waits_for = former
         elif former is None:
-            because = f"{LIVE} {self.job.metadata.get('claim')}"
-            self._waits_for = following_id(self.job.id, because)
+            # Another one each time that this job needs one, which may be twice in a year.
+            self._waits_for = following_id(self.job.id, str(self.job.metadata.get("claim")))
             await outcome.suspended(report)
-            return End(JobStatus.SUSPENDED, followed_because=because)
+            return End(JobStatus.SUSPENDED, followed_because=LIVE, following=self._waits_for)
         else:
             error = JobError(
                 f"The full sync that has to come first did not come to a good end: it is the job {former}."

@@ -46,6 +46,11 @@ def is_made_of_rows(source: object) -> bool:
     return has_rows and not has(source, "get_docs") and not has(source, "get_docs_from")
 
 
+def can_be_live(source: object) -> bool:
+    """Return whether a source tells of changes as they happen, and of those since a cursor."""
+    return has(source, "get_docs_live") and has(source, "get_docs_incrementally")
+
+
 def can_list_ids(source: object) -> bool:
     """Return whether a source has a `get_ids`: its own, or one made of rows whose ids are those of the base."""
     of_rows = is_made_of_rows(source) and not has(source, "document_of") and hasattr(source, "get_ids")

@@ -1,16 +1,20 @@
-"""Measures daemons: `python -m benchmarks.daemon`, or some of `idle`, `due`, `wanted`, `empty` and `two`."""
+"""Measures daemons: `python -m benchmarks.daemon`, or some of `idle`, `live`, `due`, `wanted`, `empty` and `two`."""
 
 import asyncio
 import sys
 from collections.abc import Callable
 from typing import Final
 
-from benchmarks.daemon import idle, together, waits
+from benchmarks.daemon import idle, live, together, waits
 from connectors import logger
 
 
 def _print_idle() -> None:
     print(idle.text(idle.run()), flush=True)
+
+
+def _print_live() -> None:
+    print(live.text(live.run()), flush=True)
 
 
 def _print_due() -> None:
@@ -33,6 +37,7 @@ def _print_two() -> None:
 
 PARTS: Final[dict[str, Callable[[], None]]] = {
     "idle": _print_idle,
+    "live": _print_live,
     "due": _print_due,
     "wanted": _print_wanted,
     "empty": _print_empty,

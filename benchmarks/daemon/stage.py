@@ -22,6 +22,7 @@ from connectors.store.sync_state import JobType
 
 PATIENCE_S: Final = 600.0
 SOURCES: Final = {
+    "quiet": "benchmarks.daemon.sources:QuietDataSource",
     "waiting": "benchmarks.daemon.sources:WaitingDataSource",
     "walked": "benchmarks.daemon.sources:WalkedDataSource",
 }
@@ -85,6 +86,7 @@ async def connect(
     scheduling: Mapping[str, Any],
     *,
     service_type: str = "directory",
+    **more: object,
 ) -> str:
     """Create a connector, which reads one file, or what its source makes up, and return its id."""
     read = {"directory": {"value": str(folder / "docs")}} if service_type == "directory" else {}
@@ -95,6 +97,7 @@ async def connect(
         "status": "connected",
         "configuration": read,
         "scheduling": scheduling,
+        **more,
     }
     await store.create(name, document)
     return name

@@ -153,7 +153,7 @@ class Examination:
     async def check_settings(self) -> str:
         """Check the settings of the source."""
         from connectors.fields import Configuration  # noqa: PLC0415 - as above
-        from connectors.source_class import fields_of  # noqa: PLC0415
+        from connectors.source_class import can_be_live, fields_of  # noqa: PLC0415
 
         fields, grants = fields_of(self._class), self._settings.grants
         if isinstance(self._wanted, Impromptu):
@@ -161,6 +161,9 @@ class Examination:
             grants = grants_of(self._settings.exposed_secrets)
         self._configuration = Configuration(fields, self._connector.configuration, grants)
         self._configuration.check()
+        if self._connector.sync.live and not can_be_live(self._class):
+            hint = f"Switch it off: connectors set {self._connector.id} --sync live=false"
+            raise ConfigurationError("The source can't tell of changes as they happen.", field="sync.live", hint=hint)
         return f"{counted(len(fields), 'setting')}, all valid"
 
     async def reach(self) -> str:

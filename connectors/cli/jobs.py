@@ -45,7 +45,7 @@ _COUNTERS: Final = {
     "content_failed": "without content",
 }
 """The counters of a sync's report that a person asks for."""
-_HIDDEN: Final = frozenset({"claim", "instance"})
+_HIDDEN: Final = frozenset({"claim", "instance", "live", "format"})
 """What metadata says for programs alone."""
 
 
@@ -224,6 +224,7 @@ def _told(metadata: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     report = metadata.get("sync")
     if isinstance(report, Mapping):
         counts = ((report.get(name), what) for name, what in _COUNTERS.items())
+        yield "behind since", str(report.get("behind_since") or "")
         yield "phase", str(report.get("phase") or "")
         yield "so far", ", ".join(f"{number:,} {what}" for number, what in counts if isinstance(number, int) and number)
         remarks = report.get("remarks")
@@ -258,6 +259,8 @@ def _length(found: "list[SyncJob]") -> int:
 
 
 def _kind(found: "SyncJob") -> str:
+    if found.metadata.get("live") is True:
+        return "live"
     kind, schedule = overview.KINDS.get(_word(found.job_type) or "", "unknown"), found.metadata.get("custom_schedule")
     return f"{kind}, {schedule}" if isinstance(schedule, str) else kind
 

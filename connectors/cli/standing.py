@@ -13,6 +13,7 @@ from connectors.store.connector import DOMAIN, Connector, ConnectorStatus
 from connectors.store.held import HeldSet
 from connectors.store.job import JobStatus, SyncJob
 from connectors.store.lenient import instant_of
+from connectors.store.live import is_live, lag_of
 from connectors.store.sync_state import JobType
 from connectors.store.ticks import SeenSchedule
 from connectors.sync.owner.instance import Instance
@@ -75,9 +76,12 @@ class Run:
     phase: str | None = None
     counts: Mapping[str, int] = field(default_factory=dict)
     """Documents that were read so far, those that are expected, indexed and deleted; what is known of it."""
+    is_live: bool = False
+    lag: timedelta | None = None
+    """Of a live sync: for how long the index has been behind the source, where that is known."""
 
     @classmethod
-    def of(cls, job: SyncJob) -> "Run":
+    def of(cls, job: SyncJob, now: datetime) -> "Run":
         """Return what a job says of itself."""
         begun = job.status in {JobStatus.IN_PROGRESS, JobStatus.CANCELING}
         report = job.metadata.get("sync")
@@ -97,6 +101,8 @@ class Run:
             where=job.worker_hostname if begun else None,
             phase=str(told["phase"]) if begun and told.get("phase") else None,
             counts={name: number for name, number in found.items() if isinstance(number, int)} if begun else {},
+            is_live=is_live(job),
+            lag=lag_of(job, now) if is_live(job) else None,
         )
 
     @classmethod

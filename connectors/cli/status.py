@@ -133,12 +133,14 @@ def _coming_text(one: "Coming", now: datetime) -> str:
 
 
 def _run_text(run: "Run", now: datetime) -> str:
-    kind = overview.KINDS.get(run.job_type or "", "")
+    kind = _kind(run)
     what = f"{kind} sync" if run.job is not None else "sync without a job"
     since = f" for {in_short(now - run.since)}" if run.since is not None else ""
     ends = ", to be canceled" if run.status == "canceling" else ""
     where = f"on {run.where}" if run.where and run.job is not None else run.where
-    phase = run.phase if run.phase not in {"starting", "reading", "done"} else None
+    phase = run.phase if run.phase not in {"starting", "reading", "done", "live"} else None
+    if run.lag is not None:
+        phase = f"{in_short(run.lag)} behind"
     return ", ".join(part for part in (f"{what.strip()}{since}{ends}", phase, _so_far(run), where) if part)
 
 
@@ -151,9 +153,14 @@ def _so_far(run: "Run") -> str:
 
 
 def _wait_text(run: "Run", now: datetime) -> str:
-    kind = overview.KINDS.get(run.job_type or "", "")
+    kind = _kind(run)
     since = f" for {in_short(now - run.since)}" if run.since is not None else ""
-    return f"{f'{kind} sync'.strip()} {'suspended' if run.status == 'suspended' else 'waits'}{since}"
+    behind = f", {in_short(run.lag)} behind" if run.lag is not None else ""
+    return f"{f'{kind} sync'.strip()} {'suspended' if run.status == 'suspended' else 'waits'}{since}{behind}"
+
+
+def _kind(run: "Run") -> str:
+    return "live" if run.is_live else overview.KINDS.get(run.job_type or "", "")
 
 
 def _trouble_lines(troubles: "Sequence[Trouble]", mark: str = "    ") -> Iterator[str]:
@@ -234,6 +241,8 @@ def _run_wire(run: "Run") -> dict[str, Any]:
         "last_seen": _wire(run.seen_at),
         "where": run.where,
         "phase": run.phase,
+        "live": run.is_live,
+        "lag_s": run.lag.total_seconds() if run.lag is not None else None,
         **counts,
     }
 

@@ -103,7 +103,7 @@ async def survey(engine: Engine, settings: Settings) -> Survey:
     held = _by_connector(await _read(HeldSets(state).waiting(), [], unread))
     without_job = await _read(_without_job(state, {job.id for job in (*active, *longest)}, rhythm), {}, unread)
     number_of_letters = await letters.numbers()
-    runs, waits = _runs(active), _runs(longest)
+    runs, waits = _runs(active, rhythm.now), _runs(longest, rhythm.now)
     standings = []
     async with aclosing(connectors.overview()) as found:
         async for one in found:
@@ -158,11 +158,11 @@ async def _without_job(state: StateStore, jobs: set[str], rhythm: Rhythm) -> dic
     return found
 
 
-def _runs(jobs: Sequence[SyncJob]) -> dict[str, list[Run]]:
+def _runs(jobs: Sequence[SyncJob], now: datetime) -> dict[str, list[Run]]:
     found = defaultdict[str, list[Run]](list)
     for job in jobs:
         if job.connector_id is not None:
-            found[job.connector_id].append(Run.of(job))
+            found[job.connector_id].append(Run.of(job, now))
     return found
 
 

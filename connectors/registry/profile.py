@@ -8,12 +8,13 @@ from typing import Any, Final
 from connectors.fields import Configuration, Fields
 from connectors.grants import Grants
 from connectors.source import BaseDataSource
-from connectors.source_class import can_list_ids, fields_of, has
+from connectors.source_class import can_be_live, can_list_ids, fields_of, has
 
 ABILITIES: Final[Mapping[str, str]] = {
     "rules": "Basic sync rules say which documents are kept.",
     "advanced rules": "Advanced sync rules, in a form of its own, say what is read.",
     "incremental": "An incremental sync reads only what changed.",
+    "live": "A live sync writes what changes as it happens.",
     "deletes only": "A sync can find out by ids alone what is gone, and read nothing else.",
     "access control": "Documents carry who may read them.",
     "rows": "It has datasets of rows, so that it can be previewed, queried and exported.",
@@ -102,6 +103,7 @@ def _abilities_of(source: type[Any], features: Mapping[str, Any]) -> list[str]:
         "rules": enabled("sync_rules", "basic"),
         "advanced rules": enabled("sync_rules", "advanced"),
         "incremental": enabled("incremental_sync"),
+        "live": can_be_live(source),
         "deletes only": can_list_ids(source),
         "access control": enabled("document_level_security"),
         "rows": has(source, "datasets") and has(source, "read"),

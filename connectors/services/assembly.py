@@ -65,6 +65,7 @@ class Assembly:
         self.metrics.readings.worker_processes.read = lambda: {(): len(self.worker.crew.pids)}
         self.metrics.readings.resident_memory.read = self._memory
         self.metrics.readings.look_age.read = self.pulses.ages
+        self.metrics.readings.live_lag.read = self._tally.lags
         self.metrics.readings.connectors.read = self._connectors
 
     def adopt(self, settings: Settings) -> None:

@@ -42,7 +42,7 @@ async def changes_of(
     if "scheduling" in description:
         changes["scheduling"] = description.scheduling(now)
     if FIELD in description:
-        changes |= description.sync()
+        changes |= description.sync(registry.source(connector.service_type) if connector.service_type else None)
     description.settle()
     changes = {name: value for name, value in changes.items() if value != connector.document.get(name)}
     return {**changes, "updated_at": now} if changes else {}

@@ -14,7 +14,7 @@ from connectors.grants import Grants
 from connectors.registry import nearest
 from connectors.registry.profile import Profile
 from connectors.schedule import Schedule
-from connectors.source_class import opened
+from connectors.source_class import can_be_live, opened
 from connectors.store.index_name import check_name
 from connectors.store.sync_settings import FIELD, SyncSettings
 from connectors.wording import shown
@@ -151,13 +151,14 @@ class Description:
             schedules[name] = {**schedules.get(name, NEVER), **said}
         return {**stored, **schedules}
 
-    def sync(self) -> dict[str, Any]:
-        """Return the settings of syncs as they were given, beside those that are stored."""
+    def sync(self, source: type[Any] | None) -> dict[str, Any]:
+        """Return the settings of syncs as they were given, beside those that are stored; of a source that can do so."""
         if FIELD not in self._given:
             return {}
         found = _merged(self._stored.get(FIELD), self._given[FIELD])
         try:
-            SyncSettings.of(found)
+            if SyncSettings.of(found).live and source is not None and not can_be_live(source):
+                self._add(f"{FIELD}.live", "The source can't tell of changes as they happen.")
         except ConfigurationError as error:
             self.problems += [Problem("", line) for line in str(error).splitlines()]
         return {FIELD: found}

@@ -236,6 +236,10 @@ class JobStore:
                 continue
         raise Conflict(f"The job {job_id!r} is changed by others all the time.")
 
+    async def replace(self, job: SyncJob, changes: Mapping[str, Any], *, refresh: Refresh = "now") -> SyncJob:
+        """Write the same into exactly the job that was read. Raises `Conflict` when somebody has changed it since."""
+        return await self._replaced(job, changes, refresh)
+
     async def claim(self, job: SyncJob, *, instance: str, hostname: str, sync_cursor: object = None) -> SyncJob | None:
         """Begin a job as it was read, or go on with it; None when somebody else has changed it since, or is to do it.
 

@@ -67,7 +67,7 @@ async def new_connector(given: object, registry: Registry, grants: Grants, now: 
         "filtering": [_domain(description.rules(now), now)],
         "pipeline": description.pipeline(),
         "scheduling": description.scheduling(now),
-        **description.sync(),
+        **description.sync(source),
         "created_at": now,
         "updated_at": now,
     }

@@ -129,7 +129,7 @@ def test_what_a_sync_left_is_told_once_and_not_in_its_own_words_too() -> None:
 @pytest.mark.parametrize(("silent_s", "is_lost"), [(180, False), (181, True)])
 def test_a_sync_that_nobody_took_over_needs_a_person(silent_s: float, is_lost: bool) -> None:
     seen_at = (NOW - timedelta(seconds=silent_s)).isoformat()
-    run = Run.of(job(status="in_progress", last_seen=seen_at, worker_hostname="host"))
+    run = Run.of(job(status="in_progress", last_seen=seen_at, worker_hostname="host"), NOW)
     text = "A sync on host has shown no sign of life for 3 min, and no daemon took it over."
     expected = [("lost", text, "connectors job show j")] if is_lost else []
     assert troubles(standing(running=[run])) == expected
@@ -146,7 +146,7 @@ def test_a_run_says_how_far_it_has_come() -> None:
         deleted_document_count=1,
         metadata={"sync": {"walked": 70, "expected": None, "phase": "checking"}},
     )
-    assert Run.of(found) == Run(
+    assert Run.of(found, NOW) == Run(
         job="j",
         job_type=JobType.FULL,
         status="in_progress",
@@ -160,7 +160,7 @@ def test_a_run_says_how_far_it_has_come() -> None:
 
 def test_a_run_that_waits_has_come_nowhere() -> None:
     found = job(status="suspended", created_at="2026-11-30T06:00:00Z", worker_hostname="host", metadata={"sync": 5})
-    assert Run.of(found) == Run("j", JobType.FULL, "suspended", datetime(2026, 11, 30, 6, tzinfo=UTC), None, None)
+    assert Run.of(found, NOW) == Run("j", JobType.FULL, "suspended", datetime(2026, 11, 30, 6, tzinfo=UTC), None, None)
 
 
 def test_the_process_that_syncs_without_a_job_is_named() -> None:

@@ -3,12 +3,14 @@
 from collections import Counter
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Final
 
 from connectors.aio.clock import Clock
-from connectors.services.monitoring.metrics import Metrics
+from connectors.services.monitoring.metrics import Metrics, Numbers
 from connectors.services.working.messages import Ended, FromWorker, Progress, Requests
 from connectors.store.job import WAITING, JobStatus, SyncJob
+from connectors.store.live import is_live, lag_of
 
 UNKNOWN: Final = "unknown"
 DIED: Final = "died"
@@ -33,6 +35,7 @@ class _Running:
 
     kind: Kind
     progress: Progress
+    is_live: bool = False
 
 
 class JobTally:
@@ -45,9 +48,13 @@ class JobTally:
         self._clock = clock
         self._running: dict[str, _Running] = {}
         self._waiting: Counter[Kind] = Counter()
+        self._live_waiting: list[SyncJob] = []
+        """Live syncs that nobody runs."""
 
     def known(self, jobs: Iterable[SyncJob]) -> None:
         """Take note of the jobs that have not ended."""
+        jobs = list(jobs)
+        self._live_waiting = [job for job in jobs if is_live(job) and job.status in WAITING]
         waiting = Counter(self._kind_of(job) for job in jobs if job.status in WAITING)
         for kind in self._waiting.keys() | waiting.keys():
             self._metrics.jobs_waiting.labels(*kind).set(waiting[kind])
@@ -56,11 +63,27 @@ class JobTally:
     def given(self, job: SyncJob) -> None:
         """Take note that a process is to run a job."""
         kind = self._kind_of(job)
-        self._running[job.id] = _Running(kind, Progress(job=job.id))
+        self._running[job.id] = _Running(kind, Progress(job=job.id), is_live(job))
         self._metrics.jobs_running.labels(*kind).inc()
         if job.status is JobStatus.PENDING and job.created_at is not None:
             waited_s = (self._clock.now() - job.created_at).total_seconds()
             self._metrics.job_wait_seconds.labels(kind[0]).observe(max(waited_s, 0.0))
+
+    def lags(self) -> Numbers:
+        """Return for how long the index of a live sync has been behind its source at most, by the type of that.
+
+        Of those that wait any daemon sees it, and of others the one that runs them.
+        """
+        now, found = self._clock.now(), dict[tuple[str, ...], float]()
+        lags = [(self._kind_of(job)[1], lag_of(job, now)) for job in self._live_waiting]
+        for running in self._running.values():
+            if running.is_live:
+                since = running.progress.behind_since
+                lags.append((running.kind[1], timedelta(seconds=now.timestamp() - since) if since else timedelta()))
+        for service_type, lag in lags:
+            if lag is not None:
+                found[service_type,] = max(found.get((service_type,), 0.0), lag.total_seconds())
+        return found
 
     def heard(self, message: FromWorker) -> None:
         """Take note of what a process says."""

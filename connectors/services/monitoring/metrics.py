@@ -116,6 +116,12 @@ class Readings:
         self.connectors = self._read(
             "connectors_connectors", "Connectors that the engine holds, by their status.", "status"
         )
+        self.live_lag = self._read(
+            "connectors_live_lag_seconds",
+            "For how long the index of a live sync has been behind its source, the longest of each type: 0 while all "
+            "that came is written. Of those that wait, for as long as that was so last.",
+            "service_type",
+        )
         self.info = self._read("connectors_build_info", "The version of Connectors.", "version")
         self.info.read = lambda: {(connectors.__version__,): 1.0}
 

@@ -1,6 +1,7 @@
 """The record of a running job: its document, which only who claimed it writes to."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, Final
 
 from connectors.aio.clock import Clock
@@ -26,6 +27,8 @@ class JobRecord:
         self._clock = clock
         self._claim = claimed.metadata.get("claim")
         self.id = claimed.id
+        self._last: SyncJob | None = claimed
+        """The job as it was when it was last read or written here; None when that is not known."""
 
     async def look(self) -> SyncJob:
         """Return the job as it is now: somebody may want it to be canceled."""
@@ -33,6 +36,7 @@ class JobRecord:
         if found is None:
             raise JobLost(f"The job {self.id} was deleted while it ran.")
         self._check(found)
+        self._last = found
         return found
 
     async def beat(self, report: SyncReport) -> None:
@@ -61,11 +65,17 @@ class JobRecord:
             self._check(found)
             return {**changes, "metadata": {**found.metadata, **told}} if told else changes
 
+        last, self._last = self._last, None
+        if last is not None and (changes_of_last := changed(last)):
+            with suppress(Conflict):
+                self._last = await self._jobs.replace(last, changes_of_last, refresh=refresh)
+                return self._last
         try:
-            return await self._jobs.change(self.id, changed, refresh=refresh)
+            written = self._last = await self._jobs.change(self.id, changed, refresh=refresh)
         except Conflict:
             await self.look()  # which tells whether it is gone, or not ours
             raise
+        return written
 
     def _check(self, found: SyncJob) -> None:
         if found.metadata.get("claim") != self._claim or found.status not in ACTIVE:

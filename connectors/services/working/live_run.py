@@ -25,7 +25,9 @@ from connectors.sync.workplace import Workplace
 log = logger.get(__name__)
 BEATS: Final = 3
 """How often a live sync says that it is alive within the time after which it would be taken for lost: there are many
-that have nothing else to say. Every so many times it looks by itself whether it is to end, too."""
+that have nothing else to say."""
+LOOK_EACH: Final = 6
+"""Every so many times it looks by itself whether it is to end, too."""
 AGAIN_S: Final = 2.0
 """How soon it says so again when that failed."""
 ALONE_FOR: Final = timedelta(minutes=10)
@@ -64,7 +66,7 @@ class LiveRun:
             is_wanted, is_due = self.wanted.is_set(), clock.monotonic() - said_at >= every_s
             self.wanted.clear()
             try:
-                if is_wanted or (is_due and beats % BEATS == 0):
+                if is_wanted or (is_due and beats % LOOK_EACH == 0):
                     await watch.look()
                 if is_due:
                     self._note(report)

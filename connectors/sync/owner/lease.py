@@ -43,6 +43,8 @@ class Claim:
     instance: Instance
     timeout_s: float = 60.0
     watch: TargetWatch | None = None
+    renewals: int = RENEWALS
+    """How often the lease is renewed within that while nothing is sent under it."""
 
 
 @dataclass(eq=False)
@@ -121,7 +123,7 @@ class Lease:
     async def keep(self) -> None:
         """Confirm until cancelled. Raises `JobLost` and `IndexReplaced`; what else fails is tried again."""
         while True:
-            await self._clock.sleep(self.claim.timeout_s / RENEWALS)
+            await self._clock.sleep(self.claim.timeout_s / self.claim.renewals)
             try:
                 await self.confirm()
             except IndexReplaced:

@@ -5,7 +5,7 @@ from dataclasses import replace
 from connectors import logger
 from connectors.changes import Change, Checkpoint, Cursor
 from connectors.errors import ConfigurationError, CursorExpired, Retryable, SourceError
-from connectors.source_class import has
+from connectors.source_class import can_be_live
 from connectors.sync import reach
 from connectors.sync.deleting.allowance import Allowance
 from connectors.sync.ending import Ending, Why
@@ -36,7 +36,7 @@ class LiveSync:
     """
 
     def __init__(self, job: Job, ending: Ending) -> None:
-        if not (has(job.source, "get_docs_live") and has(job.source, "get_docs_incrementally")):
+        if not can_be_live(job.source):
             raise ConfigurationError(
                 f"The source {job.connector.service_type} can't tell of changes as they happen.",
                 field="sync.live",

@@ -220,7 +220,7 @@ def test_as_json_everything_is_told_whole(office: Office) -> None:
             "due_since": None,
         }
     ]
-    counts = {"phase": None, "read": None, "expected": None, "indexed": 7, "deleted": 1}
+    counts = {"phase": None, "live": False, "lag_s": None, "read": None, "expected": None, "indexed": 7, "deleted": 1}
     seen = office.now.isoformat()
     assert a["running"] == [
         {"job": "1", "job_type": "full", "status": "canceling", "since": then, "last_seen": seen, "where": "host"}

@@ -115,6 +115,7 @@ def test_a_page_says_what_a_source_can_and_what_not() -> None:
         ["| rules", "yes"],
         ["| advanced rules", "yes"],
         ["| incremental", "no"],
+        ["| live", "no"],
         ["| deletes only", "no"],
         ["| access control", "no"],
         ["| rows", "no"],

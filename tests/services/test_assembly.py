@@ -50,7 +50,7 @@ async def test_a_part_is_made_anew_when_a_setting_of_its_changes(
     before = {part.name: part.made_of for part in assembly.parts()}
     assembly.adopt(changed(**sections))
     after = assembly.parts()
-    assert [part.name for part in after] == ["worker", "scheduler", "preparation", "janitor"]
+    assert [part.name for part in after] == ["worker", "scheduler", "live syncs", "preparation", "janitor"]
     assert {part.name for part in after if part.made_of != before[part.name]} == anew
     assert all(callable(part.make()) for part in after)
 

@@ -39,6 +39,7 @@ LABELS = {
     "connectors_resident_memory_bytes": ["process"],
     "connectors_look_age_seconds": ["part"],
     "connectors_connectors": ["status"],
+    "connectors_live_lag_seconds": ["service_type"],
     "connectors_build_info": ["version"],
 }
 

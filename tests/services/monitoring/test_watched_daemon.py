@@ -122,7 +122,7 @@ async def test_ticks_and_deaths_and_memory_are_told(here: Works, port: int) -> N
     assert numbers["connectors_resident_memory_bytes", "daemon"] > 2**24
     assert numbers["connectors_resident_memory_bytes", "workers"] > 2**24
     ages = {labels[1] for labels in numbers if labels[0] == "connectors_look_age_seconds"}
-    assert ages == {"worker", "scheduler", "preparation", "janitor"}
+    assert ages == {"worker", "scheduler", "live syncs", "preparation", "janitor"}
 
 
 async def test_a_daemon_is_not_ready_while_its_engine_is_away_and_lives(tmp_path: Path, port: int) -> None:

@@ -323,6 +323,11 @@ class Mute(JobStore):
 
         return await super().change(job_id, unless_ended, refresh=refresh)
 
+    async def replace(self, job: SyncJob, changes: Mapping[str, Any], *, refresh: Refresh = "now") -> SyncJob:
+        if "completed_at" in changes:
+            raise EngineUnreachable("The process is dead.")
+        return await super().replace(job, changes, refresh=refresh)
+
 
 async def test_the_job_that_follows_is_not_lost_when_the_process_dies_at_the_end_of_the_other(yard: Yard) -> None:
     yard.stage.script.documents = [*rows(25), lambda: replace_index(yard.stage), *rows(50)]

@@ -1,11 +1,11 @@
-"""Measures daemons: `python -m benchmarks.daemon`, or some of `idle`, `live`, `due`, `wanted`, `empty` and `two`."""
+"""Measures daemons: `python -m benchmarks.daemon`, or parts of that: idle, live, changes, due, wanted, empty, two."""
 
 import asyncio
 import sys
 from collections.abc import Callable
 from typing import Final
 
-from benchmarks.daemon import idle, live, together, waits
+from benchmarks.daemon import changes, idle, live, together, waits
 from connectors import logger
 
 
@@ -15,6 +15,10 @@ def _print_idle() -> None:
 
 def _print_live() -> None:
     print(live.text(live.run()), flush=True)
+
+
+def _print_changes() -> None:
+    print(changes.text(asyncio.run(changes.run())), flush=True)
 
 
 def _print_due() -> None:
@@ -38,6 +42,7 @@ def _print_two() -> None:
 PARTS: Final[dict[str, Callable[[], None]]] = {
     "idle": _print_idle,
     "live": _print_live,
+    "changes": _print_changes,
     "due": _print_due,
     "wanted": _print_wanted,
     "empty": _print_empty,

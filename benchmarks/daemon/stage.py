@@ -22,6 +22,7 @@ from connectors.store.sync_state import JobType
 
 PATIENCE_S: Final = 600.0
 SOURCES: Final = {
+    "followed": "benchmarks.daemon.sources:FollowedDataSource",
     "quiet": "benchmarks.daemon.sources:QuietDataSource",
     "waiting": "benchmarks.daemon.sources:WaitingDataSource",
     "walked": "benchmarks.daemon.sources:WalkedDataSource",

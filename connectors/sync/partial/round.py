@@ -16,8 +16,10 @@ from connectors.sync.partial.progress import Progress
 from connectors.sync.partial.stream import Stream
 from connectors.sync.partial.taking import take
 
-REFRESH_EVERY_S: Final = 1.0
-"""How often it is seen to that what was written can be found, at most: each time costs the engine a segment."""
+LONGEST_UNSHOWN_S: Final = 1.0
+"""How long what was written may wait for the refresh that lets it be found."""
+REFRESHING: Final = 0.05
+"""The share of time that refreshes may take: behind one that took long the next one waits longer."""
 SETTLE_EVERY_S: Final = 1.0
 """How long a change may wait for a full batch, while others keep coming."""
 
@@ -39,8 +41,8 @@ class Live:
 class Round:
     """Writes what comes, until its time is over, the sync is to end, or the source has nothing more.
 
-    - What came is sent as soon as nothing more is there to take, and can be found as soon as it was sent, or a second
-      after the last time.
+    - What came is sent as soon as nothing more is there to take, and a refresh lets it be found then; or a while after
+      the last one, so that refreshes take a small share of the time.
     - A cursor is saved now and then, behind all that was acknowledged, and at the end. While deletions are to be held
       that are not yet, only at the end.
     - When the proof fails, what changed since the round began is read again, apart from the stream. Where that stands
@@ -55,7 +57,8 @@ class Round:
         self._began_with = live.start
         self._fed_at: float | None = None
         """When the first of what has not been written yet was fed."""
-        self._shown_at = -REFRESH_EVERY_S
+        self._show_at = self._begun_at
+        """When what was written may be shown."""
         self._is_shown = True
 
     async def run(self, first: Change) -> None:
@@ -120,8 +123,7 @@ class Round:
         await feed.settle()
         self._fed_at = None
         self._live.progress.tell(self._job.report)
-        if self._clock.monotonic() - self._shown_at >= REFRESH_EVERY_S:
-            await self._show()
+        await self._show_if_due()
 
     async def _be_quiet(self) -> None:
         """Wait for a change, and do meanwhile what is due."""
@@ -129,21 +131,25 @@ class Round:
         live.progress.caught_up()
         due_in_s = [self._left_s]
         if not self._is_shown:
-            due_in_s.append(self._shown_at + REFRESH_EVERY_S - now)
+            due_in_s.append(self._show_at - now)
         if not live.is_saved:
             due_in_s.append(live.position.due_in_s)
         await live.stream.wait(max(0.0, min(due_in_s)), live.ending.asked)
-        if not self._is_shown and self._clock.monotonic() - self._shown_at >= REFRESH_EVERY_S:
-            await self._show()
+        await self._show_if_due()
         if not live.is_saved and live.position.is_due and live.stream.is_empty:
             await self._save()
+
+    async def _show_if_due(self) -> None:
+        if self._clock.monotonic() >= self._show_at:
+            await self._show()
 
     async def _show(self) -> None:
         """Let what was written be found."""
         if not self._is_shown:
-            job = self._job
+            job, began_at = self._job, self._clock.monotonic()
             await job.place.patience(lambda _: job.place.engine.data.refresh(job.target.index))
-            self._shown_at, self._is_shown = self._clock.monotonic(), True
+            now, self._is_shown = self._clock.monotonic(), True
+            self._show_at = now + min(LONGEST_UNSHOWN_S, (now - began_at) / REFRESHING)
 
     async def _save(self) -> None:
         """Save where the stream stands, all before which is acknowledged."""

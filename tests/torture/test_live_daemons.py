@@ -14,10 +14,15 @@ from connectors.store.live import is_live
 from tests.services.daemons import Daemon, daemon
 from tests.services.live import LiveWorks, live_works
 from tests.services.works import until
+from tests.torture.conftest import Report
 from tests.torture.live_log import LiveLog
 
-ROUNDS = int(os.environ.get("ROUNDS", "1"))
 PATIENCE_S = 90.0
+PROMISE = (
+    "Live syncs, while processes that run them are killed, stand still past their lease, or give way to full syncs: "
+    "when things are quiet the index is as the source is, document for document, and there is one live sync."
+)
+Round = Callable[[Path, random.Random], Awaitable[None]]
 
 
 def happen(log: LiveLog, chance: random.Random, count: int) -> None:
@@ -70,10 +75,9 @@ async def check(works: LiveWorks) -> None:
     await works.equal("a", PATIENCE_S)
 
 
-@pytest.mark.parametrize("seed", range(ROUNDS))
-async def test_workers_that_are_killed_lose_nothing(tmp_path: Path, seed: int) -> None:
-    chance = random.Random(seed)
-    async with live_works(tmp_path) as works:
+async def killed_workers(folder: Path, chance: random.Random) -> None:
+    """Kill the worker processes of a daemon."""
+    async with live_works(folder) as works:
         log = await begun(works)
         async with daemon(works.of.config) as running:
             await works.lives("a", PATIENCE_S)
@@ -86,10 +90,9 @@ async def test_workers_that_are_killed_lose_nothing(tmp_path: Path, seed: int) -
             await check(works)
 
 
-@pytest.mark.parametrize("seed", range(ROUNDS))
-async def test_a_daemon_that_is_killed_is_followed_by_another_one(tmp_path: Path, seed: int) -> None:
-    chance = random.Random(seed)
-    async with live_works(tmp_path) as works:
+async def killed_daemon(folder: Path, chance: random.Random) -> None:
+    """Kill a daemon, and begin another one."""
+    async with live_works(folder) as works:
         log = await begun(works)
         async with daemon(works.of.config) as first:
             await works.lives("a", PATIENCE_S)
@@ -102,10 +105,9 @@ async def test_a_daemon_that_is_killed_is_followed_by_another_one(tmp_path: Path
             await check(works)
 
 
-@pytest.mark.parametrize("seed", range(ROUNDS))
-async def test_an_owner_that_stood_still_past_its_lease_undoes_nothing(tmp_path: Path, seed: int) -> None:
-    chance = random.Random(seed)
-    async with live_works(tmp_path) as works:
+async def stopped_owner(folder: Path, chance: random.Random) -> None:
+    """Let a daemon stand still for longer than its lease, beside another one, and then go on."""
+    async with live_works(folder) as works:
         log = await begun(works)
         async with daemon(works.of.config) as first:
             await works.lives("a", PATIENCE_S)
@@ -130,10 +132,9 @@ async def test_an_owner_that_stood_still_past_its_lease_undoes_nothing(tmp_path:
                 await check(works)
 
 
-@pytest.mark.parametrize("seed", range(ROUNDS))
-async def test_a_full_sync_in_between_and_deletions_above_the_guard(tmp_path: Path, seed: int) -> None:
-    chance = random.Random(seed)
-    async with live_works(tmp_path) as works:
+async def full_sync_and_held_deletions(folder: Path, chance: random.Random) -> None:
+    """Let a full sync come in between, and then more deletions than are allowed."""
+    async with live_works(folder) as works:
         log = await begun(works)
         async with daemon(works.of.config):
             await works.lives("a", PATIENCE_S)
@@ -159,3 +160,26 @@ async def test_a_full_sync_in_between_and_deletions_above_the_guard(tmp_path: Pa
             await until(are_held, PATIENCE_S)
             stored = await works.of.engine.data.get_many("a-000001", names[:8])
             assert sum(one is not None for one in stored) == 5
+
+
+ROUNDS: dict[str, Round] = {
+    "killed workers": killed_workers,
+    "killed daemons": killed_daemon,
+    "owners that stood still": stopped_owner,
+    "full syncs and held deletions": full_sync_and_held_deletions,
+}
+
+
+@pytest.mark.parametrize("kind", ROUNDS)
+async def test_nothing_is_lost_of_what_happens_meanwhile(tmp_path: Path, kind: str) -> None:
+    await ROUNDS[kind](tmp_path, random.Random(0))
+
+
+@pytest.mark.long_round
+async def test_nothing_is_lost_of_what_happens_meanwhile_in_many_rounds(
+    seeds: range, report: Report, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    for seed in seeds:
+        for kind, one_round in ROUNDS.items():
+            await one_round(tmp_path_factory.mktemp(f"{kind.replace(' ', '-')}-{seed}"), random.Random(seed))
+    report.add("Live syncs", PROMISE, seeds, dict.fromkeys(ROUNDS, len(seeds)))

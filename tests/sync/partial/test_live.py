@@ -1,6 +1,7 @@
 """A live sync: what happens in a source is in the index at once, and the cursor says nothing that is not so."""
 
 import asyncio
+import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 
 from connectors.changes import Checkpoint, Delete, Failed, Upsert
-from connectors.errors import ConfigurationError, CursorExpired, SourceError, SourceUnreachable
+from connectors.errors import ConfigurationError, CursorExpired, EngineUnreachable, SourceError, SourceUnreachable
 from connectors.store.held import HeldStatus
 from connectors.store.sync_state import JobType
 from connectors.sync.ending import Ending, Why
@@ -208,6 +209,30 @@ async def test_the_copy_of_the_ledger_learns_what_a_round_did(live: Scene) -> No
         await sync.end()
     report = await live.sync(FULL)
     assert (report.unchanged, report.scans, report.sent) == (10, 0, 0)
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_an_engine_that_fails_again_and_again_loses_nothing(live: Scene, seed: int) -> None:
+    chance, data = random.Random(seed), intrude(live)
+
+    async def fail() -> None:
+        if chance.random() < 0.4:
+            raise EngineUnreachable("The connection broke.")
+
+    async with living(live, live_round_s=0.3, checkpoint_every_s=0.0) as sync:
+        for _ in range(8):
+            data.before += [fail] * 2
+            data.after += [fail] * 2
+            for _ in range(10):
+                number = chance.randrange(30)
+                is_there = f"doc{number}" in live.log.now
+                gone = is_there and chance.random() < 0.3
+                live.log.write(Delete(f"doc{number}") if gone else Upsert(doc(number, n=chance.random())))
+            await asyncio.wait([sync.task], timeout=chance.uniform(0, 0.2))
+        await sync.equal()
+        report = await sync.end()
+    assert report.walked == report.accounted
+    assert await live.cursor() == {"at": len(live.log.steps)}
 
 
 # Deletions.

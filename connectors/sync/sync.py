@@ -19,7 +19,7 @@ from connectors.sync.partial.live import LiveSync
 from connectors.sync.report import SyncReport
 from connectors.sync.workplace import Workplace
 
-RENEWALS_OF_LIVE: Final = 3
+RENEWALS_OF_LIVE: Final = 2
 """How often a live sync renews its lease within the timeout of that: there are many that have nothing to write."""
 
 

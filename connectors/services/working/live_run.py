@@ -23,10 +23,10 @@ from connectors.sync.report import SyncReport
 from connectors.sync.workplace import Workplace
 
 log = logger.get(__name__)
-BEATS: Final = 3
+BEATS: Final = 2
 """How often a live sync says that it is alive within the time after which it would be taken for lost: there are many
 that have nothing else to say."""
-LOOK_EACH: Final = 6
+LOOK_EACH: Final = 10
 """Every so many times it looks by itself whether it is to end, too."""
 AGAIN_S: Final = 2.0
 """How soon it says so again when that failed."""

@@ -121,11 +121,17 @@ class Lease:
         return epoch_of(other) < max(self.epoch, _milliseconds(self._clock)) + MOST_AHEAD_S * 1000
 
     async def keep(self) -> None:
-        """Confirm until cancelled. Raises `JobLost` and `IndexReplaced`; what else fails is tried again."""
+        """Confirm until cancelled. Raises `JobLost` and `IndexReplaced`; what else fails is tried again.
+
+        After a failure that is so soon enough, however seldom it is done as long as all goes well.
+        """
+        pause_s = self.claim.timeout_s / self.claim.renewals
         while True:
-            await self._clock.sleep(self.claim.timeout_s / self.claim.renewals)
+            await self._clock.sleep(pause_s)
+            pause_s = self.claim.timeout_s / RENEWALS
             try:
                 await self.confirm()
+                pause_s = self.claim.timeout_s / self.claim.renewals
             except IndexReplaced:
                 raise
             except EngineError as error:

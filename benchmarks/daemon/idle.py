@@ -42,6 +42,7 @@ def measured(daemon: int) -> list[Use]:
     names = {daemon: "the daemon"} | {child: name_of(child) for child in children(daemon)}
     before = {process: cpu_s(process) for process in names}
     time.sleep(MEASURED_S)
+    names = {process: name for process, name in names.items() if Path(f"/proc/{process}").exists()}
     shares = {process: (cpu_s(process) - before[process]) / MEASURED_S for process in names}
     return [Use(name, shares[process], resident_mb(process)) for process, name in names.items()]
 

@@ -1,15 +1,17 @@
 """The state index: records that several daemons share, read by key and written by compare-and-set."""
 
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final, Self, TypeVar
+from typing import Any, Final, Generic, Self, TypeVar
 from uuid import uuid4
 
 import msgspec
 
 from connectors.aio.clock import Clock, SystemClock
 from connectors.engine import Engine
+from connectors.engine.bulk import index_line
 from connectors.engine.operations import Operations
 from connectors.engine.records import Hit, Revision, StoredDocument
 from connectors.engine.scan import Walk
@@ -35,6 +37,15 @@ INDEX: Final = StoreIndex(
 MOST_ATTEMPTS: Final = 25
 """How often a change is tried while others change the same record: each time one of them gets through."""
 _PAGE: Final = 500
+
+
+@dataclass(frozen=True)
+class Replacement(Generic[T]):
+    """A record that is to be written in the place of what was read."""
+
+    key: str
+    old: Versioned[T]
+    value: T
 
 
 class StateStore:
@@ -69,6 +80,28 @@ class StateStore:
         The error says `maybe_applied` when this write may have been there for a while, before somebody else's.
         """
         return await self._write(key, value, old)
+
+    async def replace_many(self, changes: Sequence["Replacement[T]"]) -> list[Versioned[T] | None]:
+        """Do the same for many records with one request, which is not repeated: None for one that was not written.
+
+        Raises an `EngineError` when its answer is lost: some may be written all the same.
+        """
+        documents = [
+            document_of(one.value, one.old.stored, now=self._clock.now(), nonce=uuid4().hex) for one in changes
+        ]
+        lines = [
+            part
+            for one, document in zip(changes, documents, strict=True)
+            for part in (index_line(one.key, expected=one.old.revision), msgspec.json.encode(document) + b"\n")
+        ]
+        answer = await self._operations.bulk(INDEX.name, b"".join(lines), operations=len(changes))
+        items = [item for action in answer.items for item in action.values()]
+        return [
+            Versioned(one.value, Revision(item.seq_no, item.primary_term), document)
+            if item.ok and item.seq_no is not None and item.primary_term is not None
+            else None
+            for one, document, item in zip(changes, documents, items, strict=True)
+        ]
 
     async def put(self, key: str, value: Record) -> None:
         """Write a record over whatever is there, for records that never have two writers."""

@@ -27,7 +27,7 @@ from connectors.sync.index.pipeline import Pipeline, pipeline_of
 from connectors.sync.index.target import Target, TargetWatch, open_target, unmake
 from connectors.sync.letters import Letters
 from connectors.sync.owner.fenced_state import FencedState
-from connectors.sync.owner.lease import RENEWALS, Claim, Lease, leased
+from connectors.sync.owner.lease import Claim, Lease, leased
 from connectors.sync.report import SyncReport
 from connectors.sync.silence import Silence, listening
 from connectors.sync.workplace import Workplace
@@ -102,7 +102,7 @@ async def begun(
     report: SyncReport,
     *,
     run: str,
-    renewals: int = RENEWALS,
+    live: bool = False,
     waiting: Callable[[str], None] = lambda _owner: None,
 ) -> AsyncIterator[Job]:
     """Check a connector, open its source, lease its target and take its state, for the time of the block.
@@ -122,7 +122,8 @@ async def begun(
         report.index = target.index
         await _check_alone(place, connector, target, settings, report.job_type)
         watch = TargetWatch(place.engine, target, place.clock)
-        claim = Claim(target, connector.id, run, place.instance, place.limits.lease_timeout_s, watch, renewals)
+        timeout_s, together = place.limits.lease_timeout_s, place.together if live else None
+        claim = Claim(target, connector.id, run, place.instance, timeout_s, watch, together)
         lease = await stack.enter_async_context(leased(place.state, claim, place.clock, waiting=waiting))
         await _check_still_there(place, connector, lease)
         policy = _policy(pipeline)

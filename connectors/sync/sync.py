@@ -1,7 +1,6 @@
 """The sync: one run of a connector, which returns one report or raises one error."""
 
 from collections.abc import Awaitable, Callable
-from typing import Final
 from uuid import uuid4
 
 from connectors.errors import ConfigurationError
@@ -13,14 +12,10 @@ from connectors.sync.full.adding import AddingSync
 from connectors.sync.full.deletes_only import DeletesOnlySync, check_deletes_only
 from connectors.sync.full.sync import FullSync
 from connectors.sync.job import begun
-from connectors.sync.owner.lease import RENEWALS
 from connectors.sync.partial.incremental import IncrementalSync
 from connectors.sync.partial.live import LiveSync
 from connectors.sync.report import SyncReport
 from connectors.sync.workplace import Workplace
-
-RENEWALS_OF_LIVE: Final = 2
-"""How often a live sync renews its lease within the timeout of that: there are many that have nothing to write."""
 
 
 class Sync:
@@ -62,10 +57,8 @@ class Sync:
         report = self.report
         if report.deletes_only:
             await check_deletes_only(self._place, self._connector)
-        renewals = RENEWALS if self._live is None else RENEWALS_OF_LIVE
-        async with begun(
-            self._place, self._connector, report, run=self._run, renewals=renewals, waiting=self._waiting
-        ) as job:
+        live, waiting = self._live is not None, self._waiting
+        async with begun(self._place, self._connector, report, run=self._run, live=live, waiting=waiting) as job:
             if owning is not None:
                 await owning()
             if report.job_type is JobType.ACCESS_CONTROL and not has(job.source, "get_access_control"):

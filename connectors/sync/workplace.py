@@ -21,6 +21,7 @@ from connectors.store.state import StateStore
 from connectors.sync.content.downloads import DownloadLimits
 from connectors.sync.ledger.copy import LedgerCopy
 from connectors.sync.owner.instance import Instance
+from connectors.sync.owner.together import Together
 from connectors.sync.silence import Hearing
 from connectors.sync.writing.writer import LONGEST_PAUSE_S, MANY_ATTEMPTS, WriterLimits
 
@@ -84,6 +85,8 @@ class Workplace:
     limits: SyncLimits = SyncLimits()
     clock: Clock = field(default_factory=SystemClock)
     instance: Instance = field(default_factory=Instance.current)
+    together: Together | None = None
+    """Renews the leases of live syncs."""
     hung: Callable[[str], None] = lambda _why: None
     """Is told of a source that neither answers nor lets itself be cancelled: only the end of the process helps then."""
 
@@ -138,4 +141,5 @@ async def open_workplace(  # noqa: PLR0913 - one for each thing that syncs share
         copies=LedgerCopy(copies) if copies is not None else None,
         limits=limits,
         clock=clock,
+        together=Together(state, clock),
     )

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -12,11 +13,14 @@ from connectors.aio.clock import Clock
 from connectors.aio.tasks import Tasks
 from connectors.errors import Conflict, ConnectorsError, EngineError, IndexReplaced, JobLost, TargetInUse
 from connectors.store.record import Versioned
-from connectors.store.state import StateStore
+from connectors.store.state import Replacement, StateStore
 from connectors.store.targets import TargetRecord
 from connectors.sync.index.mark import MOST_BATCHES, epoch_of, version
 from connectors.sync.index.target import Target, TargetWatch
 from connectors.sync.owner.instance import Instance
+
+if TYPE_CHECKING:
+    from connectors.sync.owner.together import Together
 
 log = logger.get(__name__)
 _MOST_ATTEMPTS = 10
@@ -43,8 +47,8 @@ class Claim:
     instance: Instance
     timeout_s: float = 60.0
     watch: TargetWatch | None = None
-    renewals: int = RENEWALS
-    """How often the lease is renewed within that while nothing is sent under it."""
+    together: "Together | None" = None
+    """Renews it seldom, and with others; None for one that is renewed by itself."""
 
 
 @dataclass(eq=False)
@@ -105,7 +109,7 @@ class Lease:
     async def renew(self) -> None:
         """Confirm that the target is ours. Raises `JobLost`, and an `EngineError` when that can't be found out."""
         async with self._lock:
-            await self._write(lambda record: msgspec.structs.replace(record, lease=record.lease + 1))
+            await self._write(_renewed)
 
     async def rise_above(self, other: int) -> None:
         """Let the next batch have a higher version than another one. Raises `JobLost`."""
@@ -121,21 +125,39 @@ class Lease:
         return epoch_of(other) < max(self.epoch, _milliseconds(self._clock)) + MOST_AHEAD_S * 1000
 
     async def keep(self) -> None:
-        """Confirm until cancelled. Raises `JobLost` and `IndexReplaced`; what else fails is tried again.
-
-        After a failure that is so soon enough, however seldom it is done as long as all goes well.
-        """
-        pause_s = self.claim.timeout_s / self.claim.renewals
+        """Confirm until cancelled. Raises `JobLost` and `IndexReplaced`; what else fails is tried again."""
+        if self.claim.together is not None:
+            await self.claim.together.keep(self)
         while True:
-            await self._clock.sleep(pause_s)
-            pause_s = self.claim.timeout_s / RENEWALS
+            await self._clock.sleep(self.claim.timeout_s / RENEWALS)
             try:
                 await self.confirm()
-                pause_s = self.claim.timeout_s / self.claim.renewals
             except IndexReplaced:
                 raise
             except EngineError as error:
                 log.warning("The lease could not be renewed.", index=self.claim.target.index, why=str(error))
+
+    # For who renews several at once.
+
+    @property
+    def age_s(self) -> float:
+        """How long ago it was last confirmed that the target is ours."""
+        return self._clock.monotonic() - self._confirmed_at
+
+    @property
+    def writing(self) -> asyncio.Lock:
+        """Is held while the record is written."""
+        return self._lock
+
+    @property
+    def renewal(self) -> Replacement[TargetRecord]:
+        """What a renewal writes."""
+        record = self._record.value
+        return Replacement(TargetRecord.key_of(self.claim.target.uuid), self._record, _renewed(record))
+
+    def was_renewed(self, record: Versioned[TargetRecord], sent_at: float) -> None:
+        """Learn that this was written by a request that was sent then."""
+        self._record, self._confirmed_at = record, sent_at
 
     async def give_back(self) -> None:
         """Let the next sync begin at once. What fails is only logged: the lease then ends by itself."""
@@ -253,6 +275,10 @@ def _record(claim: Claim, found: TargetRecord | None, clock: Clock) -> TargetRec
         connector=claim.connector,
         run=claim.run,
     )
+
+
+def _renewed(record: TargetRecord) -> TargetRecord:
+    return msgspec.structs.replace(record, lease=record.lease + 1)
 
 
 def _milliseconds(clock: Clock) -> int:

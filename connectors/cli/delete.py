@@ -13,6 +13,7 @@ from connectors.cli.choice import chosen, offer
 from connectors.cli.index_use import others_of
 from connectors.cli.interruption import until_interrupted
 from connectors.cli.invocation import Invocation
+from connectors.cli.live_in_use import telling_of_live
 from connectors.cli.wording import counted, in_time
 from connectors.errors import ConfigurationError
 
@@ -147,7 +148,8 @@ async def _delete(invocation: Invocation, connector_id: str, *, with_index: bool
             )
             click.echo(text, err=True)
 
-        return await remove(place, connector, with_indices=with_index, waiting=waiting)
+        with telling_of_live(connector):
+            return await remove(place, connector, with_indices=with_index, waiting=waiting)
 
 
 # --- telling it --------------------------------------------------------------------------------------------------

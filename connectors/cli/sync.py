@@ -14,6 +14,7 @@ from connectors.cli.choice import chosen, offer
 from connectors.cli.impromptu import Impromptu, grants_of
 from connectors.cli.interruption import until_interrupted
 from connectors.cli.invocation import Invocation
+from connectors.cli.live_in_use import telling_of_live
 from connectors.cli.progress import Progress
 from connectors.cli.summary import EXIT_ATTENTION, lines_of, outcome_of, written_before
 from connectors.errors import ConnectorsError
@@ -161,15 +162,16 @@ async def _run(invocation: Invocation, wanted: Impromptu | str, job_type: str, t
             told.begun.append(report)
             progress.begin(report)
 
-        async with progress.running(invocation.log_to):
-            await run_foreground(
-                place,
-                connector,
-                JobType.FULL if deletes_only else JobType(job_type),
-                deletes_only=deletes_only,
-                begun=begin,
-                waiting=lambda owner: progress.waiting(owner, patience_s),
-            )
+        with telling_of_live(connector):
+            async with progress.running(invocation.log_to):
+                await run_foreground(
+                    place,
+                    connector,
+                    JobType.FULL if deletes_only else JobType(job_type),
+                    deletes_only=deletes_only,
+                    begun=begin,
+                    waiting=lambda owner: progress.waiting(owner, patience_s),
+                )
 
 
 async def _connector(place: "Workplace", wanted: Impromptu | str, *, is_new_fine: bool) -> "Connector":

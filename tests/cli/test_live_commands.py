@@ -2,8 +2,13 @@
 
 from datetime import UTC, datetime
 
+import pytest
+
+from connectors.cli.live_in_use import telling_of_live
 from connectors.cli.standing import Run
 from connectors.engine.records import Revision
+from connectors.errors import TargetInUse
+from connectors.store.connector import Connector
 from connectors.store.job import SyncJob
 from connectors.store.live import METADATA
 from tests.cli.desk import Desk
@@ -36,6 +41,15 @@ def test_check_says_that_the_source_can_not(desk: Desk) -> None:
     assert done.returncode == 2
     assert f"failed   settings   {WHY}" in done.stdout
     assert "connectors set shelf --sync live=false" in done.stdout
+
+
+@pytest.mark.parametrize(("live", "hint"), [(True, "connectors set c --sync live=false"), (False, "Wait for it.")])
+def test_an_index_in_use_by_a_live_sync_is_told_with_what_ends_that(*, live: bool, hint: str) -> None:
+    schedule = {"full": {"enabled": True, "interval": "0 0 0 * * ?"}}
+    document = {"status": "connected", "sync": {"live": live}, "scheduling": schedule}
+    with pytest.raises(TargetInUse) as caught, telling_of_live(Connector("c", document, Revision(1, 1))):
+        raise TargetInUse("The index is being written to.", hint="Wait for it.")
+    assert hint in str(caught.value)
 
 
 def test_a_run_says_that_it_is_live_and_how_far_behind() -> None:

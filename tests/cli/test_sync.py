@@ -19,7 +19,19 @@ KEYS = [
     *("walked", "created", "updated", "unchanged", "dropped", "letters", "superseded", "present", "unindexed"),
     *("deleted", "held", "repeated", "recovered", "content_failed"),
     *("downloaded", "downloaded_bytes", "sent", "requests", "sent_bytes", "conflicts", "passes", "scans"),
-    *("skipped", "unsettled", "resumed_since", "phase", "waiting_for", "expected", "warnings", "remarks", "error"),
+    *(
+        "skipped",
+        "unsettled",
+        "resumed_since",
+        "behind_since",
+        "caught_up_at",
+        "phase",
+        "waiting_for",
+        "expected",
+        "warnings",
+        "remarks",
+        "error",
+    ),
 ]
 
 

@@ -41,6 +41,8 @@ class SyncLimits:
     """A sync that is interrupted goes on where it was so long before, where its source can."""
     live_round_s: float = 300.0
     """How long a live sync writes before it looks whether the index holds what it wrote."""
+    steady_s: float = 60.0
+    """A stream of changes that breaks after it was there for so long is opened again; one that breaks sooner is not."""
 
     @classmethod
     def of(cls, settings: Settings) -> Self:

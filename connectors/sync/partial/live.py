@@ -19,8 +19,6 @@ from connectors.sync.partial.stream import Stream
 from connectors.sync.report import SyncReport
 
 log = logger.get(__name__)
-STEADY_S = 60.0
-"""A stream that breaks after it was there for so long is opened again; one that breaks sooner ends the sync."""
 
 
 class LiveSync:
@@ -46,7 +44,6 @@ class LiveSync:
         self._ending = ending
         self._position = Position(job)
         self._allowance = Allowance(job)
-        self._progress = Progress(job.report, job.place.clock)
 
     async def run(self) -> None:
         """Sync until asked to end. Raises an error of the tree."""
@@ -54,11 +51,11 @@ class LiveSync:
         if start is None:
             self._ending.ask(Why.FULL_FIRST)
             return
-        self._progress = Progress(self._job.report, self._job.place.clock)
+        progress = Progress(self._job.report, self._job.place.clock)
         await self._allowance.recall()
         try:
             while self._ending.why is None:
-                start = await self._follow(start)
+                start = await self._follow(start, progress)
         except CursorExpired as error:
             await self._position.lose()
             raise expired(error, self._job.connector.id) from None
@@ -75,12 +72,12 @@ class LiveSync:
             raise SourceError("The source yielded no cursor to go on from.", hint="This is a fault of the source.")
         return first.last
 
-    async def _follow(self, start: Cursor) -> Cursor:
+    async def _follow(self, start: Cursor, progress: Progress) -> Cursor:
         """Follow one stream until it breaks or the sync is to end, and return where it stands then."""
         job, clock = self._job, self._job.place.clock
         opened_at = clock.monotonic()
         async with Stream(job, start).running() as stream:
-            live = Live(stream, self._position, self._allowance, self._ending, self._progress, start)
+            live = Live(stream, self._position, self._allowance, self._ending, progress, start)
             while self._ending.why is None and stream.failure is None:
                 await self._idle(live)
             if not live.is_saved:
@@ -88,7 +85,7 @@ class LiveSync:
         failure = stream.failure
         if failure is None or self._ending.why is not None:
             return live.start
-        if not isinstance(failure, Retryable) or clock.monotonic() - opened_at < STEADY_S:
+        if not isinstance(failure, Retryable) or clock.monotonic() - opened_at < job.place.limits.steady_s:
             raise failure
         log.warning("The stream of a source broke, and is opened again.", connector=job.connector.id, why=str(failure))
         return live.start

@@ -350,11 +350,8 @@ async def test_what_came_before_the_stream_breaks_is_written(live: Scene) -> Non
     assert await live.cursor() == {"at": 12}
 
 
-async def test_a_stream_that_breaks_after_a_long_time_is_opened_again(
-    live: Scene, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("connectors.sync.partial.live.STEADY_S", 0.0)
-    async with living(live) as sync:
+async def test_a_stream_that_breaks_after_a_long_time_is_opened_again(live: Scene) -> None:
+    async with living(live, steady_s=0.0) as sync:
         live.log.put(doc(11))
         await sync.equal()
         live.log.write(SourceUnreachable("The log ends here."), Upsert(doc(12)))

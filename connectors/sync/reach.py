@@ -6,6 +6,7 @@ import msgspec
 
 from connectors.store.sync_state import Reached
 from connectors.sync.job import Job
+from connectors.sync.verdict import Reason
 
 NOTHING: Final = ""
 
@@ -34,7 +35,11 @@ async def void(job: Job) -> Reached | None:
     """
     state = job.state.value
     nothing = Reached(recipe=NOTHING, target=NOTHING, at=job.place.clock.now())
-    done = None if state.completed is None else msgspec.structs.replace(state.completed, stamp=None)
+    done = (
+        None
+        if state.completed is None
+        else msgspec.structs.replace(state.completed, stamp=None, open=Reason.OTHER_SETTINGS)
+    )
     await job.place.patience(lambda _: job.state.save(reached=nothing, checkpoint=None, completed=done))
     return state.reached
 

@@ -13,6 +13,7 @@ from connectors.sync.full.sync import FullSync
 from connectors.sync.job import begun
 from connectors.sync.partial.incremental import IncrementalSync
 from connectors.sync.report import SyncReport
+from connectors.sync.verdict import check_force
 from connectors.sync.workplace import Workplace
 
 
@@ -22,10 +23,10 @@ class Sync:
     `report` may be read at any time while it runs: it is what is returned in the end. Cancelling the task that runs it
     ends it at once, and what was acknowledged stays. After an error the index holds no less than before, and the next
     sync goes on from what it holds. One that `adds_only` is a full sync with other settings than those that the
-    connector has; one that `deletes_only` reads ids alone.
+    connector has; one that `deletes_only` reads ids alone; one with `force` reads everything though nothing changed.
     """
 
-    def __init__(  # noqa: PLR0913 - two of them say which kind of full sync it is
+    def __init__(  # noqa: PLR0913 - three of them say which kind of full sync it is
         self,
         place: Workplace,
         connector: Connector,
@@ -34,6 +35,7 @@ class Sync:
         run: str | None = None,
         adds_only: bool = False,
         deletes_only: bool = False,
+        force: bool = False,
         waiting: Callable[[str], None] = lambda _owner: None,
     ) -> None:
         self._place = place
@@ -41,7 +43,12 @@ class Sync:
         self._run = run or uuid4().hex
         self._waiting = waiting
         self.report = SyncReport(
-            job_type, connector.index_name or "", place.clock.now(), adds_only=adds_only, deletes_only=deletes_only
+            job_type,
+            connector.index_name or "",
+            place.clock.now(),
+            adds_only=adds_only,
+            deletes_only=deletes_only,
+            forced=force,
         )
 
     async def run(self, *, owning: Callable[[], Awaitable[None]] | None = None) -> SyncReport:
@@ -50,6 +57,8 @@ class Sync:
         `owning` is awaited when the source is reached and the target is ours, before anything is read.
         """
         report = self.report
+        if report.forced:
+            check_force(report.job_type, deletes_only=report.deletes_only)
         if report.deletes_only:
             await check_deletes_only(self._place, self._connector)
         async with begun(self._place, self._connector, report, run=self._run, waiting=self._waiting) as job:

@@ -17,6 +17,10 @@ from connectors.sync.verdict import check_force
 from connectors.sync.workplace import Workplace
 
 
+async def _nothing() -> None:
+    """Tell nobody."""
+
+
 class Sync:
     """Makes the index of a connector equal to its source.
 
@@ -51,10 +55,16 @@ class Sync:
             forced=force,
         )
 
-    async def run(self, *, owning: Callable[[], Awaitable[None]] | None = None) -> SyncReport:
+    @property
+    def _may_be_skipped(self) -> bool:
+        report = self.report
+        return report.job_type is JobType.FULL and not report.adds_only and not report.deletes_only
+
+    async def run(self, *, owning: Callable[[], Awaitable[None]] = _nothing) -> SyncReport:
         """Sync once. Raises an error of the tree.
 
-        `owning` is awaited when the source is reached and the target is ours, before anything is read.
+        `owning` is awaited when the source is reached and the target is ours, before anything is read. Of a full sync
+        that is skipped it is not: that has ended before anybody could see it begin.
         """
         report = self.report
         if report.forced:
@@ -62,7 +72,7 @@ class Sync:
         if report.deletes_only:
             await check_deletes_only(self._place, self._connector)
         async with begun(self._place, self._connector, report, run=self._run, waiting=self._waiting) as job:
-            if owning is not None:
+            if not self._may_be_skipped:
                 await owning()
             if report.job_type is JobType.ACCESS_CONTROL and not has(job.source, "get_access_control"):
                 raise ConfigurationError(
@@ -75,7 +85,7 @@ class Sync:
             elif report.deletes_only:
                 await DeletesOnlySync(job).run()
             else:
-                await FullSync(job).run()
+                await FullSync(job, reading=owning if self._may_be_skipped else _nothing).run()
         report.phase = "done"
         report.finished_at = self._place.clock.now()
         return report

@@ -1,13 +1,14 @@
 """A full sync: walks the source to its end, as often as it takes until the index is proven to hold what was walked."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
 from typing import Any, Final
 
 import msgspec
 
 from connectors import logger
+from connectors.aio.tasks import Tasks
 from connectors.changes import Checkpoint
 from connectors.dataset import Dataset
 from connectors.engine.stamp import Stamp
@@ -33,6 +34,10 @@ log = logger.get(__name__)
 PASSES: Final = 3
 
 
+async def _nothing() -> None:
+    """Tell nobody."""
+
+
 class FullSync:
     """Makes the index of a job equal to its source: the content of a connector, or who may read it.
 
@@ -40,8 +45,10 @@ class FullSync:
     changed since the last one that was proven.
     """
 
-    def __init__(self, job: Job) -> None:
+    def __init__(self, job: Job, reading: Callable[[], Awaitable[None]] = _nothing) -> None:
+        """Make a sync, which awaits `reading` when it is not skipped, before anything is read."""
         self._job = job
+        self._reading = reading
         self._report = job.report
         self._filter = job.filtering
         self._held_back = HeldBack(job.place.held, job.lease, job.state.value.job_type, job.place.clock)
@@ -53,14 +60,17 @@ class FullSync:
     async def run(self) -> None:
         """Sync. Raises an error of the tree, after which the index holds no less than before."""
         job, report = self._job, self._report
-        base = await stamp_of(job.place.engine, job.target.index, job.target.uuid)
-        changed, token = await self._changed()
+        async with Tasks("verdict") as tasks:  # as the source and the engine may both be far away
+            standing = tasks.start(stamp_of(job.place.engine, job.target.index, job.target.uuid), name="stamp")
+            changed, token = await self._changed()
+        base = standing.result()
         if report.job_type is JobType.FULL:
             done = job.state.value.completed
             now = Present(job.recipe, job.target.uuid, base, token=token, changed=changed, forced=report.forced)
             report.verdict = verdict_of(done, now)
         if report.skipped:
             return
+        await self._reading()
         await reach.begin(job)
         await job.letters.load()
         proof, datasets = await self._proven(base)

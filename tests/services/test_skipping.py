@@ -17,6 +17,7 @@ import yaml
 from redis import Redis
 
 from connectors.store.job import ENDED, JobStatus, SyncJob
+from connectors.store.jobs import NAME as JOBS
 from connectors.store.state import StateStore
 from connectors.store.sync_state import JobType, SyncState
 from fixtures.contract import Fixture, fixture_class
@@ -137,9 +138,9 @@ class Scene:
         await self.check()
         return found
 
-    async def ended(self) -> SyncJob:
-        """Have a sync, and look at nothing else."""
-        wanted = await self.here.want("c")
+    async def ended(self, wanted: str | None = None) -> SyncJob:
+        """Have a sync, or wait for that of a job, and look at nothing else."""
+        wanted = wanted or await self.here.want("c")
         found = await self.here.job(wanted)
 
         async def has_ended() -> bool:
@@ -263,3 +264,14 @@ async def test_it_is_skipped_through_restarts_and_by_others_and_never_after_a_lo
     await here.change_state(None)
     assert why(await here.synced()) == "first"
     assert why(await here.synced()) == "unchanged"
+
+    document = {  # as docs/daemon.md has it
+        "connector": {"id": "c"},
+        "job_type": "full",
+        "trigger_method": "on_demand",
+        "status": "pending",
+        "created_at": "2026-11-30T14:03:00Z",
+        "metadata": {"force": True},
+    }
+    await here.here.engine.control.put(JOBS, "forced", document, refresh="now")
+    assert why(await here.ended("forced")) == "forced"

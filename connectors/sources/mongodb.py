@@ -14,6 +14,7 @@ from connectors.errors import ConfigurationError, SourceError
 from connectors.fields import Configuration, Fields
 from connectors.filtering.validation import AdvancedRules
 from connectors.predicate import ALWAYS, Predicate, compiled, fields_in
+from connectors.row_walk import closing_walk, pushed
 from connectors.source import BaseDataSource, Document, Token, Yielded
 from connectors.sources._mongodb.settings import FIELDS
 
@@ -125,6 +126,21 @@ class MongoDBDataSource(BaseDataSource):
                         if left <= 0:
                             return
         await self._check_stayed(collection)
+
+    async def get_ids(self, filtering: Filter | None = None) -> AsyncIterator[Document | Failed | Dataset]:
+        """Yield the documents with their keys alone, and what rules look at.
+
+        Those of views and time series are read whole: one without an `_id` is told apart by all that it holds.
+        """
+        from connectors.sources._mongodb.document import fields_behind  # noqa: PLC0415 - the driver may be missing
+
+        fields, where = sorted(fields_behind(() if filtering is None else filtering.fields)), pushed(self, filtering)
+        self._collections = {one.namespace: one for one in await self._chosen()}
+        for collection in self._collections.values():
+            yield (dataset := collection.dataset)
+            async with closing_walk(self.read(dataset, fields if collection.has_order else None, where)) as rows:
+                async for row in rows:
+                    yield row if isinstance(row, Failed) else self.document_of(dataset, row)
 
     def document_of(self, dataset: Dataset, row: Row) -> Document:
         """Return a row as a document: its fields, `dataset`, `database` and `collection`, and an id of these and `_id`.

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from pymongo.errors import OperationFailure
 
+from connectors.dataset import Dataset
 from connectors.errors import ConfigurationError
 from connectors.sources._mongodb.connection import Client, Database
 from connectors.sources._mongodb.errors import UNAUTHORIZED, code_of
@@ -39,6 +40,11 @@ class Collection:
     def has_order(self) -> bool:
         """Whether it has the index of `_id`, by which it is read in pages."""
         return self.kind == "collection"
+
+    @property
+    def dataset(self) -> Dataset:
+        """It as a dataset, of which no document was looked at yet."""
+        return Dataset(self.namespace, self.database, primary_key=("_id",) if self.has_order else ())
 
     @property
     def compares_plainly(self) -> bool:

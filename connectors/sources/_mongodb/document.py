@@ -1,6 +1,6 @@
 """Documents: what a row of a collection becomes, by one function for all rows of a dataset."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Final
 
 from connectors.dataset import LONGEST_ID, Dataset, Row, apart, content_of, document_id
@@ -38,3 +38,17 @@ def maker_of(dataset: Dataset) -> Callable[[Row], Document]:
         return document
 
     return make
+
+
+def fields_behind(names: Collection[str]) -> set[str]:
+    """Return the fields of a row that fields of its document are made of, or are in.
+
+    A field that was in the way of ours has more underscores than it had, so those with fewer are among them.
+    """
+    found: set[str] = set()
+    for name in names:
+        first = name.partition(".")[0]
+        stem = first.rstrip("_")
+        shortest = len(stem) if stem in GIVEN_FIELDS else len(first)
+        found |= {name, *(first[:length] for length in range(shortest, len(first) + 1))}
+    return found

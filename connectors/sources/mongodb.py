@@ -116,11 +116,8 @@ class MongoDBDataSource(BaseDataSource):
         counts, left = compiled(where) if limit is not None else None, limit
         async with aclosing(self._parts(self._reading(collection, wanted, where), after, limit)) as parts:
             async for part in parts:
-                for row in part:
-                    if wanted is None or isinstance(row, Failed):
-                        yield row
-                    else:
-                        yield {name: value for name, value in row.items() if name in wanted}
+                for row in part if wanted is None else _narrowed(part, wanted):
+                    yield row
                     if counts is not None and left is not None and isinstance(row, dict) and counts(row):
                         left -= 1
                         if left <= 0:
@@ -279,6 +276,14 @@ class MongoDBDataSource(BaseDataSource):
         from connectors.sources._mongodb.connection import Connection  # noqa: PLC0415 - see above
 
         return Connection(address_of(self.configuration), self.configuration, self._clock, self.listeners)
+
+
+def _narrowed(part: "Part", wanted: set[str]) -> "Part":
+    """Return rows with no more than the fields that are wanted."""
+    return [
+        row if isinstance(row, Failed) else {name: value for name, value in row.items() if name in wanted}
+        for row in part
+    ]
 
 
 async def _rows(reading: "Reading", batches: AsyncGenerator[bytes, None]) -> AsyncGenerator["Part", None]:

@@ -14,6 +14,7 @@ from fixtures.redis.server import Server
 from tests.torture.oracle import Content, expected
 from tests.torture.shop import Shop
 
+_NAME: Final = "torture_"
 _NUMBERS: Final = count(1)
 _COLLECTIONS: Final = ("items", "people")
 
@@ -88,7 +89,7 @@ class MongoShop(_Changing):
     def __init__(self, server: MongoDB, client: Any, seed: int) -> None:
         super().__init__(seed)
         self._server = server
-        self._name = f"shop_{next(_NUMBERS)}"
+        self._name = f"{_NAME}{next(_NUMBERS)}"
         client.drop_database(self._name)
         self._database = client[self._name]
 
@@ -195,6 +196,9 @@ def of_mongodb(server: MongoDB) -> Iterator[Opened]:
     """Provide what makes shops on a server, each in a database of its own."""
     with server.connect() as client:
         yield lambda folder, seed: MongoShop(server, client, seed)
+        for name in client.list_database_names():
+            if name.startswith(_NAME):
+                client.drop_database(name)
 
 
 @contextmanager

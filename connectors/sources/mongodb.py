@@ -8,20 +8,23 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from connectors.aio.clock import Clock, SystemClock
 from connectors.byoc import Filter
-from connectors.changes import Failed
+from connectors.changes import Change, Checkpoint, Cursor, Failed, Upsert
 from connectors.dataset import Dataset, Key, Row
 from connectors.errors import ConfigurationError, SourceError
 from connectors.fields import Configuration, Fields
 from connectors.filtering.validation import AdvancedRules
 from connectors.predicate import ALWAYS, Predicate, compiled, fields_in
-from connectors.row_walk import closing_walk, pushed
+from connectors.row_walk import closing_walk, documents_behind, pushed
 from connectors.source import BaseDataSource, Document, Token, Yielded
 from connectors.sources._mongodb.settings import FIELDS
 
 if TYPE_CHECKING:
     from connectors.sources._mongodb.catalog import Collection
     from connectors.sources._mongodb.connection import Connection
+    from connectors.sources._mongodb.feed import Feed
     from connectors.sources._mongodb.page import Options, Part, Reading
+    from connectors.sources._mongodb.position import Position
+    from connectors.sources._mongodb.wanted import Wanted
 
 SAMPLE = 100
 """How many documents of a collection are looked at for its schema: the first and the last."""
@@ -38,6 +41,7 @@ class MongoDBDataSource(BaseDataSource):
     service_type = "mongodb"
     drivers: ClassVar[Mapping[str, str]] = {"pymongo": "pymongo"}
     advanced_rules_enabled: ClassVar[bool] = True
+    incremental_sync_enabled: ClassVar[bool] = True
     fields: ClassVar[Fields] = FIELDS
 
     def __init__(self, configuration: Configuration, *, clock: Clock | None = None) -> None:
@@ -91,6 +95,88 @@ class MongoDBDataSource(BaseDataSource):
             return True, None
         whole = has_rules or any(not one.has_order for one in chosen)  # these may look at other collections
         return await asked(self._connection, Scope(tuple(chosen), whole), token)
+
+    # What changed.
+
+    async def get_docs_incrementally(
+        self, sync_cursor: Cursor | None, filtering: Filter | None = None
+    ) -> AsyncIterator[Change]:
+        """Yield each document that was touched since a cursor, as it is now, or that it is gone; then the place.
+
+        Without a cursor everything is yielded, and then what was touched meanwhile. Raises a `ConfigurationError` where
+        there are no change streams, or where rules can't be decided on one document.
+        """
+        feed = self._feed(filtering)
+        if sync_cursor is None:
+            position = await feed.begin()
+            async with closing_walk(self._everything(filtering)) as documents:
+                async for one in documents:
+                    yield one
+        else:
+            position = self._position(sync_cursor)
+        async with aclosing(feed.since(position)) as changes:
+            async for change in changes:
+                yield change
+
+    async def get_docs_live(self, sync_cursor: Cursor, filtering: Filter | None = None) -> AsyncIterator[Change]:
+        """Yield what was touched since a cursor, and then what is, as it happens, with a place behind each batch.
+
+        While nothing happens there is a place each half of a minute, as far as it is another one.
+        """
+        async with aclosing(self._feed(filtering).live(self._position(sync_cursor))) as changes:
+            async for change in changes:
+                yield change
+
+    def cursor_of(self, token: Token) -> Cursor | None:
+        """Return the cursor of the place in the change stream where a token was taken."""
+        from connectors.sources._mongodb.position import Position  # noqa: PLC0415 - see above
+        from connectors.sources._mongodb.stream import token_of  # noqa: PLC0415 - see above
+
+        after, collections = token.get("after"), token.get("collections")
+        if not isinstance(after, Mapping) or not isinstance(collections, Mapping):
+            return None
+        return Position(token_of(after), collections, self._wanted.names).cursor
+
+    async def _everything(self, filtering: Filter | None) -> AsyncGenerator[Change, None]:
+        """Yield all documents. Those that basic rules drop are among them, as the index may have them."""
+        rules = filtering if filtering is not None and filtering.has_advanced_rules() else None
+        async with closing_walk(documents_behind(self, await self.datasets(), None, rules)) as documents:
+            async for one in documents:
+                if isinstance(one, Failed):
+                    yield one
+                elif not isinstance(one, Dataset | Checkpoint):
+                    yield Upsert(one[0] if isinstance(one, tuple) else one)
+
+    def _feed(self, filtering: Filter | None) -> "Feed":
+        from connectors.sources._mongodb.decided import readings  # noqa: PLC0415 - see above
+        from connectors.sources._mongodb.feed import Feed, Reader  # noqa: PLC0415 - see above
+        from connectors.sources._mongodb.page import Reading  # noqa: PLC0415 - see above
+
+        rules = filtering.get_advanced_rules() if filtering is not None else {}
+        ruled: dict[str, Reading] = {}
+
+        async def chosen() -> "Sequence[Collection]":
+            found = await self._chosen()
+            if rules:
+                ruled.update(readings(rules, found, self._options))
+            return found
+
+        def reading(one: "Collection") -> "Reading | None":
+            return ruled.get(one.namespace) if rules else Reading(one, {}, None, self._options)
+
+        reader = Reader(chosen, reading, self.document_of, self.configuration.fetch_size)
+        return Feed(self._connection, self._wanted, reader)
+
+    def _position(self, cursor: Cursor) -> "Position":
+        from connectors.sources._mongodb.position import Position  # noqa: PLC0415 - see above
+
+        return Position.of(cursor, self._wanted.names)
+
+    @property
+    def _wanted(self) -> "Wanted":
+        from connectors.sources._mongodb.wanted import Wanted  # noqa: PLC0415 - see above
+
+        return Wanted(tuple(self.configuration.database), tuple(self.configuration.collection))
 
     # Rows.
 

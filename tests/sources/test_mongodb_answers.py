@@ -7,7 +7,10 @@ import bson
 import pytest
 from bson.raw_bson import RawBSONDocument
 
+from connectors.changes import Delete, Upsert
 from connectors.sources._mongodb.catalog import Collection
+from connectors.sources._mongodb.key import alone, element_of
+from connectors.sources._mongodb.latest import Latest
 from connectors.sources._mongodb.page import PageSize, Reading, pages
 from connectors.sources._mongodb.values import codec
 
@@ -94,3 +97,20 @@ async def test_a_page_that_is_cut_is_not_the_last(reading: Reading, rows: int) -
     server: Any = Server()
     found = [row async for part in pages(server, reading, PageSize(rows)) for row in part]
     assert [(row["_id"], len(row["v"])) for row in found if isinstance(row, dict)] == list(enumerate(SIZES))
+
+
+@pytest.mark.parametrize("most", [1, 3, 100])
+async def test_documents_behind_a_cut_are_not_taken_for_deleted(reading: Reading, most: int) -> None:
+    server: Any = Server()
+    elements = [element_of(bson.encode({"_id": number})) for number in range(len(SIZES) + 2)]
+    changes = Latest(server, most).changes(reading, elements, lambda row: row)
+    found = [one async for one in changes]
+    assert {one.document["_id"] for one in found if isinstance(one, Upsert)} == set(range(len(SIZES)))
+    assert [one for one in found if isinstance(one, Delete)] == [
+        Delete(f"shop/t/{number}") for number in (len(SIZES), len(SIZES) + 1)
+    ]
+    assert len(found) == len(elements)
+
+
+def test_an_element_alone_is_a_document() -> None:
+    assert alone(element_of(bson.encode({"_id": 5, "v": 1}))) == bson.encode({"_id": 5})

@@ -12,7 +12,7 @@ def has(source: object, method: str) -> bool:
     """Return whether a source, or its class, has a method of its own beyond what the contract does."""
     kind = source if isinstance(source, type) else type(source)
     found = next((vars(one)[method] for one in kind.__mro__ if method in vars(one)), None)
-    contract = next((vars(one) for one in kind.__mro__ if "is_contract" in vars(one)), {})
+    contract: Mapping[str, Any] = next((vars(one) for one in kind.__mro__ if "is_contract" in vars(one)), {})
     return found is not None and found is not contract.get(method)
 
 

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from fixtures.postgresql.server import USER
-from tests.sources.changes import asked, has_changed, token_of, until, why_not
+from tests.sources.changes import Token, asked, has_changed, token_of, until, why_not
 from tests.sources.postgres import Database, own_server
 
 TABLES = (
@@ -192,6 +192,7 @@ async def test_a_crash_that_the_main_process_survives_is_a_change() -> None:
             await victim.execute("SELECT pg_sleep(60)")
         await until(store.server.answers)
         assert await has_changed(store, token)
+        assert snapshot_of(await token_of(store)) == snapshot_of(token)
         assert await store.run("SELECT pg_postmaster_start_time()") == [(started,)]
         assert await store.run("SELECT * FROM unlogged") == []
 
@@ -236,6 +237,11 @@ async def test_another_server_at_the_same_address_has_changed() -> None:
         token = await token_of(store)
         address = {"port": other.server.port, "database": other.name}
         assert await has_changed(store, token, **address)
+        assert snapshot_of(await token_of(store, **address)) == snapshot_of(token)
+
+
+def snapshot_of(token: Token) -> str:
+    return str(token["moment"]).split()[0]
 
 
 async def test_a_skipped_sync_has_read_no_table(filled: Database) -> None:

@@ -1,6 +1,7 @@
 """Whether MariaDB has changed: never a wrong no, whatever is done to the server, and a no where nothing was."""
 
 import asyncio
+import os
 import shutil
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -202,6 +203,33 @@ async def test_another_server_at_the_same_address_has_changed() -> None:
         async with alone(port=port) as other:
             assert await has_changed(other, token)
             assert {**await token_of(other), "server": "", "walk": ""} == {**token, "server": "", "walk": ""}
+
+
+async def test_data_that_were_put_back_have_changed() -> None:
+    async with alone() as store:
+        await store.server.stop()
+        copy, data = store.server.folder / "copy", store.server.data
+        await asyncio.to_thread(shutil.copytree, data, copy)
+        await store.server.start()
+        await store.run("INSERT INTO parents (id) VALUES (8)")
+        token = await token_of(store)
+        await store.server.stop()
+        owner = data.stat()
+        await asyncio.to_thread(shutil.rmtree, data)
+        copy.rename(data)
+        for one in (data, *data.rglob("*")):
+            os.chown(one, owner.st_uid, owner.st_gid)
+        await store.server.start()
+        await store.run("INSERT INTO parents (id) VALUES (9)")
+        assert await has_changed(store, token)
+        again = await token_of(store)
+        assert place_of(again) == place_of(token)
+        assert again["server"] != token["server"]
+
+
+def place_of(token: Token) -> str:
+    """Return the place in the log."""
+    return str(token["moment"]).split()[0]
 
 
 async def test_without_a_log_it_says_so() -> None:

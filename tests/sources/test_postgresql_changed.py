@@ -2,17 +2,19 @@
 
 import asyncio
 import os
+import shutil
 import signal
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
 
-from fixtures.postgresql.server import USER
+from fixtures.postgresql.server import ADMIN, PASSWORD, USER, PostgreSQL
 from tests.sources.changes import Token, asked, has_changed, token_of, until, why_not
-from tests.sources.postgres import Database, own_server
+from tests.sources.postgres import Database, QuietPostgreSQL, own_server
 
 TABLES = (
     "CREATE TABLE parents (id int PRIMARY KEY, v int)",
@@ -178,6 +180,59 @@ async def test_a_server_that_ran_not_all_the_time_has_changed() -> None:
         await store.server.start()
         assert await has_changed(store, token)
         assert not await has_changed(store, await token_of(store))
+
+
+async def test_data_that_were_put_back_have_changed() -> None:
+    """The numbers of transactions are given again then, and to others."""
+    async with alone() as store:
+        await store.server.stop()
+        copy = store.server.folder / "copy"
+        await asyncio.to_thread(shutil.copytree, store.server.data, copy)
+        await store.server.start()
+        await store.run("INSERT INTO parents VALUES (8, 8)")
+        token = await token_of(store)
+        await store.server.stop()
+        await asyncio.to_thread(put_back, copy, store.server.data)
+        await store.server.start()
+        await store.run("INSERT INTO parents VALUES (9, 9)")
+        assert await has_changed(store, token)
+        assert snapshot_of(await token_of(store)) == snapshot_of(token)
+
+
+def put_back(copy: Path, data: Path) -> None:
+    """Replace the data of a server by a copy, which belong to the same user."""
+    owner = data.stat()
+    shutil.rmtree(data)
+    copy.rename(data)
+    for one in (data, *data.rglob("*")):
+        os.chown(one, owner.st_uid, owner.st_gid)
+
+
+class Standby(QuietPostgreSQL):
+    """A server that follows another one, from a copy on."""
+
+    def __init__(self, primary: PostgreSQL) -> None:
+        super().__init__()
+        self._primary = primary
+
+    def initialise(self) -> Sequence[str]:
+        program = str(Path(super().initialise()[0]).with_name("pg_basebackup"))
+        address = f"host=127.0.0.1 port={self._primary.port} user={ADMIN} password={PASSWORD}"
+        return [program, f"--dbname={address}", f"--pgdata={self.data}", "--write-recovery-conf", "--checkpoint=fast"]
+
+
+async def test_a_standby_can_not_tell_and_when_it_is_promoted_it_has_changed() -> None:
+    async with alone() as store, Standby(store.server) as standby:
+        token = await token_of(store)
+        other = Database(standby, store.name)
+        await until(lambda: other.run("SELECT 1 FROM pg_tables WHERE tablename = 'children'"))
+        assert await asked(other, token) == (True, None)
+        assert "is a standby" in await why_not(other)
+        assert await other.rows("parents") == await store.rows("parents")
+        await other.run("SELECT pg_promote()")
+        await until(lambda: other.run("SELECT 1 WHERE NOT pg_is_in_recovery()"))
+        assert await has_changed(other, token)
+        assert not await has_changed(other, await token_of(other))
 
 
 async def test_a_crash_that_the_main_process_survives_is_a_change() -> None:

@@ -257,6 +257,18 @@ async def test_the_token_of_a_walk_at_another_server_holds_for_nothing() -> None
     assert not (await led(storage, mariadb()).changed(good))[0]
 
 
+async def test_a_token_that_lacks_anything_is_a_change() -> None:
+    storage = Storage.in_memory()
+    _, token = await led(storage, mariadb()).changed(None)
+    assert token is not None
+    assert not (await led(storage, mariadb()).changed(token))[0]
+    for left in token:
+        part = {name: one for name, one in token.items() if name != left}
+        assert (await led(storage, mariadb()).changed(part))[0]
+        assert (await led(storage, mariadb()).changed({**token, left: None}))[0]
+    assert (await led(storage, mariadb()).changed({**token, "more": 1}))[0]
+
+
 async def test_a_server_that_can_not_be_asked_in_a_walk_is_another_one() -> None:
     storage = Storage.in_memory()
     silent = mariadb(uptime="")

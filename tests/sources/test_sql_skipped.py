@@ -46,9 +46,9 @@ async def test_a_sync_is_skipped_until_something_is_written(database: Store, tmp
     reports = [await synced(tmp_path, database, 1), await synced(tmp_path, database, 2)]
     await database.run("DELETE FROM t WHERE id = 1")
     reports += [await synced(tmp_path, database, number) for number in (3, 4)]
-    assert [(one["skipped"], one["walked"], one["deleted"]) for one in reports] == [
-        (False, 2, 0),
-        (True, 0, 0),
-        (False, 1, 1),
-        (True, 0, 0),
+    assert [(one["passes"], one["walked"], one["deleted"]) for one in reports] == [
+        (1, 2, 0),
+        (0, 0, 0),
+        (1, 1, 1),
+        (0, 0, 0),
     ]

@@ -65,7 +65,7 @@ class PositionedSQLDataSource(SQLDataSource):
         self._told, self._walk_before = told, None if token is None else token.get(_WALK)
         if token is None or told.token is None:
             return True, told.token
-        is_same = {**token, _WALK: None} == {**told.token, _WALK: None}
+        is_same = {**token, _WALK: told.token[_WALK]} == told.token and self._walk_before is not None
         return not is_same or self._walk_before in await self._walks_elsewhere(), told.token
 
     async def health(self) -> Mapping[str, Any]:

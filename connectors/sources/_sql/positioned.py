@@ -71,7 +71,6 @@ class PositionedSQLDataSource(SQLDataSource):
     async def health(self) -> Mapping[str, Any]:
         """Return the same as without, and whether a sync can be skipped when nothing has changed; else why not."""
         found = await super().health()
-        self._sessions.renew()
         told = await self._sessions.again(self._tell)
         return {**found, "tells_changes": told.token is not None, **({} if told.token else {"why_not": told.why_not})}
 

@@ -12,8 +12,8 @@ from connectors.changes import Change, Checkpoint, Delete, Upsert
 from connectors.errors import ConfigurationError, CursorExpired, SourceUnreachable
 from connectors.sources.mongodb import MongoDBDataSource
 from fixtures.mongodb.server import MongoDB
-from tests.sources.cutting_line import CuttingLine
 from tests.sources.mongo import Commands, Store, applied, changes_of, last, made, touched, walked
+from tests.torture.cut_line import CutLine
 
 Live = AsyncGenerator[Change, None]
 PATIENCE_S = 60
@@ -116,7 +116,7 @@ async def test_a_stream_whose_cursor_was_killed_is_gone_on_with(filled: Store) -
 
 
 async def test_a_stream_whose_line_is_cut_is_gone_on_with(filled: Store, mongodb: MongoDB) -> None:
-    async with CuttingLine(port_of(mongodb)) as line:
+    async with CutLine(port_of(mongodb)) as line:
         host = f"mongodb://127.0.0.1:{line.port}"
         async with living(filled, host=host, direct_connection=True, retry_count=3) as (_, live, _commands):
             await anext(live)
@@ -129,7 +129,7 @@ async def test_a_stream_whose_line_is_cut_is_gone_on_with(filled: Store, mongodb
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # of a connection of the driver's own
 async def test_a_server_that_stays_away_is_an_error_that_may_pass(filled: Store, mongodb: MongoDB) -> None:
-    async with CuttingLine(port_of(mongodb)) as line:
+    async with CutLine(port_of(mongodb)) as line:
         host = f"mongodb://127.0.0.1:{line.port}"
         async with living(filled, host=host, direct_connection=True, connect_timeout_s=1) as (_, live, _commands):
             await anext(live)

@@ -34,8 +34,7 @@ class CutLine:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._server.close()
-        self.cut()
+        self.close()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -43,9 +42,19 @@ class CutLine:
     def cut(self) -> None:
         """Break all connections that there are."""
         self.cuts += 1
+        self.cut_at = None
         for writer in self._writers:
             abort(writer)
         self._writers.clear()
+
+    def cut_after(self, count: int) -> None:
+        """Have all break behind so many bytes more."""
+        self.cut_at = self.answered + count
+
+    def close(self) -> None:
+        """Break all connections, and take none any more."""
+        self._server.close()
+        self.cut()
 
     def mend(self) -> None:
         """Pass everything on from now on."""
@@ -86,7 +95,7 @@ class CutLine:
                 writer.write(some[: max(0, left)])
                 await writer.drain()
                 if left < len(some):
-                    self.cut_at, self.is_cut = None, self.stays
+                    self.is_cut = self.stays
                     writer.close()  # what was said so far is to be heard
                     self._writers.discard(writer)
                     self.cut()

@@ -81,7 +81,7 @@ async def cut_round(seed: int, folder: Path, opened: Opened) -> Counter[str]:
             before = await here.stored()
             assert before == shop.contents()
             shop.change(inserts=40, updates=30, deletes=25, renames=5)
-            line.cut_at = line.answered + chance.randrange(line.answered)
+            line.cut_after(chance.randrange(line.answered))
             told = (await here.sync()).only
             was_cut = line.cut_at is None
             line.mend()

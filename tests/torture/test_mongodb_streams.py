@@ -19,10 +19,10 @@ from connectors.sync.sync import Sync
 from fixtures.mongodb.fixture import DATABASES, MongoDBFixture
 from fixtures.mongodb.server import MongoDB
 from tests.sources import mongo
-from tests.sources.cutting_line import CuttingLine
 from tests.sources.mongo import Commands, Store, applied, last, touched, walked
 from tests.torture.arena import Arena, arena
 from tests.torture.conftest import Report
+from tests.torture.cut_line import CutLine
 from tests.torture.oracle import Content, expected
 
 PROMISE: Final = (
@@ -79,7 +79,7 @@ async def one_round(seed: int, server: MongoDB) -> Counter[str]:
         now = await walked(store)
         cursor = last(await mongo.changes_of(store, None))
         async with (
-            CuttingLine(port) as line,
+            CutLine(port) as line,
             store.source(host=f"mongodb://127.0.0.1:{line.port}", direct_connection=True, retry_count=10) as one,
         ):
             commands = Commands()

@@ -37,6 +37,10 @@ from connectors.store.sync_state import JobType
 from connectors.sync.sync import Sync
 from connectors.sync.workplace import Workplace, open_workplace
 from fixtures.mongodb.server import MongoDB
+from fixtures.mysql import server as mysql_server
+from fixtures.mysql.server import MariaDB
+from fixtures.postgresql import server as postgresql_server
+from fixtures.postgresql.server import PostgreSQL
 from fixtures.redis.server import server
 
 DOCUMENTS = 1_000
@@ -133,7 +137,36 @@ async def mongodb(folder: Path) -> AsyncIterator[Settings]:
         yield {"host": running.url, "database": "skipped"}
 
 
-SOURCES = {one.__name__: one for one in (directory, sqlite, redis, mongodb)}
+@asynccontextmanager
+async def mysql(folder: Path) -> AsyncIterator[Settings]:
+    """Provide a server of its own."""
+    del folder
+    async with MariaDB() as running:
+        connection = await running.connect()
+        cursor = connection.cursor()
+        await cursor.execute("CREATE DATABASE skipped")
+        await cursor.execute(f"GRANT SELECT ON skipped.* TO '{mysql_server.USER}'@'127.0.0.1'")
+        await cursor.execute("CREATE TABLE skipped.t (id INT PRIMARY KEY, text VARCHAR(10))")
+        await cursor.executemany("INSERT INTO skipped.t VALUES (%s, 'text')", [(one,) for one in range(DOCUMENTS)])
+        await connection.ensure_closed()
+        user = {"user": mysql_server.USER, "password": mysql_server.PASSWORD}
+        yield {"host": "127.0.0.1", "port": running.port, "database": "skipped", **user}
+
+
+@asynccontextmanager
+async def postgresql(folder: Path) -> AsyncIterator[Settings]:
+    """Provide a server of its own."""
+    del folder
+    async with PostgreSQL() as running:
+        connection = await running.connect()
+        await connection.execute("CREATE TABLE t (id INT PRIMARY KEY, text TEXT)")
+        await connection.execute(f"INSERT INTO t SELECT n, 'text' FROM generate_series(1, {DOCUMENTS}) AS n".encode())
+        await connection.close()
+        user = {"username": postgresql_server.ADMIN, "password": postgresql_server.PASSWORD}
+        yield {"host": "127.0.0.1", "port": running.port, "database": postgresql_server.DATABASE, **user}
+
+
+SOURCES = {one.__name__: one for one in (directory, sqlite, redis, mongodb, mysql, postgresql)}
 
 
 async def measured(name: str, times: int, url: str | None, profile: bool) -> list[Cost]:  # noqa: FBT001 - of argparse

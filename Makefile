@@ -52,8 +52,9 @@ ENGINES = $(notdir $(patsubst %/start.sh,%,$(wildcard fixtures/*/start.sh)))
 # What has no server but in a container is left out where there is no Docker Compose.
 CONTAINED = mssql oracle
 ftest-all: $(addprefix ftest-,$(filter-out $(if $(shell docker compose version 2>/dev/null),,$(CONTAINED)),$(SOURCES) $(ENGINES))) ## Run them all, one after the other.
+# One of them, for `make -j2`: ftest-mysql, or with an engine ftest-mysql@elasticsearch.
 ftest-%:
-	$(MAKE) ftest NAME=$*
+	$(MAKE) --no-print-directory ftest NAME=$(firstword $(subst @, ,$*)) ENGINE=$(or $(word 2,$(subst @, ,$*)),$(ENGINE))
 
 torture: $(VENV)/.ready ## Try to break it: ROUNDS random rounds of each torture test; writes docs/torture-report.md.
 	$(BIN)/python -m pytest -m long_round --rounds=$(ROUNDS) --first-seed=$(FIRST_SEED) --timeout=3600 $(if $(ONLY),-k "$(ONLY)") tests/torture

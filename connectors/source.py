@@ -22,6 +22,7 @@ Token = Mapping[str, Any]
 """What a source remembers of the moment of a walk: JSON that only the source understands."""
 GIVEN_FIELDS: Final = frozenset({"_id", "dataset"})
 MOST_REMARKS: Final = 20
+_NO_DOCUMENTS: Final = (Checkpoint, Dataset)
 
 __all__ = ["BaseDataSource", "Document", "Single", "Token", "Yielded"]
 log = logger.get(__name__)
@@ -166,7 +167,7 @@ class BaseDataSource:
         """
         async with closing_walk(documents_behind(self, await self.datasets(), None, filtering)) as documents:
             async for one in documents:
-                if not isinstance(one, Checkpoint | Dataset):
+                if not isinstance(one, _NO_DOCUMENTS):
                     yield one
 
     async def get_docs_from(

@@ -11,8 +11,9 @@ from connectors.storage import Storage
 def has(source: object, method: str) -> bool:
     """Return whether a source, or its class, has a method of its own beyond what the contract does."""
     kind = source if isinstance(source, type) else type(source)
-    owner = next((one for one in kind.__mro__ if method in vars(one)), None)
-    return owner is not None and vars(owner)[method] is not None and "is_contract" not in vars(owner)
+    found = next((vars(one)[method] for one in kind.__mro__ if method in vars(one)), None)
+    contract: Mapping[str, Any] = next((vars(one) for one in kind.__mro__ if "is_contract" in vars(one)), {})
+    return found is not None and found is not contract.get(method)
 
 
 def fields_of(source: type) -> Fields:

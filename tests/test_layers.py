@@ -24,7 +24,7 @@ ROWS: list[set[str]] = [
 ]
 # The same within the sync, whose parts are cut so that each may be read with only those below it in mind.
 ROWS_OF_SYNC: list[set[str]] = [
-    {"index", "report", "silence", "foreign", "ending"},
+    {"index", "report", "verdict", "silence", "foreign", "ending"},
     {"owner", "document", "outcome"},
     {"ledger", "letters"},
     {"writing"},

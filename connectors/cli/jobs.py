@@ -180,6 +180,7 @@ def _described(found: "SyncJob") -> dict[str, Any]:
         "trigger_method": _word(found.trigger),
         "status": _word(found.status),
         "error": found.error,
+        "skipping": overview.skipping_of(found.metadata.get("sync")),
         **{name: moment.isoformat() if (moment := getattr(found, name)) else None for name in moments},
         "worker_hostname": found.worker_hostname,
         **{name: document.get(name) for name in (*_COUNTS, "indexed_document_volume")},
@@ -193,7 +194,7 @@ def _row(found: "SyncJob", length: int) -> list[str]:
         found.id[:length],
         found.connector_id or "",
         _kind(found),
-        _word(found.status) or "",
+        _status(found),
         as_moment(found.created_at) if found.created_at else "",
         _took(found),
         *(f"{number:,}" for number in counts),
@@ -209,6 +210,8 @@ def _facts(found: "SyncJob") -> Iterator[tuple[str, str]]:
     yield "trigger", (described["trigger_method"] or "").replace("_", " ")
     yield "status", described["status"] or "unset"
     yield "error", described["error"] or ""
+    skipping = described["skipping"] or {}
+    yield "skipped" if skipping.get("skipped") else "not skipped", str(skipping.get("text") or "")
     yield "wanted", _moment(found.created_at)
     yield "began", _moment(found.started_at)
     yield "ended", _moment(found.completed_at)
@@ -229,7 +232,7 @@ def _told(metadata: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield "so far", ", ".join(f"{number:,} {what}" for number, what in counts if isinstance(number, int) and number)
         remarks = report.get("remarks")
         yield from (("the source says", str(one)) for one in remarks) if isinstance(remarks, list) else ()
-        metadata = {name: one for name, one in metadata.items() if name != "sync"}
+        metadata = {name: one for name, one in metadata.items() if name not in {"sync", "note"}}
     for name, value in metadata.items():
         yield name.replace("_", " "), str(value) if value else ""
 
@@ -263,6 +266,11 @@ def _kind(found: "SyncJob") -> str:
         return "live"
     kind, schedule = overview.KINDS.get(_word(found.job_type) or "", "unknown"), found.metadata.get("custom_schedule")
     return f"{kind}, {schedule}" if isinstance(schedule, str) else kind
+
+
+def _status(found: "SyncJob") -> str:
+    skipping = overview.skipping_of(found.metadata.get("sync")) or {}
+    return f"{_word(found.status) or ''}{', skipped' if skipping.get('skipped') is True else ''}"
 
 
 def _word(one: object) -> str | None:

@@ -1,10 +1,12 @@
 """The overview: the connectors that there are, a row each."""
 
+from collections.abc import Mapping
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from connectors.cli import table
 from connectors.cli.arguments import print_json
-from connectors.cli.wording import as_moment
+from connectors.cli.wording import as_moment, in_short
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -54,6 +56,7 @@ def described_of(connector: "Connector") -> dict[str, Any]:
         "last_synced": moment.isoformat() if moment else None,
         "last_sync_status": document.get("last_sync_status"),
         "last_sync_error": document.get("last_sync_error"),
+        "last_sync_skipping": document.get("last_sync_skipping"),
         "last_access_control_sync_status": document.get("last_access_control_sync_status"),
         "last_access_control_sync_error": document.get("last_access_control_sync_error"),
         "scheduling": {
@@ -66,7 +69,27 @@ def described_of(connector: "Connector") -> dict[str, Any]:
 def last_sync(described: dict[str, Any]) -> str:
     """Return in words when a connector was synced last, and how that ended."""
     moment = as_moment(described["last_synced"]) if described["last_synced"] else None
-    return ended(described["last_sync_status"], described["last_access_control_sync_status"], moment)
+    return ended(content_status(described), described["last_access_control_sync_status"], moment)
+
+
+def content_status(document: Mapping[str, Any], now: datetime | None = None) -> str | None:
+    """Return how the last sync of a connector's content ended; of one that was skipped since when nothing changed."""
+    status, skipping = document.get("last_sync_status"), document.get("last_sync_skipping")
+    if status != "completed" or not isinstance(skipping, Mapping) or skipping.get("skipped") is not True:
+        return str(status) if status else None
+    from connectors.store.lenient import instant_of  # loaded only where it is wanted  # noqa: PLC0415
+
+    since = instant_of(skipping.get("since_began_at") or skipping.get("since_ended_at"))
+    if since is None:
+        return "completed, skipped"
+    unchanged = f"since {as_moment(since)}" if now is None else f"for {in_short(now - since)}"
+    return f"completed, skipped (unchanged {unchanged})"
+
+
+def skipping_of(report: object) -> Mapping[str, Any] | None:
+    """Return whether a sync was skipped, and why or why not, as the report in a job's metadata says it."""
+    found = report.get("skipping") if isinstance(report, Mapping) else None
+    return found if isinstance(found, Mapping) else None
 
 
 def ended(status: object, access: object, moment: str | None) -> str:

@@ -120,7 +120,8 @@ def _last(standing: "Standing") -> str:
     """Return how the last syncs of a connector ended, and when the last of them did."""
     document, at = standing.connector.document, standing.connector.last_synced
     moment = _ago(at, standing.rhythm.now) if at is not None else None
-    return overview.ended(document.get("last_sync_status"), document.get("last_access_control_sync_status"), moment)
+    content = overview.content_status(document, standing.rhythm.now)
+    return overview.ended(content, document.get("last_access_control_sync_status"), moment)
 
 
 def _coming_text(one: "Coming", now: datetime) -> str:

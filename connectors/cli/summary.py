@@ -10,6 +10,8 @@ from connectors.cli.wording import counted, in_time
 if TYPE_CHECKING:
     from connectors.sync.report import SyncReport
 
+_PLAIN: Final = frozenset({"first", "forced", "source_cannot_tell"})
+"""Why a sync was not skipped that whoever watches it knows, or hears each time."""
 EXIT_ATTENTION: Final = 3
 """A sync is done, and a person has to look at something."""
 
@@ -29,13 +31,15 @@ def outcome_of(report: "SyncReport") -> str:
 def lines_of(report: "SyncReport", connector_id: str, *, by_id: bool) -> Iterator[str]:
     """Yield the summary of a sync that ended without an error; `by_id` if the connector can be read by its id alone."""
     if report.skipped:
-        yield f"{click.style('Skipped', fg='green')}: nothing has changed since the last sync into {report.index}."
+        yield from _skipped(report, connector_id, by_id=by_id)
         return
     color = "yellow" if needs_a_person(report) else "green"
     read = counted(report.walked, "id" if report.deletes_only else "document")
     took = in_time(((report.finished_at or report.started_at) - report.started_at).total_seconds())
     yield f"{click.style('Completed', fg=color)}: {read} read, for the index {report.index}, in {took}."
     yield f"  {', '.join(f'{number:,} {name}' for name, number in _numbers(report).items())}"
+    if report.verdict is not None and report.verdict.reason not in _PLAIN:
+        yield f"  It was not skipped. {report.verdict.text}"
     if report.resumed_since is not None:
         yield f"  It went on with a sync that began at {report.resumed_since:%Y-%m-%d %H:%M:%S} UTC."
     if report.unindexed:
@@ -63,6 +67,13 @@ def written_before(report: "SyncReport") -> str:
         f"{counted(report.walked, 'document')} had been read, {report.created:,} created, {report.updated:,} updated, "
         f"{report.unchanged:,} unchanged, {report.deleted:,} deleted; what was written stays."
     )
+
+
+def _skipped(report: "SyncReport", connector_id: str, *, by_id: bool) -> Iterator[str]:
+    text = report.verdict.text if report.verdict is not None else ""
+    yield f"{click.style('Skipped', fg='green')}: {text[:1].lower()}{text[1:]}"
+    again = f"connectors sync {connector_id} --force" if by_id else "the same command with --force"
+    yield f"  The index {report.index} stands where that sync left it. Read all the same: {again}"
 
 
 def _numbers(report: "SyncReport") -> dict[str, int]:

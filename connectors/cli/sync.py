@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from connectors.sync.report import SyncReport
     from connectors.sync.workplace import Workplace
 
+FULL: Final = "full"
 DELETES_ONLY: Final = "deletes_only"
 AGAIN: Final = "The same command goes on from there: what is written is not written again."
 ANEW: Final = "The same command begins anew."
@@ -64,6 +65,7 @@ class Told:
     flag_value=DELETES_ONLY,
     help="Delete what is gone from the source, read nothing but its ids for that, and write nothing.",
 )
+@click.option("--force", is_flag=True, help="Read all of it though nothing has changed. Only for a full sync.")
 @click.option("--source", "service_type", help="Without an ID: the service type of a source to sync.")
 @click.option(
     "--set", "assignments", type=Assignment(), multiple=True, help="A setting of that source; may be repeated."
@@ -77,6 +79,7 @@ def sync(  # noqa: PLR0913 - one for each option
     *,
     connector_id: str | None,
     job_type: str,
+    force: bool,
     service_type: str | None,
     assignments: tuple[tuple[str, str], ...],
     index_name: str | None,
@@ -89,15 +92,19 @@ def sync(  # noqa: PLR0913 - one for each option
     again. Only what differs is written, and what is gone from the source is deleted. Ctrl-C ends it, and the same
     command goes on. With --deletes-only nothing is written, and only the latter is done.
 
+    A full sync is skipped while nothing can have changed since the last one; --force has it read everything all the
+    same. What is equal is not written anew.
+
     Exit codes: 0 done, or nothing has changed; 1 failed; 2 wrong settings or arguments; 3 done, and a person has to
     look at something; 130 interrupted.
     """
+    _check_force(job_type, is_forced=force)
     impromptu = _impromptu(connector_id, service_type, assignments, index_name, language)
     if connector_id is None and impromptu is None:
         asyncio.run(offer(invocation, as_json=as_json))
     told = Told()
     try:
-        work = _run(invocation, impromptu or str(connector_id), job_type, told)
+        work = _run(invocation, impromptu or str(connector_id), job_type, told, force=force)
         asyncio.run(until_interrupted(work))
         told.outcome = outcome_of(told.begun[-1])
     except ConnectorsError as error:
@@ -118,6 +125,14 @@ def sync(  # noqa: PLR0913 - one for each option
             for line in lines_of(report, str(told.connector), by_id=impromptu is None) if report.finished_at else ():
                 click.echo(line)
     return EXIT_ATTENTION if told.outcome == "attention" else 0
+
+
+def _check_force(job_type: str, *, is_forced: bool) -> None:
+    """Raise a `UsageError` where there is nothing to force."""
+    if is_forced and job_type != FULL:
+        option = f"--{job_type.replace('_', '-')}"
+        message = f"--force is for a full sync: one with {option} is never skipped. Leave one of the two out."
+        raise click.UsageError(message, click.get_current_context())
 
 
 def _interrupted(report: "SyncReport") -> str:
@@ -145,7 +160,7 @@ def _impromptu(
     return Impromptu(service_type, index_name, dict(assignments), language)
 
 
-async def _run(invocation: Invocation, wanted: Impromptu | str, job_type: str, told: Told) -> None:
+async def _run(invocation: Invocation, wanted: Impromptu | str, job_type: str, told: Told, *, force: bool) -> None:
     from connectors.store.sync_state import JobType  # loaded only where it is wanted  # noqa: PLC0415
     from connectors.sync.foreground import run_foreground  # noqa: PLC0415
 
@@ -169,6 +184,7 @@ async def _run(invocation: Invocation, wanted: Impromptu | str, job_type: str, t
                     connector,
                     JobType.FULL if deletes_only else JobType(job_type),
                     deletes_only=deletes_only,
+                    force=force,
                     begun=begin,
                     waiting=lambda owner: progress.waiting(owner, patience_s),
                 )

@@ -8,19 +8,23 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from connectors.aio.clock import Clock, SystemClock
 from connectors.byoc import Filter
-from connectors.changes import Failed
+from connectors.changes import Change, Checkpoint, Cursor, Failed, Upsert
 from connectors.dataset import Dataset, Key, Row
 from connectors.errors import ConfigurationError, SourceError
 from connectors.fields import Configuration, Fields
 from connectors.filtering.validation import AdvancedRules
 from connectors.predicate import ALWAYS, Predicate, compiled, fields_in
+from connectors.row_walk import closing_walk, documents_behind, pushed
 from connectors.source import BaseDataSource, Document, Token, Yielded
 from connectors.sources._mongodb.settings import FIELDS
 
 if TYPE_CHECKING:
     from connectors.sources._mongodb.catalog import Collection
     from connectors.sources._mongodb.connection import Connection
+    from connectors.sources._mongodb.feed import Feed
     from connectors.sources._mongodb.page import Options, Part, Reading
+    from connectors.sources._mongodb.position import Position
+    from connectors.sources._mongodb.wanted import Wanted
 
 SAMPLE = 100
 """How many documents of a collection are looked at for its schema: the first and the last."""
@@ -37,6 +41,7 @@ class MongoDBDataSource(BaseDataSource):
     service_type = "mongodb"
     drivers: ClassVar[Mapping[str, str]] = {"pymongo": "pymongo"}
     advanced_rules_enabled: ClassVar[bool] = True
+    incremental_sync_enabled: ClassVar[bool] = True
     fields: ClassVar[Fields] = FIELDS
 
     def __init__(self, configuration: Configuration, *, clock: Clock | None = None) -> None:
@@ -91,6 +96,88 @@ class MongoDBDataSource(BaseDataSource):
         whole = has_rules or any(not one.has_order for one in chosen)  # these may look at other collections
         return await asked(self._connection, Scope(tuple(chosen), whole), token)
 
+    # What changed.
+
+    async def get_docs_incrementally(
+        self, sync_cursor: Cursor | None, filtering: Filter | None = None
+    ) -> AsyncIterator[Change]:
+        """Yield each document that was touched since a cursor, as it is now, or that it is gone; then the place.
+
+        Without a cursor everything is yielded, and then what was touched meanwhile. Raises a `ConfigurationError` where
+        there are no change streams, or where rules can't be decided on one document.
+        """
+        feed = self._feed(filtering)
+        if sync_cursor is None:
+            position = await feed.begin()
+            async with closing_walk(self._everything(filtering)) as documents:
+                async for one in documents:
+                    yield one
+        else:
+            position = self._position(sync_cursor)
+        async with aclosing(feed.since(position)) as changes:
+            async for change in changes:
+                yield change
+
+    async def get_docs_live(self, sync_cursor: Cursor, filtering: Filter | None = None) -> AsyncIterator[Change]:
+        """Yield what was touched since a cursor, and then what is, as it happens, with a place behind each batch.
+
+        While nothing happens there is a place each half of a minute, as far as it is another one.
+        """
+        async with aclosing(self._feed(filtering).live(self._position(sync_cursor))) as changes:
+            async for change in changes:
+                yield change
+
+    def cursor_of(self, token: Token) -> Cursor | None:
+        """Return the cursor of the place in the change stream where a token was taken."""
+        from connectors.sources._mongodb.position import Position  # noqa: PLC0415 - see above
+        from connectors.sources._mongodb.stream import token_of  # noqa: PLC0415 - see above
+
+        after, collections = token.get("after"), token.get("collections")
+        if not isinstance(after, Mapping) or not isinstance(collections, Mapping):
+            return None
+        return Position(token_of(after), collections, self._wanted.names).cursor
+
+    async def _everything(self, filtering: Filter | None) -> AsyncGenerator[Change, None]:
+        """Yield all documents. Those that basic rules drop are among them, as the index may have them."""
+        rules = filtering if filtering is not None and filtering.has_advanced_rules() else None
+        async with closing_walk(documents_behind(self, await self.datasets(), None, rules)) as documents:
+            async for one in documents:
+                if isinstance(one, Failed):
+                    yield one
+                elif not isinstance(one, Dataset | Checkpoint):
+                    yield Upsert(one[0] if isinstance(one, tuple) else one)
+
+    def _feed(self, filtering: Filter | None) -> "Feed":
+        from connectors.sources._mongodb.decided import readings  # noqa: PLC0415 - see above
+        from connectors.sources._mongodb.feed import Feed, Reader  # noqa: PLC0415 - see above
+        from connectors.sources._mongodb.page import Reading  # noqa: PLC0415 - see above
+
+        rules = filtering.get_advanced_rules() if filtering is not None else {}
+        ruled: dict[str, Reading] = {}
+
+        async def chosen() -> "Sequence[Collection]":
+            found = await self._chosen()
+            if rules:
+                ruled.update(readings(rules, found, self._options))
+            return found
+
+        def reading(one: "Collection") -> "Reading | None":
+            return ruled.get(one.namespace) if rules else Reading(one, {}, None, self._options)
+
+        reader = Reader(chosen, reading, self.document_of, self.configuration.fetch_size)
+        return Feed(self._connection, self._wanted, reader)
+
+    def _position(self, cursor: Cursor) -> "Position":
+        from connectors.sources._mongodb.position import Position  # noqa: PLC0415 - see above
+
+        return Position.of(cursor, self._wanted.names)
+
+    @property
+    def _wanted(self) -> "Wanted":
+        from connectors.sources._mongodb.wanted import Wanted  # noqa: PLC0415 - see above
+
+        return Wanted(tuple(self.configuration.database), tuple(self.configuration.collection))
+
     # Rows.
 
     async def datasets(self) -> Sequence[Dataset]:
@@ -115,16 +202,28 @@ class MongoDBDataSource(BaseDataSource):
         counts, left = compiled(where) if limit is not None else None, limit
         async with aclosing(self._parts(self._reading(collection, wanted, where), after, limit)) as parts:
             async for part in parts:
-                for row in part:
-                    if wanted is None or isinstance(row, Failed):
-                        yield row
-                    else:
-                        yield {name: value for name, value in row.items() if name in wanted}
+                for row in part if wanted is None else _narrowed(part, wanted):
+                    yield row
                     if counts is not None and left is not None and isinstance(row, dict) and counts(row):
                         left -= 1
                         if left <= 0:
                             return
         await self._check_stayed(collection)
+
+    async def get_ids(self, filtering: Filter | None = None) -> AsyncIterator[Document | Failed | Dataset]:
+        """Yield the documents with their keys alone, and what rules look at.
+
+        Those of views and time series are read whole: one without an `_id` is told apart by all that it holds.
+        """
+        from connectors.sources._mongodb.document import fields_behind  # noqa: PLC0415 - the driver may be missing
+
+        fields, where = sorted(fields_behind(() if filtering is None else filtering.fields)), pushed(self, filtering)
+        self._collections = {one.namespace: one for one in await self._chosen()}
+        for collection in self._collections.values():
+            yield (dataset := collection.dataset)
+            async with closing_walk(self.read(dataset, fields if collection.has_order else None, where)) as rows:
+                async for row in rows:
+                    yield row if isinstance(row, Failed) else self.document_of(dataset, row)
 
     def document_of(self, dataset: Dataset, row: Row) -> Document:
         """Return a row as a document: its fields, `dataset`, `database` and `collection`, and an id of these and `_id`.
@@ -263,6 +362,14 @@ class MongoDBDataSource(BaseDataSource):
         from connectors.sources._mongodb.connection import Connection  # noqa: PLC0415 - see above
 
         return Connection(address_of(self.configuration), self.configuration, self._clock, self.listeners)
+
+
+def _narrowed(part: "Part", wanted: set[str]) -> "Part":
+    """Return rows with no more than the fields that are wanted."""
+    return [
+        row if isinstance(row, Failed) else {name: value for name, value in row.items() if name in wanted}
+        for row in part
+    ]
 
 
 async def _rows(reading: "Reading", batches: AsyncGenerator[bytes, None]) -> AsyncGenerator["Part", None]:

@@ -5,17 +5,20 @@ from typing import ClassVar
 
 from connectors.fields import Field, Fields
 from connectors.sources._mysql.dialect import JSON, PERHAPS_JSON, MySQLDialect, created, is_json
+from connectors.sources._mysql.position import doubt_about, position_of
 from connectors.sources._remote import PASSWORD, port_of
 from connectors.sources._sql.address import addresses_of, first_reached
 from connectors.sources._sql.catalog import Catalog
 from connectors.sources._sql.dialect import Dialect
+from connectors.sources._sql.position import Position
+from connectors.sources._sql.positioned import PositionedSQLDataSource
 from connectors.sources._sql.session import Session
 from connectors.sources._sql.settings import HOST, READING, TABLES
-from connectors.sources._sql.source import SQLDataSource
+from connectors.sources._sql.table import Table
 from connectors.sources._tls import ENCRYPTION, trusting
 
 
-class MySQLDataSource(SQLDataSource):
+class MySQLDataSource(PositionedSQLDataSource):
     """The tables and views of one database of MySQL 5.7 or later, or of MariaDB 10.4 or later.
 
     It is only read, in pages by primary or unique keys, as it was at one moment. docs/mysql.md tells what to grant,
@@ -64,3 +67,11 @@ class MySQLDataSource(SQLDataSource):
                 shown = (await session.fetch(self.dialect.text(created(catalog.group, table)))).rows[0][1]
             found |= {(table, one): JSON if is_json(one, shown) else "longtext" for one in names}
         return catalog.declared(found)
+
+    async def position(self, session: Session) -> Position:
+        """Return the place in the binary log, and in what InnoDB counts."""
+        return await position_of(session)
+
+    async def doubt(self, session: Session, tables: Sequence[Table]) -> str:
+        """Return why these tables may change unnoticed."""
+        return await doubt_about(session, self.group, tables)

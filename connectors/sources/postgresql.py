@@ -1,23 +1,26 @@
 """PostgreSQL: the tables of a schema, read in the order of their keys and never written."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from connectors.fields import Field, Fields
 from connectors.sources._postgresql.dialect import PostgreSQLDialect
+from connectors.sources._postgresql.position import doubt_about, position_of
 from connectors.sources._remote import PASSWORD, port_of
 from connectors.sources._sql.address import addresses_of, first_reached
 from connectors.sources._sql.dialect import Dialect
+from connectors.sources._sql.position import Position
+from connectors.sources._sql.positioned import PositionedSQLDataSource
 from connectors.sources._sql.session import Session
 from connectors.sources._sql.settings import HOST, READING, TABLES
-from connectors.sources._sql.source import SQLDataSource
+from connectors.sources._sql.table import Table
 from connectors.sources._tls import ENCRYPTION, authority_of
 
 if TYPE_CHECKING:
     from connectors.sources._postgresql.connection import Encryption
 
 
-class PostgreSQLDataSource(SQLDataSource):
+class PostgreSQLDataSource(PositionedSQLDataSource):
     """The tables and views of one schema of a database of PostgreSQL 12 or later.
 
     It is only read, in pages by primary or unique keys, as it was at one moment. docs/postgresql.md tells what to
@@ -60,6 +63,14 @@ class PostgreSQLDataSource(SQLDataSource):
         return await first_reached(
             addresses, lambda one: connect(one, given.password, self.group, encryption, given.statement_timeout_s)
         )
+
+    async def position(self, session: Session) -> Position:
+        """Return which transactions the snapshot sees."""
+        return await position_of(session)
+
+    async def doubt(self, session: Session, tables: Sequence[Table]) -> str:
+        """Return why these tables may change unnoticed."""
+        return await doubt_about(session, self.group, tables)
 
     def _encryption(self) -> "Encryption | None":
         from connectors.sources._postgresql.connection import Encryption  # noqa: PLC0415

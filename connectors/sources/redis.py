@@ -172,6 +172,16 @@ class RedisDataSource(BaseDataSource):
         if self._told is not None and walk.tells_expiry:
             await self.storage.set(_EXPIRY, {"as_of": self._as_of(filtering), "ms": walk.first_expiry_ms})
 
+    async def get_ids(self, filtering: Filter | None = None) -> AsyncIterator[Document | Failed]:
+        """Yield every key that is selected: without its value, unless rules look at that."""
+        server = await self._server()
+        standing = await server.standing()
+        walk, fields = self._walk(server, standing), frozenset() if filtering is None else filtering.fields
+        for number, selection in self._selected(standing, filtering).items():
+            async with aclosing(walk.listed(number, selection, fields)) as documents:
+                async for document in documents:
+                    yield document
+
     async def get_doc(self, document_id: str) -> Document | Failed | None:
         """Return a key by its id; one that was too long for it is searched for."""
         server = await self._server()

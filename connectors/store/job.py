@@ -34,6 +34,10 @@ FORMAT: Final = 2
 """Of what the metadata of a job tells its worker: it rises when an older version would run such a job wrongly."""
 
 
+FORCE: Final = "force"
+"""What the metadata of a job says is true of a full sync that is not to be skipped."""
+
+
 class Trigger(StrEnum):
     """Why there is a job."""
 
@@ -103,6 +107,11 @@ class SyncJob(LenientDocument):
     def metadata(self) -> Mapping[str, Any]:
         """What else there is to say of it: held deletions, resumptions, dead letters."""
         return self._mapping("metadata") or {}
+
+    @property
+    def is_forced(self) -> bool:
+        """Whether somebody wants everything to be read though nothing has changed."""
+        return self.metadata.get(FORCE) is True
 
     @property
     def is_newer(self) -> bool:

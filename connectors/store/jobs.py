@@ -259,7 +259,7 @@ class JobStore:
             "metadata": {**job.metadata, "instance": instance, "claim": claim},
         }
         try:
-            return await self._replaced(job, changes)
+            return await self._replaced(job, changes, "no")  # as whoever looks for jobs refreshes first
         except Conflict as error:
             found = await self.get(job.id) if error.maybe_applied else None
             return found if found is not None and found.metadata.get("claim") == claim else None

@@ -36,15 +36,17 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
 class Completed(msgspec.Struct, frozen=True, kw_only=True):
     """What the last completed sync knew: all that the next one needs to be skipped, or to see what is gone.
 
-    The token was taken before its walk. Without a stamp nothing may be skipped.
+    The token was taken before its walk. Without a stamp nothing may be skipped, and `open` says why there is none.
     """
 
     run: str
     at: datetime
+    began_at: datetime | None = None
     recipe: str
     target: str
     token: Mapping[str, Any] | None = None
     stamp: Stamp | None = None
+    open: str | None = None
     datasets: Mapping[str, int] = {}
     """How many documents each dataset had."""
 

@@ -11,17 +11,19 @@ from connectors.sync.full.deletes_only import check_deletes_only
 from connectors.sync.outcome import Outcome
 from connectors.sync.report import SyncReport
 from connectors.sync.sync import Sync
+from connectors.sync.verdict import check_force
 from connectors.sync.workplace import Workplace
 
 log = logger.get(__name__)
 
 
-async def run_foreground(
+async def run_foreground(  # noqa: PLR0913 - two of them say which kind of full sync it is
     place: Workplace,
     connector: Connector,
     job_type: JobType = JobType.FULL,
     *,
     deletes_only: bool = False,
+    force: bool = False,
     begun: Callable[[SyncReport], None] = lambda _report: None,
     waiting: Callable[[str], None] = lambda _owner: None,
 ) -> list[SyncReport]:
@@ -30,16 +32,18 @@ async def run_foreground(
     A sync whose index was replaced meanwhile is followed by a full one, and so is one that went on with what an
     earlier one had begun: each once, for two in a row have another reason. `begun` is told of each report as its sync
     begins, and `waiting` of the owner of the index while it has to be found out whether that one is alive. One that
-    `deletes_only` is followed by none: it was not asked for. Raises the error of a sync, and whatever happens tells the
-    connector.
+    `deletes_only` is followed by none: it was not asked for. With `force` neither it nor one that follows is skipped.
+    Raises the error of a sync, and whatever happens tells the connector.
     """
+    if force:
+        check_force(job_type, deletes_only=deletes_only)
     if deletes_only:  # which is no fault of the connector, and not told to it
         await check_deletes_only(place, connector)
     reports: list[SyncReport] = []
     was_replaced = was_resumed = False
     while True:
         try:
-            sync = Sync(place, connector, job_type, deletes_only=deletes_only, waiting=waiting)
+            sync = Sync(place, connector, job_type, deletes_only=deletes_only, force=force, waiting=waiting)
             begun(sync.report)
             reports.append(await _run(place, connector, sync))
         except IndexReplaced as error:

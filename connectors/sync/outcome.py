@@ -80,7 +80,7 @@ class Outcome:
         }
         status_now = ConnectorStatus.ERROR if has_failed else ConnectorStatus.CONNECTED
         well_being = {"status": status_now, "error": text if has_failed else None}
-        changes = _of_sync(report, status, text) | how_it_ended
+        changes = _of_sync(report, status, text) | _skipping(report) | how_it_ended
         await self._tell(lambda found: changes | self._if_known(found, well_being))
 
     def _if_known(self, found: Connector, well_being: dict[str, Any]) -> dict[str, Any]:
@@ -109,6 +109,11 @@ def _settings(connector: Connector, read: Connector) -> Mapping[str, object]:
 
 def _value(setting: object) -> object:
     return setting.get("value") if isinstance(setting, Mapping) else setting
+
+
+def _skipping(report: SyncReport) -> dict[str, Any]:
+    """Return whether the last sync of the content was skipped, and why or why not; of other syncs there is no such."""
+    return {} if report.job_type is JobType.ACCESS_CONTROL else {"last_sync_skipping": report.skipping}
 
 
 def _of_sync(report: SyncReport, status: str, error: str | None) -> dict[str, Any]:

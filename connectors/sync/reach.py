@@ -6,6 +6,7 @@ import msgspec
 
 from connectors.store.sync_state import Completed, Reached
 from connectors.sync.job import Job
+from connectors.sync.verdict import Reason
 
 NOTHING: Final = ""
 
@@ -38,15 +39,15 @@ async def save(job: Job, reached: Reached | None) -> None:
     await job.place.patience(lambda _: job.state.save(reached=reached))
 
 
-async def void(job: Job) -> Reached | None:
-    """Say that nothing holds which earlier syncs left, and return what the cursor held for.
+async def void(job: Job, why: Reason = Reason.OTHER_SETTINGS) -> Reached | None:
+    """Say that nothing holds which earlier syncs left, and why; return what the cursor held for.
 
     A sync with other settings than the connector's writes what no later one may take for its own: what goes on from a
     cursor or a checkpoint would leave it, and so would one that is skipped. Raises `JobLost`.
     """
     state = job.state.value
     nothing = Reached(recipe=NOTHING, target=NOTHING, at=job.place.clock.now())
-    done = None if state.completed is None else msgspec.structs.replace(state.completed, stamp=None)
+    done = None if state.completed is None else msgspec.structs.replace(state.completed, stamp=None, open=why)
     await job.place.patience(lambda _: job.state.save(reached=nothing, checkpoint=None, completed=done))
     return state.reached
 
@@ -56,7 +57,7 @@ async def lose(job: Job) -> None:
 
     Raises `JobLost`.
     """
-    await void(job)
+    await void(job, Reason.EXPIRED)
 
 
 async def begin(job: Job) -> None:

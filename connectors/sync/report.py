@@ -5,6 +5,7 @@ from datetime import datetime
 
 from connectors.errors import Miscounted
 from connectors.store.sync_state import JobType
+from connectors.sync.verdict import Verdict
 
 
 @dataclass
@@ -62,8 +63,10 @@ class SyncReport:
     """Walks of the source: more than one where others wrote to the index meanwhile."""
     scans: int = 0
 
-    skipped: bool = False
-    """Whether nothing was read, as nothing had changed."""
+    forced: bool = False
+    """Whether all is to be read though nothing has changed."""
+    verdict: Verdict | None = None
+    """Whether a full sync is skipped, and why or why not; None before that is known, and of syncs that never are."""
     unsettled: bool = False
     """Whether others kept writing to the index, so that it can't be vouched for."""
     resumed_since: datetime | None = None
@@ -81,6 +84,16 @@ class SyncReport:
     """What a person has to know."""
     remarks: list[str] = field(default_factory=list)
     """What the source has remarked: it explains something, and nobody has to act upon it."""
+
+    @property
+    def skipped(self) -> bool:
+        """Whether nothing was read, as nothing had changed."""
+        return self.verdict is not None and self.verdict.is_skip
+
+    @property
+    def skipping(self) -> dict[str, object] | None:
+        """The verdict as JSON holds it."""
+        return self.verdict.wire() if self.verdict is not None else None
 
     @property
     def accounted(self) -> int:
@@ -115,5 +128,6 @@ class SyncReport:
     def wire(self) -> dict[str, object]:
         """Return all of it as JSON holds it."""
         found = asdict(self)
+        del found["verdict"]
         moments = {name: value.isoformat() for name, value in found.items() if isinstance(value, datetime)}
-        return {**found, **moments, "error": self.error}
+        return {**found, **moments, "skipped": self.skipped, "skipping": self.skipping, "error": self.error}

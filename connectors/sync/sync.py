@@ -15,7 +15,12 @@ from connectors.sync.job import begun
 from connectors.sync.partial.incremental import IncrementalSync
 from connectors.sync.partial.live import LiveSync
 from connectors.sync.report import SyncReport
+from connectors.sync.verdict import check_force
 from connectors.sync.workplace import Workplace
+
+
+async def _nothing() -> None:
+    """Tell nobody."""
 
 
 class Sync:
@@ -24,11 +29,11 @@ class Sync:
     `report` may be read at any time while it runs: it is what is returned in the end. Cancelling the task that runs it
     ends it at once, and what was acknowledged stays. After an error the index holds no less than before, and the next
     sync goes on from what it holds. One that `adds_only` is a full sync with other settings than those that the
-    connector has; one that `deletes_only` reads ids alone. An incremental one that is `live` goes on until it is asked
-    to end.
+    connector has; one that `deletes_only` reads ids alone; one with `force` reads everything though nothing changed. An
+    incremental one that is `live` goes on until it is asked to end.
     """
 
-    def __init__(  # noqa: PLR0913 - two of them say which kind of full sync it is
+    def __init__(  # noqa: PLR0913 - three of them say which kind of full sync it is
         self,
         place: Workplace,
         connector: Connector,
@@ -37,6 +42,7 @@ class Sync:
         run: str | None = None,
         adds_only: bool = False,
         deletes_only: bool = False,
+        force: bool = False,
         live: Ending | None = None,
         waiting: Callable[[str], None] = lambda _owner: None,
     ) -> None:
@@ -46,20 +52,33 @@ class Sync:
         self._waiting = waiting
         self._live = live
         self.report = SyncReport(
-            job_type, connector.index_name or "", place.clock.now(), adds_only=adds_only, deletes_only=deletes_only
+            job_type,
+            connector.index_name or "",
+            place.clock.now(),
+            adds_only=adds_only,
+            deletes_only=deletes_only,
+            forced=force,
         )
 
-    async def run(self, *, owning: Callable[[], Awaitable[None]] | None = None) -> SyncReport:
+    @property
+    def _may_be_skipped(self) -> bool:
+        report = self.report
+        return report.job_type is JobType.FULL and not report.adds_only and not report.deletes_only
+
+    async def run(self, *, owning: Callable[[], Awaitable[None]] = _nothing) -> SyncReport:
         """Sync once. Raises an error of the tree.
 
-        `owning` is awaited when the source is reached and the target is ours, before anything is read.
+        `owning` is awaited when the source is reached and the target is ours, before anything is read. Of a full sync
+        that is skipped it is not: that has ended before anybody could see it begin.
         """
         report = self.report
+        if report.forced:
+            check_force(report.job_type, deletes_only=report.deletes_only)
         if report.deletes_only:
             await check_deletes_only(self._place, self._connector)
         live, waiting = self._live is not None, self._waiting
         async with begun(self._place, self._connector, report, run=self._run, live=live, waiting=waiting) as job:
-            if owning is not None:
+            if not self._may_be_skipped:
                 await owning()
             if report.job_type is JobType.ACCESS_CONTROL and not has(job.source, "get_access_control"):
                 raise ConfigurationError(
@@ -74,7 +93,7 @@ class Sync:
             elif report.deletes_only:
                 await DeletesOnlySync(job).run()
             else:
-                await FullSync(job).run()
+                await FullSync(job, reading=owning if self._may_be_skipped else _nothing).run()
         report.phase = "done"
         report.finished_at = self._place.clock.now()
         return report

@@ -34,7 +34,7 @@ from connectors.source import BaseDataSource
 
 class Things(BaseDataSource):
     """The lines of a file: a document, or `fail ID REASON`, `wait` for ever, `stay` whatever is asked, `deny`,
-    `remark TEXT`.
+    `remark TEXT`. While `token TEXT` stays the same, nothing has changed.
 
     `tell` says on stderr that this line was reached.
     """
@@ -49,11 +49,18 @@ class Things(BaseDataSource):
     async def ping(self):
         pass
 
+    async def changed(self, token, filtering=None):
+        lines = Path(self.configuration.file).read_text().splitlines()
+        now = next(({"token": line} for line in lines if line.startswith("token ")), None)
+        return now is None or now != token, now
+
     async def get_docs(self, filtering=None):
         for line in Path(self.configuration.file).read_text().splitlines():
             match line.split(maxsplit=2):
                 case ["fail", id, reason]:
                     yield Failed(id, reason)
+                case ["token", _]:
+                    pass
                 case ["tell"]:
                     print("Reached.", file=sys.stderr, flush=True)
                 case ["wait"]:

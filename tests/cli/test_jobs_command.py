@@ -44,6 +44,30 @@ def busy(desk: Desk) -> Desk:
     return desk
 
 
+SKIPPING = {"skipped": True, "reason": "unchanged", "text": "Nothing has changed since noon."}
+
+
+def test_a_job_that_was_skipped_says_so_and_why(desk: Desk) -> None:
+    desk.create()
+    metadata = {"note": SKIPPING["text"], "sync": {"skipping": SKIPPING}}
+    with_job(desk, "cccc", status="completed", started_at=BEGAN, completed_at=BEGAN, metadata=metadata)
+    assert "  completed, skipped  2026-11-21 20:15 UTC  " in lines(desk, "jobs")[1]
+    shown = lines(desk, "job", "show", "cccc")
+    assert [line for line in shown if "Nothing" in line] == ["  skipped    Nothing has changed since noon."]
+    assert desk.json("job", "show", "cccc")["skipping"] == SKIPPING
+
+
+def test_a_job_that_was_not_skipped_says_why_and_one_that_says_nonsense_does_no_harm(desk: Desk) -> None:
+    desk.create()
+    skipping = {"skipped": False, "reason": "first", "text": "No sync has been completed before."}
+    ended: dict[str, Any] = {"status": "completed", "started_at": BEGAN, "completed_at": BEGAN}
+    with_job(desk, "cccc", **ended, metadata={"sync": {"skipping": skipping}})
+    with_job(desk, "dddd", **ended, metadata={"sync": {"skipping": "yes"}})
+    assert "  not skipped  No sync has been completed before." in lines(desk, "job", "show", "cccc")
+    assert not [line for line in lines(desk, "job", "show", "dddd") if "skipped" in line]
+    assert all("skipped" not in line for line in lines(desk, "jobs"))
+
+
 def lines(desk: Desk, *arguments: str) -> list[str]:
     done = desk.run(*arguments)
     assert (done.returncode, done.stderr) == (0, "")

@@ -33,6 +33,7 @@ def test_as_json_all_of_an_overview_is_told(desk: Desk) -> None:
     desk.create()
     desk.run("sync", "shelf")
     [found] = desk.json("list")
+    assert found.pop("last_sync_skipping")["reason"] == "first"
     assert found.pop("last_synced").endswith("+00:00")
     assert found == {
         "id": "shelf",

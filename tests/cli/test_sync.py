@@ -19,19 +19,9 @@ KEYS = [
     *("walked", "created", "updated", "unchanged", "dropped", "letters", "superseded", "present", "unindexed"),
     *("deleted", "held", "repeated", "recovered", "content_failed"),
     *("downloaded", "downloaded_bytes", "sent", "requests", "sent_bytes", "conflicts", "passes", "scans"),
-    *(
-        "skipped",
-        "unsettled",
-        "resumed_since",
-        "behind_since",
-        "caught_up_at",
-        "phase",
-        "waiting_for",
-        "expected",
-        "warnings",
-        "remarks",
-        "error",
-    ),
+    *("forced", "unsettled", "resumed_since", "behind_since", "caught_up_at", "phase"),
+    *("waiting_for", "expected", "warnings", "remarks"),
+    *("skipped", "skipping", "error"),
 ]
 
 
@@ -74,6 +64,58 @@ def test_the_next_sync_writes_and_deletes_only_what_differs(desk: Desk) -> None:
     assert desk.ids("shelf") == {"a", "b", "d"}
     stored = desk.connector("shelf")
     assert (stored["last_sync_status"], stored["last_indexed_document_count"]) == ("completed", 2)
+
+
+SINCE = r"the sync of [-\d: ]+ UTC that ended [-\d: ]+ UTC"
+
+
+@pytest.fixture
+def unchanged(desk: Desk) -> Desk:
+    """Give a desk with a connector whose source can tell that nothing has changed since it was synced."""
+    desk.put("token 1", {"_id": "a"}, {"_id": "b"})
+    desk.create()
+    [report] = desk.json("sync", "shelf")["syncs"]
+    assert (report["skipped"], report["skipping"]["reason"], report["created"]) == (False, "first", 2)
+    return desk
+
+
+def test_a_sync_that_is_skipped_says_why_and_since_when_and_how_to_have_it_all_the_same(unchanged: Desk) -> None:
+    done = unchanged.run("sync", "shelf")
+    assert (done.returncode, done.stderr) == (0, "")
+    first, second = done.stdout.splitlines()
+    assert re.fullmatch(f"Skipped: nothing has changed since {SINCE}.", first), first
+    assert second == (
+        "  The index shelf-000001 stands where that sync left it. Read all the same: connectors sync shelf --force"
+    )
+    told = unchanged.json("sync", "shelf")
+    [report] = told["syncs"]
+    assert (told["outcome"], report["skipped"], report["skipping"]["reason"]) == ("skipped", True, "unchanged")
+    assert unchanged.connector("shelf")["last_sync_skipping"] == report["skipping"]
+    assert "completed, skipped (unchanged since 2" in unchanged.run("list").stdout
+    assert re.search(r"completed, skipped \(unchanged for \d+ s\) \d+ s ago", unchanged.run("status").stdout)
+    [standing] = unchanged.json("status")["connectors"]
+    assert standing["last_sync_skipping"] == report["skipping"]
+
+
+def test_a_forced_sync_reads_everything(unchanged: Desk) -> None:
+    [report] = unchanged.json("sync", "shelf", "--force")["syncs"]
+    assert counts(report, "forced", "skipped", "walked", "unchanged", "sent") == (True, False, 2, 2, 0)
+    assert report["skipping"]["reason"] == "forced"
+    assert unchanged.connector("shelf")["last_sync_skipping"]["skipped"] is False
+
+
+def test_a_sync_that_is_not_skipped_says_what_spoke_against_it(unchanged: Desk) -> None:
+    unchanged.put("token 2", {"_id": "b"})
+    done = unchanged.run("sync", "shelf")
+    line = done.stdout.splitlines()[2]
+    assert re.fullmatch(f"  It was not skipped. The source says that it has changed since {SINCE}.", line), line
+
+
+@pytest.mark.parametrize("option", ["--incremental", "--access-control", "--deletes-only"])
+def test_what_is_never_skipped_can_not_be_forced(unchanged: Desk, option: str) -> None:
+    done = unchanged.run("sync", "shelf", option, "--force")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"--force is for a full sync: one with {option} is never skipped." in done.stderr
 
 
 def test_what_could_not_be_indexed_is_for_a_person_to_look_at(desk: Desk) -> None:

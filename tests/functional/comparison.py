@@ -25,8 +25,8 @@ async def wanted(fixture: Fixture, rule: SyncRule | None) -> dict[str, Content]:
 
 async def compare(engine: Engine, index: str, fixture: Fixture, rule: SyncRule | None) -> dict[str, Content]:
     """Return what the index and the source hold alike. Raises `Wrong` where they differ."""
-    should = await wanted(fixture, rule)
-    found = difference(should, await actual(engine, index))
+    should, there = await asyncio.gather(wanted(fixture, rule), actual(engine, index))
+    found = difference(should, there)
     if found:
         lines = [f"The index differs from the source: {found!r}", *await _field_by_field(engine, index, fixture, found)]
         raise Wrong("\n".join(lines))

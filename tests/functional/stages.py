@@ -127,7 +127,7 @@ class Stages:
         await asyncio.to_thread(self.fixture.change)
         await asyncio.sleep(self.fixture.settles_after_s)
 
-    async def _change_much(self, share: int = 3) -> None:
+    async def _change_much(self, share: int = 6) -> None:
         """Change so much that a sync takes some time. What is not settled may be sent again, which is not counted."""
         await asyncio.to_thread(self.fixture.change)
         await asyncio.to_thread(self.fixture.load, self.documents // share)

@@ -66,7 +66,14 @@ class Database(Store):
         return int(found)
 
 
-class EncryptedMariaDB(MariaDB):
+class QuietMariaDB(MariaDB):
+    """A server that writes nothing on its own, as statistics of tables are, some seconds after these have changed."""
+
+    def command(self) -> Sequence[str]:
+        return [*super().command(), "--innodb-stats-auto-recalc=OFF"]
+
+
+class EncryptedMariaDB(QuietMariaDB):
     """A server with a certificate."""
 
     def __init__(self, certificate: trustme.LeafCert) -> None:
@@ -84,7 +91,7 @@ class EncryptedMariaDB(MariaDB):
 @asynccontextmanager
 async def own_server(encrypted_by: trustme.LeafCert | None = None) -> AsyncIterator[Database]:
     """Provide a database on a server of its own, which may be killed."""
-    server = MariaDB() if encrypted_by is None else EncryptedMariaDB(encrypted_by)
+    server = QuietMariaDB() if encrypted_by is None else EncryptedMariaDB(encrypted_by)
     try:
         await server.__aenter__()
     except RuntimeError as error:
@@ -101,7 +108,7 @@ async def own_server(encrypted_by: trustme.LeafCert | None = None) -> AsyncItera
 
 def started() -> Iterator[MariaDB]:
     """Start a server, where there is one to be had."""
-    server = MariaDB()
+    server = QuietMariaDB()
     try:
         asyncio.run(server.__aenter__())
     except RuntimeError as error:

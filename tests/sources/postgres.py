@@ -58,7 +58,14 @@ class Database(Store):
         return int(found)
 
 
-class EncryptedPostgreSQL(PostgreSQL):
+class QuietPostgreSQL(PostgreSQL):
+    """A server that writes nothing on its own, as it does when it analyses tables that have changed."""
+
+    def command(self) -> Sequence[str]:
+        return [*super().command(), "--autovacuum=off"]
+
+
+class EncryptedPostgreSQL(QuietPostgreSQL):
     """A server with a certificate."""
 
     def __init__(self, certificate: trustme.LeafCert) -> None:
@@ -78,7 +85,7 @@ class EncryptedPostgreSQL(PostgreSQL):
 @asynccontextmanager
 async def own_server(encrypted_by: trustme.LeafCert | None = None) -> AsyncIterator[Database]:
     """Provide a database on a server of its own, which may be killed."""
-    server = PostgreSQL() if encrypted_by is None else EncryptedPostgreSQL(encrypted_by)
+    server = QuietPostgreSQL() if encrypted_by is None else EncryptedPostgreSQL(encrypted_by)
     try:
         await server.__aenter__()
     except RuntimeError as error:
@@ -94,7 +101,7 @@ async def own_server(encrypted_by: trustme.LeafCert | None = None) -> AsyncItera
 
 def started() -> Iterator[PostgreSQL]:
     """Start a server, where there is one to be had."""
-    server = PostgreSQL()
+    server = QuietPostgreSQL()
     try:
         asyncio.run(server.__aenter__())
     except RuntimeError as error:

@@ -1,7 +1,7 @@
 """The contract suite of a source of a SQL database: what it is asked, whichever database it is."""
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from typing import ClassVar
 
@@ -54,6 +54,10 @@ class SQLContract(SourceContract):
     @pytest.fixture
     def settings(self, database: Store) -> Settings:
         return {**self.filled(database, 12), "max_connections": 1}
+
+    @pytest.fixture
+    def removal(self, database: Store) -> Callable[[], Awaitable[object]]:
+        return lambda: database.run("DELETE FROM people WHERE id = 4")
 
     @pytest.fixture
     def many(self, making: Making) -> Iterator[Settings]:

@@ -54,6 +54,10 @@ class TestDirectory(SourceContract):
         return Broken({"directory": str(root)}, after_first=lambda: root.rename(tmp_path / "elsewhere"))
 
     @pytest.fixture
+    def removal(self, settings: Settings) -> Callable[[], object]:
+        return (Path(str(settings["directory"])) / "3" / "3.txt").unlink
+
+    @pytest.fixture
     def change(self, settings: Settings) -> Callable[[], object]:
         path = Path(str(settings["directory"])) / "3" / "3.txt"
         return lambda: path.write_text("changed")

@@ -250,11 +250,12 @@ async def test_documents_of_all_sizes_are_read(mongo: Store) -> None:
     for _ in range(95):
         deep = {"d": deep}
     wide = {f"c{number}": number for number in range(1_000)}
-    mongo.filled(
-        "t", [{"_id": 1, "deep": deep}, {"_id": 2, **wide}, *({"_id": n, "x": "x" * 15_000_000} for n in (3, 4, 5))]
-    )
+    mongo.filled("t", [{"_id": 1, "deep": deep}, {"_id": 2, **wide}])
+    most = 16 * 1024 * 1024 - len(bson.encode({"_id": 3, "x": ""}))
+    for number in (3, 4):  # more of them the stand-in would put into one answer that the driver refuses
+        mongo.filled("t", [{"_id": number, "x": "x" * most}])
     rows = await mongo.rows("t")
-    assert [len(row["x"]) for row in rows[2:] if isinstance(row, dict)] == [15_000_000] * 3
+    assert [len(row["x"]) for row in rows[2:] if isinstance(row, dict)] == [most] * 2
     assert rows[0] == {"_id": 1, "deep": deep}
     assert rows[1] == {"_id": 2, **wide}
 
@@ -403,7 +404,7 @@ async def test_pages_leave_no_cursor_open(mongo: Store) -> None:
         datasets = await one.datasets()
         commands.names.clear()
         assert len([row async for row in one.read(datasets[0])]) == 1_000
-    assert set(commands.names) == {"find", "listCollections"}
+    assert set(commands.names) - {"endSessions"} == {"find", "listCollections"}
 
 
 # Settings.

@@ -145,13 +145,13 @@ def test_time_series_have_no_stream() -> None:
     ],
 )
 def test_a_token_begins_with_its_time(token: Any, wanted: Timestamp | None) -> None:
-    assert stream._time_of(token) == wanted
+    assert stream.time_of(token) == wanted
 
 
 def test_the_latest_time_of_an_answer_counts() -> None:
     answer = {"operationTime": Timestamp(1, 1), "$clusterTime": {"clusterTime": Timestamp(2, 1)}}
-    assert stream._time_in(answer) == Timestamp(2, 1)
-    assert stream._time_in({"ok": 1}) is None
+    assert stream.time_in(answer) == Timestamp(2, 1)
+    assert stream.time_in({"ok": 1}) is None
 
 
 async def test_a_stream_that_cannot_be_opened_has_no_place(filled: Store) -> None:

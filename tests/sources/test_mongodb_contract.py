@@ -109,5 +109,9 @@ class TestMongoDB(SourceContract):
             yield Broken(settings, after_first=lambda: store.client.drop_database(store.name))
 
     @pytest.fixture
+    def removal(self, mongo: Store) -> Callable[[], Any]:
+        return lambda: mongo["people"].delete_one({"age": 4})
+
+    @pytest.fixture
     def change(self, mongo: Store) -> Callable[[], Any]:
         return lambda: mongo["people"].update_one({"age": 3}, {"$set": {"name": "Nobody"}})

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from connectors.byoc import Filter
 from connectors.errors import AccessDenied, ConfigurationError, ConnectorsError
 from connectors.filtering.validation import SyncRuleValidationResult
 from connectors.sources._redis.keys import Place
@@ -318,6 +319,53 @@ async def test_values_of_a_round_trip_are_few_where_they_are_large(store: Store)
     gets = [sum(1 for one in commands if one[0] == "GET") for commands in seen.trips]
     assert sum(gets) == 20
     assert 1 <= max(gets) <= 4
+
+
+async def listed(store: Store, filtering: Filter | None = None, **given: object) -> tuple[list[Any], dict[str, int]]:
+    """Return what is yielded for ids alone, and what the server was asked for."""
+    async with store.source(**given) as source:
+        await source.ping()
+        store.client.config_resetstat()
+        found = [one async for one in source.get_ids(filtering)]
+        asked = store.calls()
+    return found, {name: count for name, count in asked.items() if name not in {"info", "select", "config|resetstat"}}
+
+
+def excluding(*fields: str) -> Filter:
+    wire = {"policy": "exclude", "rule": "equals", "value": "none"}
+    return Filter({"rules": [{**wire, "field": field, "id": field, "order": 0} for field in fields]})
+
+
+async def test_for_ids_alone_keys_are_scanned_and_nothing_else(several: Store) -> None:
+    for filtering in (None, excluding("key", "database"), ruled({"database": 0, "type": "hash"})):
+        found, asked = await listed(several, filtering)
+        assert asked.keys() == {"scan"}
+        async with several.source() as source:
+            walked = [one async for one in source.get_docs(filtering)]
+        assert sorted(one["_id"] for one in found) == sorted(one["_id"] for one in walked if isinstance(one, dict))
+        assert all(one.keys() == {"_id", "key", "database"} for one in found)
+
+
+@pytest.mark.parametrize(
+    ("filtering", "wanted"),
+    [
+        (excluding("key_type"), {"scan", "type"}),
+        (excluding("expires_at", "_id"), {"scan", "pexpiretime"}),
+        (ruled({"database": 0, "type": ["hash", "string"]}), {"scan", "type"}),
+        (excluding("fields.value"), {"scan", "type", "memory|usage", "pexpiretime", "get", "hgetall"}),
+    ],
+)
+async def test_rules_have_asked_what_they_look_at(several: Store, filtering: Filter, wanted: set[str]) -> None:
+    several.client.set("brief", "x", ex=10_000)
+    found, asked = await listed(several, filtering, database=["0"])
+    assert asked.keys() - {"lrange", "smembers"} == wanted
+    async with several.source(database=["0"]) as source:
+        walked = {one["_id"]: one async for one in source.get_docs(filtering) if isinstance(one, dict)}
+    assert len(found) == len(walked)
+    for one in found:
+        assert one.items() <= walked[one["_id"]].items()
+    if "pexpiretime" in wanted:
+        assert [one["key"] for one in found if "expires_at" in one] == ["brief"]
 
 
 # Who may read.

@@ -89,5 +89,9 @@ class TestRedis(SourceContract):
             yield Broken({**one.settings, "retry_count": 1}, after_first=one.server.stop, error=SourceUnreachable)
 
     @pytest.fixture
+    def removal(self, store: Store) -> Callable[[], object]:
+        return lambda: store.database(1).delete("text:0")
+
+    @pytest.fixture
     def change(self, store: Store) -> Callable[[], object]:
         return lambda: store.database(1).set("text:0", "changed")

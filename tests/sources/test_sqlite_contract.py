@@ -77,6 +77,11 @@ class TestSQLite(SourceContract):
         return Broken({"database": str(path), "page_size": 100}, after_first=lambda: written(path, dropped))
 
     @pytest.fixture
+    def removal(self, settings: Settings) -> Callable[[], object]:
+        path = Path(str(settings["database"]))
+        return lambda: written(path, "DELETE FROM people WHERE id = 4")
+
+    @pytest.fixture
     def change(self, settings: Settings) -> Callable[[], object]:
         path = Path(str(settings["database"]))
         return lambda: written(path, "UPDATE people SET name = 'Nobody', born = '1999-12-31' WHERE id = 3")

@@ -50,6 +50,11 @@ class TestTabularFiles(SourceContract):
         return Broken({"path": str(folder), "key": self.key}, after_first=(folder / "b.jsonl").unlink)
 
     @pytest.fixture
+    def removal(self, settings: Settings) -> Callable[[], object]:
+        path = Path(str(settings["path"])) / "a.csv"
+        return lambda: path.write_text("".join(path.read_text().splitlines(keepends=True)[:-1]))
+
+    @pytest.fixture
     def change(self, settings: Settings) -> Callable[[], object]:
         path = Path(str(settings["path"])) / "a.csv"
         return lambda: path.write_text(f"{path.read_text()}k99,new,5,2024-01-02T00:00:00Z\n")

@@ -165,10 +165,12 @@ class Stage:
         """Change fields of the connector."""
         await self.place.connectors.update(self.connector, lambda _: fields)
 
-    async def sync(self, job_type: JobType = JobType.FULL, *, deletes_only: bool = False, **limits: Any) -> SyncReport:
+    async def sync(
+        self, job_type: JobType = JobType.FULL, *, deletes_only: bool = False, force: bool = False, **limits: Any
+    ) -> SyncReport:
         """Sync, and return the report, whose sum has to be right."""
         place = replace(self.place, limits=replace(self.place.limits, **limits))
-        sync = Sync(place, await self.known(), job_type, deletes_only=deletes_only)
+        sync = Sync(place, await self.known(), job_type, deletes_only=deletes_only, force=force)
         self.last = sync.report
         report = await sync.run()
         assert report.walked == report.accounted

@@ -18,6 +18,7 @@ from connectors.sync.index.target import open_target
 from connectors.sync.owner.lease import Claim, leased
 from connectors.sync.report import SyncReport
 from connectors.sync.workplace import Workplace
+from tests.sync.rows import open_stage, rows
 from tests.sync.scripted import doc, open_scene
 from tests.sync.staged import Act, connector_of, staged, workplace
 
@@ -193,6 +194,32 @@ async def test_a_connector_that_can_not_be_told_is_synced_all_the_same(tmp_path:
         connector = await connector_of(place)
         [report] = await run_foreground(replace(place, connectors=Deaf(place.engine.control)), connector)
         assert (report.created, await place.connectors.get("c")) == (3, connector)
+
+
+async def test_of_a_sync_that_is_skipped_it_is_told_once_how_it_ended(tmp_path: Path) -> None:
+    class Noted(ConnectorStore):
+        """Remembers which status a connector was told each time."""
+
+        def __init__(self, place: Workplace) -> None:
+            super().__init__(place.engine.control)
+            self.told = list[Any]()
+
+        async def update(self, connector_id: str, update: Update) -> Connector:
+            found = await super().update(connector_id, update)
+            self.told.append(found.document["last_sync_status"])
+            return found
+
+    async with AsyncExitStack() as stack:
+        stage = await open_stage(stack, tmp_path)
+        stage.script.documents, stage.script.token = rows(3), {"at": 1}
+        store = Noted(stage.place)
+        place = replace(stage.place, connectors=store)
+        for _ in range(2):
+            await run_foreground(place, await stage.known())
+        assert store.told == ["in_progress", "completed", "completed"]
+        [report] = await run_foreground(place, await stage.known(), force=True)
+        assert (report.forced, report.walked) == (True, 3)
+    assert store.told[3:] == ["in_progress", "completed"]
 
 
 async def test_that_an_incremental_sync_has_begun_is_told_before_it_looks_after_its_cursor(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from connectors.errors import ConnectorsError, JobCanceled, JobLost, SourceUnrea
 from connectors.store.sync_state import JobType
 from connectors.sync.outcome import LONGEST, Outcome
 from connectors.sync.report import SyncReport
+from connectors.sync.verdict import Reason, Verdict
 from tests.sync.staged import connector_of, staged, workplace
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -51,6 +52,7 @@ async def test_completed_the_connector_is_connected_and_counted(tmp_path: Path) 
         "error": None,
         "last_sync_status": "completed",
         "last_sync_error": None,
+        "last_sync_skipping": None,
         **AT,
         **COUNTED,
     }
@@ -65,6 +67,17 @@ async def test_completed_with_a_warning_that_is_the_error_of_the_sync_and_none_o
     )
 
 
+async def test_completed_it_says_whether_it_was_skipped_and_why(tmp_path: Path) -> None:
+    verdict = Verdict(Reason.UNCHANGED)
+    found = await told(tmp_path, "completed", report_of(verdict=verdict))
+    assert found["last_sync_skipping"] == verdict.wire()
+
+
+async def test_of_who_may_read_what_it_is_not_said_that_it_was_skipped(tmp_path: Path) -> None:
+    report = report_of(job_type=JobType.ACCESS_CONTROL)
+    assert "last_sync_skipping" not in await told(tmp_path, "completed", report)
+
+
 async def test_failed_the_error_is_that_of_sync_and_connector(tmp_path: Path) -> None:
     found = await told(tmp_path, "failed", report_of(), SourceUnreachable("No way.", hint="Look."))
     text = "SourceUnreachable: No way. Look."
@@ -73,6 +86,7 @@ async def test_failed_the_error_is_that_of_sync_and_connector(tmp_path: Path) ->
         "error": text,
         "last_sync_status": "error",
         "last_sync_error": text,
+        "last_sync_skipping": None,
         **AT,
         **COUNTED,
     }

@@ -1,7 +1,10 @@
 from datetime import UTC, datetime
 
+import msgspec
+
 from connectors.store.sync_state import JobType
 from connectors.sync.report import SyncReport
+from connectors.sync.verdict import Reason, Verdict
 
 BEGUN = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 OUTCOMES = ("created", "updated", "unchanged", "dropped", "letters", "superseded")
@@ -33,7 +36,7 @@ def test_of_a_sync_that_only_deletes_only_ids_are_accounted() -> None:
 
 def test_the_counters_are_all_the_numbers_and_nothing_else() -> None:
     one = report()
-    one.walked, one.conflicts, one.expected, one.skipped = 5, 2, 9, True
+    one.walked, one.conflicts, one.expected, one.forced = 5, 2, 9, True
     counters = one.counters()
     assert {name: number for name, number in counters.items() if number} == {"walked": 5, "conflicts": 2}
     assert sorted(counters) == [
@@ -81,3 +84,13 @@ def test_the_wire_has_times_as_texts_and_the_error() -> None:
         "resumed_since": None,
         "error": "Something.",
     }
+    assert (wire["skipped"], wire["skipping"]) == (False, None)
+
+
+def test_the_wire_says_whether_it_was_skipped_and_why() -> None:
+    one = report()
+    one.verdict = Verdict(Reason.UNCHANGED, "before", BEGUN, BEGUN)
+    wire = one.wire()
+    assert "verdict" not in wire
+    assert (wire["skipped"], wire["skipping"]) == (True, one.verdict.wire())
+    assert msgspec.json.decode(msgspec.json.encode(wire)) == wire

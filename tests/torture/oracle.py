@@ -15,6 +15,7 @@ from connectors.engine.scan import Walk
 
 MARK = "_sync"
 _SHOWN = 5
+_written = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
 Content = Mapping[str, str]
 """A hash of each field of one document, by the field's name: two documents are the same if these are."""
 
@@ -51,8 +52,7 @@ def content_of(document: Mapping[str, Any]) -> Content:
 
 
 def _hash_of(value: object) -> str:
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
-    return hashlib.blake2b(text.encode(), digest_size=12).hexdigest()
+    return hashlib.blake2b(_written(value).encode(), digest_size=12).hexdigest()
 
 
 @dataclass(frozen=True, repr=False)

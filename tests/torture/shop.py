@@ -15,6 +15,8 @@ TABLES = ("items", "people")
 class Shop:
     """A database of two tables, for the source `sqlite`; every value that is written is a new one."""
 
+    service_type = "sqlite"
+
     def __init__(self, path: Path, seed: int) -> None:
         self.path = path
         self._random = random.Random(f"shop {seed}")

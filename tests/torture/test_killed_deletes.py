@@ -13,6 +13,7 @@ from tests.torture.exchange import Seen
 from tests.torture.fault_plans import lossy
 from tests.torture.oracle import difference
 from tests.torture.shop import Shop
+from tests.torture.shops import Opened, of_sqlite
 from tests.torture.test_killed_syncs import Moment, doom, has_deletes
 from tests.torture.watcher import Watcher
 
@@ -41,14 +42,14 @@ def drawn(chance: random.Random, sort: int) -> Moment:
     return Moment(name, which, chance.randrange(1, most + 1), after=chance.random() < 0.5)
 
 
-async def killed_round(seed: int, folder: Path) -> Counter[str]:
+async def killed_round(seed: int, folder: Path, opened: Opened = of_sqlite) -> Counter[str]:
     sys.stdout.write(f"seed {seed}\n")
     chance = random.Random(f"killed deletes {seed}")
     moment = drawn(chance, seed)
     async with arena(folder) as here:
-        shop = Shop(folder / "shop.db", seed)
+        shop = opened(folder, seed)
         shop.stock(150)
-        await here.connect("sqlite", shop.configuration)
+        await here.connect(shop.service_type, shop.configuration)
         before = shop.contents()
         await here.sync_here()
         shop.change(inserts=20, updates=30, deletes=25, renames=5)

@@ -13,7 +13,7 @@ from tests.torture.arena import INDEX, Arena, Runner, arena
 from tests.torture.conftest import Report
 from tests.torture.exchange import Seen
 from tests.torture.faults import Fault, ResetBefore
-from tests.torture.shop import Shop
+from tests.torture.shops import Opened, of_sqlite
 from tests.torture.watcher import Watcher
 
 SHORT = range(4)
@@ -67,14 +67,14 @@ def doom(here: Arena, moment: Moment) -> Callable[[Runner], None]:
     return doomed.append
 
 
-async def one_round(seed: int, folder: Path, engine_url: str | None = None) -> Counter[str]:
+async def one_round(seed: int, folder: Path, engine_url: str | None = None, opened: Opened = of_sqlite) -> Counter[str]:
     sys.stdout.write(f"seed {seed}\n")
     chance = random.Random(f"killed {seed}")
     moment = Moment.drawn(chance, seed)
     async with arena(folder, engine_url) as here:
-        shop = Shop(folder / "shop.db", seed)
+        shop = opened(folder, seed)
         shop.stock(150)
-        await here.connect("sqlite", shop.configuration)
+        await here.connect(shop.service_type, shop.configuration)
         before = shop.contents()
         await here.sync_here()
         assert not await here.differs(before)

@@ -12,7 +12,7 @@ from tests.torture.conftest import Report
 from tests.torture.exchange import Seen
 from tests.torture.fault_plans import lossy
 from tests.torture.oracle import Difference, difference, expected
-from tests.torture.shop import Shop
+from tests.torture.shops import Opened, of_sqlite
 
 SHORT = range(2)
 PROMISE = (
@@ -39,13 +39,15 @@ def versions_never_fall(here: Arena) -> int:
     return count
 
 
-async def rows_round(seed: int, folder: Path, engine_url: str | None = None) -> Counter[str]:
+async def rows_round(
+    seed: int, folder: Path, engine_url: str | None = None, opened: Opened = of_sqlite
+) -> Counter[str]:
     sys.stdout.write(f"seed {seed}\n")
     chance = random.Random(f"meanwhile {seed}")
     async with arena(folder, engine_url) as here:
-        shop = Shop(folder / "shop.db", seed)
+        shop = opened(folder, seed)
         shop.stock(200)
-        await here.connect("sqlite", shop.configuration)
+        await here.connect(shop.service_type, shop.configuration)
         await here.sync_here()
         shop.change(inserts=80, updates=40, deletes=10, renames=10)
         changes = 0

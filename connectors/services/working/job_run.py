@@ -26,7 +26,7 @@ from connectors.services.working.job_record import JobRecord
 from connectors.services.working.live_run import LiveRun
 from connectors.store.connector import Connector
 from connectors.store.custom_schedule import customized, schedule_key, schedule_of, synced
-from connectors.store.job import JobStatus, SyncJob, Trigger
+from connectors.store.job import FORCE, JobStatus, SyncJob, Trigger
 from connectors.store.jobs import JobStore, following_id
 from connectors.store.lenient import instant_of
 from connectors.store.live import is_live, wants_live
@@ -155,8 +155,12 @@ class JobRun:
         if (key := schedule_key(self.job)) is not None:
             schedule = schedule_of(connector, key)
             connector, adds_only = customized(connector, schedule), bool(schedule.overrides)
-        run, live = self.job.id, self._live.ending if self._live is not None else None
-        return Sync(self.place, connector, self.report.job_type, run=run, adds_only=adds_only, live=live)
+        kind, force, live = (
+            self.report.job_type,
+            self.job.is_forced,
+            self._live.ending if self._live is not None else None,
+        )
+        return Sync(self.place, connector, kind, run=self.job.id, adds_only=adds_only, force=force, live=live)
 
     async def _tell_connector(self, outcome: Outcome, error: Exception) -> None:
         """Tell the connector how its sync failed: of a job that is lost only what nobody else tells."""
@@ -263,8 +267,9 @@ class JobRun:
         alone = {"alone": False, "deaths": 0} if end.status is not JobStatus.SUSPENDED else {}
         was_away = self._away_since is not None or AWAY_SINCE in self.job.metadata
         away = {AWAY_SINCE: self._away_since} if was_away else {}
-        told = {"held_deletions": self.report.held, "dead_letters": self.report.letters, **alone, **away}
-        return told if self._live is None else {**told, **self._live.told(end)}
+        note = {"note": self.report.verdict.text} if self.report.verdict is not None else {}
+        found = {"held_deletions": self.report.held, "dead_letters": self.report.letters, **note, **alone, **away}
+        return found if self._live is None else {**found, **self._live.told(end)}
 
     async def _total(self, connector: Connector | None) -> int | None:
         """Return how many documents the index holds of the connector now."""
@@ -284,7 +289,7 @@ class JobRun:
         kind = self.report.job_type
         job_type = JobType.ACCESS_CONTROL if kind is JobType.ACCESS_CONTROL else JobType.FULL
         snapshot = snapshot_of(connector, job_type, self.place.registry)
-        metadata = {"follows": self.job.id, "because": because}
+        metadata = {"follows": self.job.id, "because": because, **({FORCE: True} if self.job.is_forced else {})}
         job_id = job_id or following_id(self.job.id, because)
         await self.jobs.create(job_id, snapshot, job_type, Trigger.ON_DEMAND, metadata=metadata)
         log.info("A full sync follows.", connector=connector.id, because=because, job=self.job.id)

@@ -5,8 +5,10 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any, Final
 
+from bson.binary import Binary
 from pymongo.errors import OperationFailure
 
+from connectors.dataset import Dataset
 from connectors.errors import ConfigurationError
 from connectors.sources._mongodb.connection import Client, Database
 from connectors.sources._mongodb.errors import UNAUTHORIZED, code_of
@@ -15,8 +17,8 @@ from connectors.wording import shortened
 EVERYTHING: Final = "*"
 OF_THE_SERVER: Final = frozenset({"admin", "config", "local"})
 """Databases that are read only where they are named."""
-_WILDCARDS: Final = frozenset("*?[")
-_SYSTEM: Final = "system."
+WILDCARDS: Final = frozenset("*?[")
+SYSTEM: Final = "system."
 _LONGEST: Final = 300
 
 
@@ -41,6 +43,11 @@ class Collection:
         return self.kind == "collection"
 
     @property
+    def dataset(self) -> Dataset:
+        """It as a dataset, of which no document was looked at yet."""
+        return Dataset(self.namespace, self.database, primary_key=("_id",) if self.has_order else ())
+
+    @property
     def compares_plainly(self) -> bool:
         """Whether texts are compared as they are, as far as is known: a collection may have a collation."""
         return self.has_order and "collation" not in self.options and "unknown" not in self.options
@@ -56,10 +63,15 @@ async def collections_of(client: Client, databases: Sequence[str], names: Sequen
         found += [known[name] for name in sorted(chosen)]
         there |= known.keys()
     for wanted in names:
-        if not _WILDCARDS & set(wanted) and wanted not in there:
+        if not WILDCARDS & set(wanted) and wanted not in there:
             message = f"There is no collection {wanted!r} in {', '.join(databases)}, or this user may not read it."
             raise ConfigurationError(message, field="collection", hint=_listed(there))
     return found
+
+
+def uuids_of(collections: Iterable[Collection]) -> dict[str, str | None]:
+    """Return the UUIDs of collections by their names, where the user may see them."""
+    return {one.namespace: one.uuid for one in collections}
 
 
 async def found_again(client: Client, one: Collection) -> bool:
@@ -70,7 +82,7 @@ async def found_again(client: Client, one: Collection) -> bool:
 
 async def _databases(client: Client, wanted: Sequence[str]) -> list[str]:
     """Return the names of databases. Those that are named are taken as they are where the user may see no list."""
-    plain = {one for one in wanted if not _WILDCARDS & set(one)}
+    plain = {one for one in wanted if not WILDCARDS & set(one)}
     try:
         there = await client.list_database_names()
     except OperationFailure as error:
@@ -103,11 +115,15 @@ async def _collections(database: Database, name: str | None = None) -> list[Coll
             one["name"],
             one.get("type", "collection"),
             {**one.get("options", {}), **unknown},
-            str(one["info"]["uuid"]) if "uuid" in one.get("info", {}) else None,
+            _uuid(one.get("info", {}).get("uuid")),
         )
         for one in found
-        if not one["name"].startswith(_SYSTEM)
+        if not one["name"].startswith(SYSTEM)
     ]
+
+
+def _uuid(found: object) -> str | None:
+    return None if found is None else str(found.as_uuid() if isinstance(found, Binary) else found)
 
 
 def _matching(wanted: str, known: Mapping[str, Collection]) -> Iterable[str]:
@@ -115,7 +131,7 @@ def _matching(wanted: str, known: Mapping[str, Collection]) -> Iterable[str]:
         return [name for name, one in known.items() if one.kind != "view"]
     if wanted in known:
         return [wanted]
-    return [name for name in known if _WILDCARDS & set(wanted) and fnmatchcase(name, wanted)]
+    return [name for name in known if WILDCARDS & set(wanted) and fnmatchcase(name, wanted)]
 
 
 def _listed(names: Iterable[str]) -> str:

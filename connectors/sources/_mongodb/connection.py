@@ -18,6 +18,7 @@ from connectors.aio.clock import Clock
 from connectors.aio.retry import Retry, RetryPolicy
 from connectors.errors import SourceError, SourceUnreachable
 from connectors.sources._mongodb.address import Address
+from connectors.sources._mongodb.answers import Answers
 from connectors.sources._mongodb.errors import explained
 from connectors.sources._tls import pem_of
 
@@ -40,9 +41,10 @@ class Connection:
 
     def __init__(self, address: Address, given: Any, clock: Clock, listeners: tuple[CommandListener, ...] = ()) -> None:  # noqa: ANN401 - a Configuration
         self.address = address
+        self.answers = Answers()
         self.timeout_ms: int = 1_000 * given.statement_timeout_s
         self._given = given
-        self._listeners = listeners
+        self._listeners = (*listeners, self.answers)
         self._retry = Retry(RetryPolicy(1 + given.retry_count, FIRST_PAUSE_S), clock, observe=_again)
         self._client: Client | None = None
         self._is_closed = False

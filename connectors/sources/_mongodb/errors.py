@@ -22,6 +22,8 @@ REFUSED: Final = {11, 18, 8000}
 UNAUTHORIZED: Final = {13, 31, 8}
 NO_STREAM: Final = {40573, 115, 59, 40324}
 """There are no change streams: of a server that is no member of a replica set, or of something like one."""
+LOST: Final = {9, 14, 222, 260, 280, 286, 346, 10334, 40585, 40615, 40647, 40649, 50811}
+"""A change stream can't go on, or not behind this place: the log does not reach back to it, or it is none."""
 _ELSEWHERE: Final = {6, 7, 89, 91, 189, 262, 9001, 10107, 11600, 11602, 13435, 13436}
 _DISTURBED: Final = {43, 175, 202, 237, 290, 11601, 136}
 _SLOW: Final = {50}

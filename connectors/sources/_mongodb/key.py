@@ -7,7 +7,7 @@ one type: what comes behind a key are the greater ones of its type, and all of t
 import json
 import math
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
@@ -148,6 +148,13 @@ def behind(element: bytes) -> list[RawBSONDocument]:
     if later := [name for names in _ORDER[place + 1 :] for name in names]:
         found.append(RawBSONDocument(bson.encode({"_id": {"$type": later}})))
     return found
+
+
+def among(elements: Iterable[bytes]) -> RawBSONDocument:
+    """Return the condition of being one of several keys. It may find others too: numbers are equal across types."""
+    parts = [one[:1] + str(place).encode() + b"\x00" + one[1:] for place, one in enumerate(elements)]
+    several = b"".join(parts) + b"\x00"
+    return _condition(b"$in", b"\x04" + _LENGTH.pack(len(several) + 4) + several)
 
 
 def as_json(element: bytes) -> dict[str, Any]:

@@ -55,21 +55,25 @@ class Reading:
     projection: Mapping[str, Any] | None
     options: Options
 
-    async def page(self, connection: Connection, condition: Mapping[str, Any] | None, rows: int) -> bytes:
-        """Return so many documents at the most, in the order of their keys."""
+    async def page(self, connection: Connection, condition: Mapping[str, Any] | None, rows: int) -> tuple[bytes, bool]:
+        """Return so many documents at the most, in the order of their keys, and whether no more of them fit.
+
+        An answer has some 16 MB at the most, so it may have fewer than there are.
+        """
         parts = [one for one in (condition, self.where) if one]
         query: Mapping[str, Any] = {"$and": parts} if len(parts) > 1 else parts[0] if parts else {}
 
-        async def fetch(client: Client) -> bytes:
-            cursor = client[self.collection.database][self.collection.name].find_raw_batches(
+        async def fetch(client: Client) -> tuple[bytes, bool]:
+            found = client[self.collection.database][self.collection.name]
+            cursor = found.find_raw_batches(
                 query,
                 self.projection,
                 sort=[("_id", 1)],
-                limit=-rows,  # in one answer, behind which nothing stays open
+                limit=rows,
+                batch_size=rows + 1,  # so that nothing stays open behind what is all in one answer
                 max_time_ms=connection.timeout_ms,
             )
-            batches: list[Any] = [one async for one in cursor]
-            return b"".join(batches)
+            return await first_answer(cursor)
 
         return await connection.again(fetch)
 
@@ -109,6 +113,10 @@ class Reading:
                     row["_id"] = self._key(documents[place], value)
             yield found
 
+    def id_of(self, element: bytes) -> str:
+        """Return the id of the document of a key, which need not be there any more."""
+        return self._id_of(key.alone(element))
+
     def _key(self, document: bytes, value: object) -> object:
         try:
             return key.row_value(key.element_of(document), value)
@@ -141,7 +149,7 @@ async def pages(
     """Yield the documents behind a key. A page is fetched whole: nothing is open while others are slow."""
     conditions: list[Mapping[str, Any] | None] = [None] if after is None else [*key.behind(after)]
     while conditions:
-        data = await reading.page(connection, conditions[0], size.rows)
+        data, is_cut = await reading.page(connection, conditions[0], size.rows)
         if not data:
             conditions.pop(0)
             continue
@@ -150,12 +158,21 @@ async def pages(
             rows += len(part)
             yield part
             await asyncio.sleep(0)
-        is_short = rows < size.rows and len(data) < PAGE_BYTES
+        is_short = rows < size.rows and not is_cut
         if is_short and conditions[0] is None:
             return  # all types of keys were asked for
         behind = key.behind(key.element_of(_last(data)))
         conditions = [*(behind[1:] if is_short and len(behind) > 1 else behind)]
         size.learn(rows, len(data))
+
+
+async def first_answer(cursor: Any) -> tuple[bytes, bool]:  # noqa: ANN401 - a cursor of raw batches
+    """Return the first answer of a cursor, and whether it was cut as no more would fit; the rest is not asked for."""
+    try:
+        data: Any = await anext(cursor, b"")
+        return bytes(data), bool(cursor.alive)
+    finally:
+        await cursor.close()
 
 
 def _parts(data: bytes) -> Iterator[bytes]:

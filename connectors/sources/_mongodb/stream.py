@@ -8,11 +8,12 @@ from hashlib import blake2b
 from typing import Any, Final
 
 from bson import json_util
+from bson.errors import BSONError
 from bson.timestamp import Timestamp
 from pymongo.errors import PyMongoError
 
 from connectors import logger
-from connectors.sources._mongodb.catalog import Collection
+from connectors.sources._mongodb.catalog import Collection, uuids_of
 from connectors.sources._mongodb.connection import Client, Connection
 
 log = logger.get(__name__)
@@ -46,6 +47,10 @@ class Scope:
         """What is another one when a collection came, went, or was made anew, or a view is another."""
         parts = [(one.namespace, one.kind, one.uuid, dict(one.options)) for one in self.collections]
         return blake2b(json_util.dumps(parts, sort_keys=True).encode(), digest_size=16).hexdigest()
+
+    def token(self, after: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the token of a place, of which a cursor can be made too."""
+        return {"after": after, "catalog": self.digest, "collections": uuids_of(self.collections)}
 
     def pipeline(self) -> list[dict[str, Any]]:
         """Return what lets events through that count, and of each of them only that it was there."""
@@ -81,13 +86,12 @@ async def asked(connection: Connection, scope: Scope, token: Token | None) -> tu
     """
     if not scope.collections or any(one.kind == "timeseries" for one in scope.collections):
         return True, None
-    digest = scope.digest
-    if token is not None and token.get("catalog") == digest:
+    if token is not None and token.get("catalog") == scope.digest:
         unchanged = await _unchanged_since(connection, scope, token.get("after"))
         if unchanged is not None:
-            return False, {"after": unchanged, "catalog": digest}
+            return False, scope.token(unchanged)
     now = await moment(connection, scope)
-    return True, None if now is None else {"after": now, "catalog": digest}
+    return True, None if now is None else scope.token(now)
 
 
 async def moment(connection: Connection, scope: Scope) -> dict[str, Any] | None:
@@ -95,7 +99,8 @@ async def moment(connection: Connection, scope: Scope) -> dict[str, Any] | None:
 
     async def begun(client: Client) -> dict[str, Any] | None:
         async with await scope.opened(client) as stream:
-            return _plain(stream.resume_token)
+            found = stream.resume_token
+            return None if found is None else plain(found)
 
     try:
         async with asyncio.timeout(ANSWERED_WITHIN_S):
@@ -113,19 +118,19 @@ async def _unchanged_since(connection: Connection, scope: Scope, after: Any) -> 
     client = await connection.once(_itself)
     try:
         async with asyncio.timeout(ANSWERED_WITHIN_S):
-            until = _time_in(await client.admin.command("ping"))
+            until = time_in(await client.admin.command("ping"))
             if until is None or not isinstance(after, Mapping):
                 return None
-            async with await scope.opened(client, resume_after=after) as stream:
-                reached = _time_of(stream.resume_token)  # it may be there when it begins
+            async with await scope.opened(client, resume_after=token_of(after)) as stream:
+                reached = time_of(stream.resume_token)  # it may be there when it begins
                 while reached is None or reached < until:
                     if await stream.try_next() is not None:
                         return None
-                    reached = _time_of(stream.resume_token)
+                    reached = time_of(stream.resume_token)
                     if reached is None:
                         return None
-                return _plain(stream.resume_token)
-    except (PyMongoError, TimeoutError) as error:
+                return plain(stream.resume_token)
+    except (PyMongoError, TimeoutError, ValueError) as error:
         log.info("The change stream broke, which counts as a change.", why=str(error)[:200])
     return None
 
@@ -146,13 +151,13 @@ async def _itself(client: Client) -> Client:
     return client
 
 
-def _time_in(answer: Mapping[str, Any]) -> Timestamp | None:
+def time_in(answer: Mapping[str, Any]) -> Timestamp | None:
     """Return the latest time that an answer tells of: of the server, or of its cluster."""
     times = [answer.get("operationTime"), (answer.get("$clusterTime") or {}).get("clusterTime")]
     return max((one for one in times if isinstance(one, Timestamp)), default=None)
 
 
-def _time_of(token: Mapping[str, Any] | None) -> Timestamp | None:
+def time_of(token: Mapping[str, Any] | None) -> Timestamp | None:
     """Return the time of a token; None for one that has none in the way that all are known to have."""
     data = (token or {}).get("_data")
     if not isinstance(data, str) or not data.startswith(_TIMED):
@@ -163,7 +168,16 @@ def _time_of(token: Mapping[str, Any] | None) -> Timestamp | None:
         return None
 
 
-def _plain(token: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    """Return a token as JSON; None for one that is not the same afterwards."""
-    found: Any = None if token is None else dict(token)
-    return found if found is not None and json.loads(json.dumps(found, default=str)) == found else None
+def plain(token: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a token as JSON: behind events of some types of keys it has bytes, which are Extended JSON then."""
+    found: dict[str, Any] = json.loads(json_util.dumps(dict(token)))
+    return found
+
+
+def token_of(stored: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the token of what `plain` made of one. Raises a `ValueError` for what is none."""
+    try:
+        found: dict[str, Any] = json_util.loads(json.dumps(dict(stored)))
+    except (BSONError, TypeError, KeyError) as error:
+        raise ValueError(f"It is no token: {error}.") from None
+    return found

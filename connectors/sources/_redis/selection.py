@@ -40,18 +40,26 @@ class Selection:
         """Return whether a key is wanted."""
         return self.allowed.matches(key) and any(one.takes(key, type_) for one in self.choices)
 
+    def needs_types(self, *, knows_types: bool) -> bool:
+        """Return whether the type of each key has to be known that the command below finds."""
+        return self._only_type(knows_types=knows_types) is None and any(one.types is not None for one in self.choices)
+
     def scan(self, cursor: bytes, count: int, *, knows_types: bool) -> Command:
         """Return the command that asks for some keys: for as few that are not wanted as one pattern and type can."""
         command: Command = ("SCAN", cursor, "COUNT", count)
         patterns = self.allowed.patterns
         if len(self.choices) == 1:
             patterns = patterns or self.choices[0].patterns
-            types = self.choices[0].types
-            if knows_types and types is not None and len(types) == 1:
-                command = (*command, "TYPE", types[0])
+        if (type_ := self._only_type(knows_types=knows_types)) is not None:
+            command = (*command, "TYPE", type_)
         if patterns is not None and len(patterns) == 1:
             command = (*command, "MATCH", patterns[0].text)
         return command
+
+    def _only_type(self, *, knows_types: bool) -> bytes | None:
+        """Return the type that all keys have to have, where there is one and the server can be asked for it."""
+        types = self.choices[0].types if len(self.choices) == 1 else None
+        return types[0] if knows_types and types is not None and len(types) == 1 else None
 
 
 def chosen(patterns: Sequence[str] | None, types: Sequence[str] | None = None) -> Choice:

@@ -1,6 +1,6 @@
 """The walk: the keys of a database by SCAN, and what they hold, in two more round trips for each page of keys."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
@@ -25,6 +25,8 @@ KNOWS_TYPES: Final = (6,)
 """Since when SCAN can be asked for a type."""
 KNOWS_EXPIRY: Final = (7,)
 """Since when a server tells the moment of an expiry, and not only how long it takes until then."""
+_BESIDE_VALUES: Final = frozenset({"_id", "key", "key_base64", "database", "key_type", "expires_at"})
+"""Fields of a document that its value has nothing to do with."""
 _NONE: Final = b"none"
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -42,13 +44,13 @@ class _Found:
     """A key, what is known of it, and what its value takes."""
 
     place: Place
-    type: bytes
-    expires_ms: int | None
-    size: int
+    type: bytes | None = None
+    expires_ms: int | None = None
+    size: int = 0
 
     @property
     def kind(self) -> Kind | None:
-        return KINDS.get(self.type)
+        return KINDS.get(self.type or b"")
 
 
 @dataclass
@@ -82,6 +84,27 @@ class Walk:
                     yield document
             last = now  # of what was yielded alone: a key that was away may be back
 
+    async def listed(
+        self, database: int, wanted: Selection, fields: Collection[str]
+    ) -> AsyncGenerator[Document | Failed, None]:
+        """Yield the documents of a database with these fields, and of all others only what is told of keys alone."""
+        names = {name.partition(".")[0] for name in fields}
+        if names - _BESIDE_VALUES:
+            async for document in self.documents(database, wanted):
+                yield document
+            return
+        asks_type = "key_type" in names or wanted.needs_types(knows_types=self._knows_types)
+        asks_expiry = "expires_at" in names and self.tells_expiry
+        asks = [word for word, is_asked in (("TYPE", asks_type), ("PEXPIRETIME", asks_expiry)) if is_asked]
+        async for keys in self._pages(database, wanted):
+            commands: list[Command] = [(word, key) for key in keys for word in asks]
+            replies = iter(await self._asked(database, commands) if commands else [])
+            for key in keys:
+                type_ = next(replies) if asks_type else None
+                expires_ms = next(replies) if asks_expiry else -1
+                if type_ != _NONE and expires_ms != -2 and (type_ is None or wanted.takes(key, type_)):
+                    yield _document(_Found(Place(database, key), type_, expires_ms if expires_ms >= 0 else None), {})
+
     async def read(
         self, database: int, keys: Sequence[bytes], wanted: Selection
     ) -> AsyncGenerator[tuple[bytes, Document | Failed], None]:
@@ -103,7 +126,7 @@ class Walk:
     async def _pages(self, database: int, wanted: Selection) -> AsyncIterator[list[bytes]]:
         cursor = b"0"
         while True:
-            scan = wanted.scan(cursor, self.limits.keys, knows_types=self.version >= KNOWS_TYPES)
+            scan = wanted.scan(cursor, self.limits.keys, knows_types=self._knows_types)
             [reply] = await self.server.ask(database, [scan])
             self.server.check(reply)
             cursor, keys = reply
@@ -173,6 +196,10 @@ class Walk:
     def _is_omitted(self, one: _Found) -> bool:
         return one.size > self.limits.largest_bytes
 
+    @property
+    def _knows_types(self) -> bool:
+        return self.version >= KNOWS_TYPES
+
     async def _asked(self, database: int, commands: Sequence[Command]) -> list[Reply]:
         replies = await self.server.ask(database, commands)
         for one in replies:
@@ -181,14 +208,10 @@ class Walk:
 
 
 def _document(found: _Found, parts: dict[str, Any]) -> Document:
-    place, kind = found.place, found.kind
-    document = {
-        "_id": place.id,
-        **fields_of_key(place.key),
-        "database": place.database,
-        "key_type": kind.name if kind is not None else found.type.decode("utf-8", "replace"),
-        **parts,
-    }
+    place, kind, type_ = found.place, found.kind, found.type
+    document = {"_id": place.id, **fields_of_key(place.key), "database": place.database, **parts}
+    if type_ is not None:
+        document["key_type"] = kind.name if kind is not None else type_.decode("utf-8", "replace")
     if (moment := _instant(found.expires_ms)) is not None:
         document["expires_at"] = moment
     return document

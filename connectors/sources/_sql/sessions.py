@@ -37,6 +37,8 @@ class Sessions:
 
     There are `most` sessions at a time, those that are opened or closed just now among them. Nothing here asks for one
     while it has one, so that one is enough.
+
+    `begun`, where it is set, is called with each session that has begun a snapshot.
     """
 
     def __init__(
@@ -55,6 +57,7 @@ class Sessions:
         self._clock = clock
         self._snapshot_max_s = snapshot_max_s
         self._remark = remark
+        self.begun: Callable[[Session], Awaitable[None]] | None = None
         policy = RetryPolicy(attempts=1 + retries, first_pause_s=FIRST_PAUSE_S)
         self._retry = Retry(policy, clock, observe=_again)
         self._idle: _Held | None = None
@@ -156,6 +159,8 @@ class Sessions:
         if held.walk == self._walk and now_s - held.since_s < self._snapshot_max_s:
             return
         await held.session.begin()
+        if self.begun is not None:
+            await self.begun(held.session)
         held.walk, held.since_s = self._walk, now_s
         self._snapshots += 1
         if self._snapshots > 1 and self._snapshot_max_s:

@@ -17,6 +17,7 @@ from connectors.sync.full.sync import FullSync
 from connectors.sync.index.target import find_target
 from connectors.sync.job import Job
 from connectors.sync.ledger.ledger import Ledger
+from connectors.sync.verdict import left_open
 from connectors.sync.workplace import Workplace
 from connectors.sync.writing.writer import Writer
 
@@ -76,9 +77,11 @@ class DeletesOnlySync(FullSync):
         done = job.state.value.completed
         if done is None:
             return
-        is_open = bool(report.held or report.unsettled or job.letters.passing)
+        is_open = left_open(letters=job.letters.passing, held=report.held, unsettled=report.unsettled)
         kept = {name: count for name, count in done.datasets.items() if report.held or datasets.get(name)}
-        changed = msgspec.structs.replace(done, datasets=kept, stamp=None if is_open else done.stamp)
+        changed = msgspec.structs.replace(done, datasets=kept)
+        if is_open is not None:
+            changed = msgspec.structs.replace(changed, stamp=None, open=is_open)
         if changed != done:
             await job.place.patience(lambda _: job.state.save(completed=changed))
 

@@ -1,13 +1,14 @@
 """A full sync: walks the source to its end, as often as it takes until the index is proven to hold what was walked."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
 from typing import Any, Final
 
 import msgspec
 
 from connectors import logger
+from connectors.aio.tasks import Tasks
 from connectors.changes import Checkpoint
 from connectors.dataset import Dataset
 from connectors.engine.stamp import Stamp
@@ -25,11 +26,16 @@ from connectors.sync.full.walk import Walk
 from connectors.sync.job import Job
 from connectors.sync.ledger.ledger import Ledger
 from connectors.sync.ledger.scan import ours, query
+from connectors.sync.verdict import Present, Reason, left_open, verdict_of
 from connectors.sync.writing.books import Books
 from connectors.sync.writing.writer import Writer
 
 log = logger.get(__name__)
 PASSES: Final = 3
+
+
+async def _nothing() -> None:
+    """Tell nobody."""
 
 
 class FullSync:
@@ -39,8 +45,10 @@ class FullSync:
     changed since the last one that was proven.
     """
 
-    def __init__(self, job: Job) -> None:
+    def __init__(self, job: Job, reading: Callable[[], Awaitable[None]] = _nothing) -> None:
+        """Make a sync, which awaits `reading` when it is not skipped, before anything is read."""
         self._job = job
+        self._reading = reading
         self._report = job.report
         self._filter = job.filtering
         self._held_back = HeldBack(job.place.held, job.lease, job.state.value.job_type, job.place.clock)
@@ -52,11 +60,17 @@ class FullSync:
     async def run(self) -> None:
         """Sync. Raises an error of the tree, after which the index holds no less than before."""
         job, report = self._job, self._report
-        base = await stamp_of(job.place.engine, job.target.index, job.target.uuid)
-        changed, token = await self._changed()
-        if not changed and self._may_be_skipped(base):
-            report.skipped = True
+        async with Tasks("verdict") as tasks:  # as the source and the engine may both be far away
+            standing = tasks.start(stamp_of(job.place.engine, job.target.index, job.target.uuid), name="stamp")
+            changed, token = await self._changed()
+        base = standing.result()
+        if report.job_type is JobType.FULL:
+            done = job.state.value.completed
+            now = Present(job.recipe, job.target.uuid, base, token=token, changed=changed, forced=report.forced)
+            report.verdict = verdict_of(done, now)
+        if report.skipped:
             return
+        await self._reading()
         await reach.begin(job)
         await job.letters.load()
         proof, datasets = await self._proven(base)
@@ -79,16 +93,6 @@ class FullSync:
             changed, token = await job.source.changed(done.token if done is not None else None, self._filter)
             kept: Mapping[str, Any] | None = msgspec.json.decode(msgspec.json.encode(token))
         return bool(changed), kept
-
-    def _may_be_skipped(self, now: Stamp | None) -> bool:
-        done = self._job.state.value.completed
-        return (
-            done is not None
-            and done.stamp is not None
-            and done.stamp == now
-            and done.recipe == self._job.recipe
-            and done.target == self._job.target.uuid
-        )
 
     async def _proven(self, base: Stamp | None) -> tuple[Proof | None, Mapping[str, int]]:
         """Walk until there is proof, a few times at most; return how many documents each dataset has, too."""
@@ -221,14 +225,17 @@ class FullSync:
         self._tell_held()
         report.warn_of_letters(job.connector.id)
         await job.lease.confirm()
-        may_skip = proof is not None and not job.letters.passing and not report.held
+        is_open = left_open(letters=job.letters.passing, held=report.held, unsettled=proof is None)
+        stamp = proof.stamp if proof is not None and is_open is None else None
         completed = Completed(
             run=job.lease.claim.run,
             at=job.place.clock.now(),
+            began_at=report.started_at,
             recipe=job.recipe,
             target=job.target.uuid,
             token=token,
-            stamp=proof.stamp if proof is not None and may_skip else None,
+            stamp=stamp,
+            open=None if stamp is not None else is_open or Reason.NO_STAMP,
             datasets=self._datasets(datasets),
         )
         changes = {

@@ -15,6 +15,7 @@ from connectors.sync.job import Job
 from connectors.sync.partial.feed import Feed, Outlet
 from connectors.sync.partial.stored import Shelf
 from connectors.sync.partial.touched import Touched
+from connectors.sync.verdict import left_open
 from connectors.sync.writing.writer import Writer
 
 log = logger.get(__name__)
@@ -100,12 +101,11 @@ class PartialSync:
         """See to it that a full sync follows when something is open that only it can find well."""
         job, report = self._job, self._report
         done = job.state.value.completed
-        if (
-            done is not None
-            and done.stamp is not None
-            and (job.letters.passing or self.allowance.any_kept or report.unsettled)
-        ):
-            without = msgspec.structs.replace(done, stamp=None)
+        is_open = left_open(
+            letters=job.letters.passing, held=report.held or self.allowance.any_kept, unsettled=report.unsettled
+        )
+        if done is not None and done.stamp is not None and is_open is not None:
+            without = msgspec.structs.replace(done, stamp=None, open=is_open)
             await job.place.patience(lambda _: job.state.save(completed=without))
 
     async def _keep_copy(self, books: Touched, begun: Stamp | None, now: Stamp | None) -> None:

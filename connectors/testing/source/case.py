@@ -73,6 +73,11 @@ class SourceCase:
         return None
 
     @pytest.fixture
+    def removal(self) -> Action | None:
+        """Give what removes a document from the source that `settings` describes; None where that is not possible."""
+        return None
+
+    @pytest.fixture
     def grants(self) -> Grants:
         """Give what the settings may refer to: any path, and no secret of this machine."""
         return Grants(allowed_paths=None)

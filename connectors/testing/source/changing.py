@@ -1,6 +1,8 @@
 """How a source tells what changed: its tokens, and its incremental walk."""
 
+import asyncio
 import json
+import time
 from collections.abc import Mapping
 from contextlib import aclosing
 from typing import Any, Final
@@ -8,6 +10,7 @@ from typing import Any, Final
 import pytest
 
 from connectors.changes import Change, Checkpoint, Delete, Failed, Upsert
+from connectors.errors import ConnectorsError
 from connectors.source import Document
 from connectors.source_class import has
 from connectors.testing.source.case import SourceCase
@@ -16,6 +19,7 @@ from connectors.testing.source.subject import Action, Settings, Subject, done
 from connectors.testing.source.walked import difference
 
 MOST_CURSORS: Final = 10
+NO_REMOVAL: Final = "there is no fixture `removal` that returns a function which removes a document of `settings`"
 NO_CHANGE: Final = "there is no fixture `change` that returns a function which changes a document of `settings`"
 
 
@@ -64,6 +68,62 @@ class Changing(SourceCase):
         changed, _ = await _changed(subject, settings, _stored(token))
         promise(changed, "changed(token) says no after a document was changed: when in doubt it has to say yes.")
 
+    @pytest.mark.usefixtures("token_needed")
+    async def test_after_a_document_is_gone_it_says_that_it_changed(
+        self, subject: Subject, settings: Settings, removal: Action | None
+    ) -> None:
+        """What is gone leaves no time and no version behind: it takes a count, a log or all of the names to see it."""
+        applies(removal, NO_REMOVAL)
+        assert removal is not None  # noqa: S101 - for the type checker
+        _, token = await _changed(subject, settings, None)
+        await _change(subject, settings, removal)
+        changed, _ = await _changed(subject, settings, _stored(token))
+        promise(changed, "changed(token) says no after a document was removed.")
+
+    @pytest.mark.usefixtures("token_needed")
+    async def test_of_two_changes_in_one_second_the_second_is_seen(
+        self, subject: Subject, settings: Settings, change: Action | None, removal: Action | None
+    ) -> None:
+        """A token may be taken between two writes that a clock can't tell apart."""
+        applies(change, NO_CHANGE)
+        applies(removal, NO_REMOVAL)
+        assert change is not None  # noqa: S101 - for the type checker
+        assert removal is not None  # noqa: S101 - for the type checker
+        if (second := time.time() % 1) > 0.5:  # it would end before both were written
+            await asyncio.sleep(1 - second)
+        await done(change)
+        _, token = await _changed(subject, settings, None)
+        await done(removal)
+        changed, _ = await _changed(subject, settings, _stored(token))
+        coarse = "changed(token) says no after a change in the same second as the token"
+        promise(changed, f"{coarse}: say yes as long as what it goes by may stay the same by another write.")
+
+    @pytest.mark.usefixtures("token_needed")
+    async def test_a_change_in_the_middle_of_a_walk_is_seen_the_next_time(
+        self, subject: Subject, settings: Settings, change: Action | None
+    ) -> None:
+        """The walk may have missed it, so what counts is the moment before the walk, and not the one after it."""
+        applies(change, NO_CHANGE)
+        assert change is not None  # noqa: S101 - for the type checker
+        async with subject.opened(settings) as source:
+            _, token = await source.changed(None)
+            token = _stored(token)
+            applies(await _walked(source, change), "it ends a walk in which something changes")
+            own, _ = await source.changed(token)
+        other, _ = await _changed(subject, settings, token)
+        promise(own and other, "changed(token) says no, though something was changed in the walk after the token.")
+
+    @pytest.mark.usefixtures("token_needed")
+    async def test_a_token_that_it_never_gave_out_counts_as_a_change(
+        self, subject: Subject, settings: Settings
+    ) -> None:
+        """It may be of an older version of the source, or of other settings."""
+        _, given = await _changed(subject, settings, None)
+        less = [{name: one for name, one in given.items() if name != left} for left in given] if given else []
+        for token in ({}, {"of another": 1}, *less):
+            changed, _ = await _changed(subject, settings, token)
+            promise(changed, f"changed({token!r}) says no: a token that it never gave out, or a part, means yes.")
+
     @pytest.mark.usefixtures("cursor_needed")
     async def test_without_a_cursor_everything_is_yielded(self, subject: Subject, settings: Settings) -> None:
         """An incremental walk from the start ends where a full one does."""
@@ -106,6 +166,20 @@ async def _changed(subject: Subject, settings: Settings, token: Any) -> tuple[bo
     promise(sound, f"changed() returned {answer!r}: return (whether it changed, the token of this moment).")
     changed, new_token = answer
     return changed, new_token
+
+
+async def _walked(source: Any, change: Action) -> bool:  # noqa: ANN401 - of any class
+    """Walk to the end, with a change behind the first document; return whether the walk came to its end."""
+    is_changed = False
+    try:
+        async with aclosing(source.get_docs()) as documents:
+            async for _ in documents:
+                if not is_changed:
+                    is_changed = True
+                    await done(change)
+    except ConnectorsError:
+        return False
+    return is_changed
 
 
 async def _change(subject: Subject, settings: Settings, change: Action) -> dict[str, Document]:

@@ -156,7 +156,8 @@ class BeadsDataSource(PebblesDataSource):
         return None
 
     async def changed(self, token: Token | None, filtering: Filter | None = None) -> tuple[bool, Token | None]:
-        new = {"coats": (await self.world()).coats}
+        world = await self.world()
+        new = {"coats": world.coats, "number": world.number}
         return token != new, new
 
     async def get_docs_incrementally(

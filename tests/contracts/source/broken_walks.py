@@ -117,8 +117,9 @@ class Incurious(BeadsDataSource):
 @breaks(C.test_without_a_token_it_may_have_changed)
 class OddToken(BeadsDataSource):
     async def changed(self, token: Token | None, filtering: Filter | None = None) -> tuple[bool, Token | None]:
-        coats = (await self.world()).coats
-        return token is None or token["coats"] != coats, {"coats": coats, "place": (1, 2)}
+        _, new = await super().changed(None)
+        odd = {**(new or {}), "place": (1, 2)}
+        return token not in (odd, {**odd, "place": [1, 2]}), odd
 
 
 @breaks(C.test_whether_it_changed_is_answered_by_any_object)
@@ -130,10 +131,50 @@ class Private(BeadsDataSource):
         return self.seen != before, {}
 
 
-@breaks(C.test_after_a_change_it_says_that_it_changed)
+@breaks(
+    C.test_after_a_change_it_says_that_it_changed,
+    C.test_after_a_document_is_gone_it_says_that_it_changed,
+    C.test_of_two_changes_in_one_second_the_second_is_seen,
+    C.test_a_change_in_the_middle_of_a_walk_is_seen_the_next_time,
+    C.test_a_token_that_it_never_gave_out_counts_as_a_change,
+)
 class Content_(BeadsDataSource):  # noqa: N801 - it is content with what it has
     async def changed(self, token: Token | None, filtering: Filter | None = None) -> tuple[bool, Token | None]:
         return token is None, {}
+
+
+@breaks(C.test_after_a_document_is_gone_it_says_that_it_changed, C.test_of_two_changes_in_one_second_the_second_is_seen)
+class Unmissing(BeadsDataSource):
+    async def changed(self, token: Token | None, filtering: Filter | None = None) -> tuple[bool, Token | None]:
+        new = {"coats": (await self.world()).coats}
+        return token != new, new
+
+
+@breaks(C.test_of_two_changes_in_one_second_the_second_is_seen)
+class Coarse(BeadsDataSource):
+    async def changed(self, token: Token | None, filtering: Filter | None = None) -> tuple[bool, Token | None]:
+        new = {"modified_at": int((self.folder / "world").stat().st_mtime)}
+        return token != new, new
+
+
+@breaks(C.test_a_change_in_the_middle_of_a_walk_is_seen_the_next_time)
+class Late(BeadsDataSource):
+    seen: Token | None = None
+
+    async def rows(self) -> AsyncIterator[Row]:
+        async for row in super().rows():
+            yield row
+        _, self.seen = await super().changed(None)
+
+    async def changed(self, token: Token | None, filtering: Filter | None = None) -> tuple[bool, Token | None]:
+        return await super().changed(self.seen or token)
+
+
+@breaks(C.test_a_token_that_it_never_gave_out_counts_as_a_change)
+class Gullible(BeadsDataSource):
+    async def changed(self, token: Token | None, filtering: Filter | None = None) -> tuple[bool, Token | None]:
+        _, new = await super().changed(None)
+        return token is None or any(new.get(name) != one for name, one in token.items() if new and name in new), new
 
 
 @breaks(C.test_without_a_cursor_everything_is_yielded)

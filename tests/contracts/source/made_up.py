@@ -1,7 +1,10 @@
 """The contract of made-up sources, and the list of those that break it."""
 
 import asyncio
+import json
+import os
 from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import replace
 from inspect import iscoroutinefunction
 from pathlib import Path
 from typing import TypeVar
@@ -16,6 +19,7 @@ from tests.contracts.source.beads import BeadsDataSource, PebblesDataSource, Row
 Source = TypeVar("Source", bound=type[PebblesDataSource])
 Settings = Mapping[str, object]
 C = SourceContract
+LONG_AGO_S = 1_000_000_000
 KEY = "right: a key of some length"
 EXPECTED: dict[str, set[str]] = {}
 """The names of the tests that have to fail, for the name of each source that breaks something."""
@@ -42,7 +46,9 @@ class MadeUpContract(SourceContract):
 
     @pytest.fixture
     def settings(self, folder: Path) -> Settings:
-        return World(9).save(folder / "few", key=KEY)
+        settings = World(9).save(folder / "few", key=KEY)
+        os.utime(folder / "few" / "world", (LONG_AGO_S, LONG_AGO_S))
+        return settings
 
     @pytest.fixture
     def many(self, folder: Path) -> Settings:
@@ -60,6 +66,14 @@ class MadeUpContract(SourceContract):
             await asyncio.to_thread(World(9, bad=4).save, folder / "broken", key=KEY)
 
         yield Broken(settings, after_first=act, error=SourceUnreachable)
+
+    @pytest.fixture
+    def removal(self, folder: Path) -> Callable[[], object]:
+        def act() -> None:
+            world = World(*json.loads((folder / "few" / "world").read_text()))
+            replace(world, number=world.number - 1).save(folder / "few", key=KEY)
+
+        return act
 
     @pytest.fixture
     def change(self, folder: Path) -> Callable[[], object]:

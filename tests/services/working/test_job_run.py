@@ -81,6 +81,59 @@ async def test_a_job_that_ends_well_says_so_in_its_document_and_in_its_connector
     assert await yard.others(job) == []
 
 
+async def test_a_job_that_is_skipped_says_so_and_since_when(yard: Yard) -> None:
+    yard.stage.script.documents, yard.stage.script.token = rows(25), {"at": 1}
+    first, second = await yard.wanted(), await yard.wanted()
+    await (await yard.claimed(first)).run()
+    assert await (await yard.claimed(second)).run() is JobStatus.COMPLETED
+    found = await yard.known(second)
+    skipping = found.metadata["sync"]["skipping"]
+    assert (skipping["skipped"], skipping["reason"], skipping["since_sync"]) == (True, "unchanged", first.id)
+    assert found.metadata["note"] == skipping["text"]
+    assert found.metadata["note"].startswith("Nothing has changed since the sync of ")
+    assert (found.error, found.document["total_document_count"]) == (None, 25)
+    assert (await yard.stage.known()).document["last_sync_skipping"] == skipping
+    assert yard.stage.script.walks == 1
+
+
+async def test_a_job_that_somebody_wants_forced_reads_everything_also_after_it_was_suspended(yard: Yard) -> None:
+    yard.stage.script.documents, yard.stage.script.token = rows(25), {"at": 1}
+    await (await yard.claimed(await yard.wanted())).run()
+    job, reached = await yard.wanted(force=True), asyncio.Event()
+
+    async def stay() -> None:
+        reached.set()
+        await forever()
+
+    yard.stage.script.documents = [*rows(25), stay]
+    task = asyncio.create_task((await yard.claimed(job)).run())
+    await reached.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert (await yard.known(job)).status is JobStatus.SUSPENDED
+    yard.stage.script.documents = rows(25)
+    assert await (await yard.claimed(await yard.known(job))).run() is JobStatus.COMPLETED
+    found = await yard.known(job)
+    assert (found.metadata["force"], found.metadata["sync"]["skipping"]["reason"]) == (True, "forced")
+    assert found.metadata["sync"]["walked"] == 25
+
+
+async def test_the_job_that_follows_a_forced_one_is_forced(yard: Yard) -> None:
+    yard.stage.script.documents = [*rows(25), lambda: replace_index(yard.stage)]
+    job = await yard.wanted(force=True)
+    await (await yard.claimed(job)).run()
+    [follower] = await yard.others(job)
+    assert (follower.metadata["because"], follower.is_forced) == ("replaced", True)
+
+
+@pytest.mark.parametrize("job_type", [JobType.INCREMENTAL, JobType.ACCESS_CONTROL])
+async def test_a_job_that_is_never_skipped_can_not_be_forced(yard: Yard, job_type: JobType) -> None:
+    job = await yard.wanted(job_type, force=True)
+    assert await (await yard.claimed(job)).run() is JobStatus.ERROR
+    assert "is never skipped, so there is nothing to force." in str((await yard.known(job)).error)
+
+
 async def test_a_job_whose_source_fails_ends_in_its_error_and_deletes_nothing(yard: Yard) -> None:
     yard.stage.script.documents = rows(25)
     await (await yard.claimed(await yard.wanted())).run()

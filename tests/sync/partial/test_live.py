@@ -222,10 +222,13 @@ async def test_an_engine_that_fails_again_and_again_loses_nothing(live: Scene, s
         if chance.random() < 0.4:
             raise EngineUnreachable("The connection broke.")
 
+    async def fine() -> None:
+        pass
+
     async with living(live, live_round_s=0.3, checkpoint_every_s=0.0) as sync:
         for _ in range(8):
-            data.before += [fail] * 2
-            data.after += [fail] * 2
+            data.before += [fail, fine]  # several in a row would have it wait for long
+            data.after += [fail, fine]
             for _ in range(10):
                 number = chance.randrange(30)
                 is_there = f"doc{number}" in live.log.now

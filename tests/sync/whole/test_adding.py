@@ -16,6 +16,7 @@ from connectors.store.sync_state import Checkpoint as SavedCheckpoint
 from connectors.store.sync_state import JobType, SyncState
 from connectors.sync.report import SyncReport
 from connectors.sync.sync import Sync
+from connectors.sync.verdict import Reason
 from tests.sync import scripted
 from tests.sync.rows import Stage, row, rows, told
 from tests.sync.scripted import Scene, doc, docs, open_scene
@@ -73,7 +74,7 @@ async def test_it_leaves_no_token_and_nothing_of_what_was_completed_but_its_stam
     assert before is not None
     synced.script.token = {"at": 2}
     await add(synced, [row(50)])
-    assert (await synced.state()).completed == msgspec.structs.replace(before, stamp=None)
+    assert (await synced.state()).completed == msgspec.structs.replace(before, stamp=None, open=Reason.OTHER_SETTINGS)
 
 
 async def test_it_saves_no_checkpoint_and_takes_one_away_that_is_there(synced: Stage) -> None:

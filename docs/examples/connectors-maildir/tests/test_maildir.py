@@ -73,6 +73,10 @@ class TestMaildir(SourceContract):
         return Broken({"folder": str(tmp_path / "broken")}, after_first=lambda: cur.rename(tmp_path / "gone"))
 
     @pytest.fixture
+    def removal(self, settings: Settings) -> Callable[[], object]:
+        return lambda: mailbox.Maildir(str(settings["folder"])).popitem()
+
+    @pytest.fixture
     def change(self, settings: Settings) -> Callable[[], object]:
         return lambda: mailbox.Maildir(str(settings["folder"])).add(message(99))
 

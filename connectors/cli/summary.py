@@ -10,8 +10,8 @@ from connectors.cli.wording import counted, in_time
 if TYPE_CHECKING:
     from connectors.sync.report import SyncReport
 
-_PLAIN: Final = frozenset({"first", "forced", "source_cannot_tell"})
-"""Why a sync was not skipped that whoever watches it knows, or hears each time."""
+_PLAIN: Final = frozenset({"first", "forced", "source_cannot_tell", "source_changed"})
+"""Why a sync was not skipped that whoever watches it knows, or hears each time: that is what syncs are for."""
 EXIT_ATTENTION: Final = 3
 """A sync is done, and a person has to look at something."""
 

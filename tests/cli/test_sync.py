@@ -104,11 +104,16 @@ def test_a_forced_sync_reads_everything(unchanged: Desk) -> None:
     assert unchanged.connector("shelf")["last_sync_skipping"]["skipped"] is False
 
 
-def test_a_sync_that_is_not_skipped_says_what_spoke_against_it(unchanged: Desk) -> None:
-    unchanged.put("token 2", {"_id": "b"})
+def test_a_sync_that_is_not_skipped_says_what_spoke_against_it_unless_the_source_changed(unchanged: Desk) -> None:
+    rule = {"id": "r", "policy": "exclude", "field": "_id", "rule": "equals", "value": "none", "order": 0}
+    (unchanged.folder / "rules.json").write_text(json.dumps([rule]))
+    unchanged.json("rules", "set", "shelf", "--from-file", "rules.json", "--activate")
     done = unchanged.run("sync", "shelf")
     line = done.stdout.splitlines()[2]
-    assert re.fullmatch(f"  It was not skipped. The source says that it has changed since {SINCE}.", line), line
+    others = "Sync rules, settings, the pipeline or the version are others than those of"
+    assert re.fullmatch(f"  It was not skipped. {others} {SINCE}.", line), line
+    unchanged.put("token 2", {"_id": "b"})
+    assert "not skipped" not in unchanged.run("sync", "shelf").stdout
 
 
 @pytest.mark.parametrize("option", ["--incremental", "--access-control", "--deletes-only"])

@@ -122,8 +122,8 @@ async def begun(
         report.index = target.index
         await _check_alone(place, connector, target, settings, report.job_type)
         watch = TargetWatch(place.engine, target, place.clock)
-        timeout_s, together = place.limits.lease_timeout_s, place.together if live else None
-        claim = Claim(target, connector.id, run, place.instance, timeout_s, watch, together)
+        kept_by = place.together.keep if live and place.together is not None else None
+        claim = Claim(target, connector.id, run, place.instance, place.limits.lease_timeout_s, watch, kept_by)
         lease = await stack.enter_async_context(leased(place.state, claim, place.clock, waiting=waiting))
         await _check_still_there(place, connector, lease)
         policy = _policy(pipeline)

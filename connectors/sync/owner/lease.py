@@ -1,10 +1,9 @@
 """The lease: the right to write to a target, claimed under an epoch, renewed while it is used, and given back."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -18,9 +17,6 @@ from connectors.store.targets import TargetRecord
 from connectors.sync.index.mark import MOST_BATCHES, epoch_of, version
 from connectors.sync.index.target import Target, TargetWatch
 from connectors.sync.owner.instance import Instance
-
-if TYPE_CHECKING:
-    from connectors.sync.owner.together import Together
 
 log = logger.get(__name__)
 _MOST_ATTEMPTS = 10
@@ -47,8 +43,8 @@ class Claim:
     instance: Instance
     timeout_s: float = 60.0
     watch: TargetWatch | None = None
-    together: "Together | None" = None
-    """Renews it seldom, and with others; None for one that is renewed by itself."""
+    kept_by: "Callable[[Lease], Awaitable[None]] | None" = None
+    """Renews it until cancelled, seldom and with others; None for one that is renewed by itself."""
 
 
 @dataclass(eq=False)
@@ -126,8 +122,8 @@ class Lease:
 
     async def keep(self) -> None:
         """Confirm until cancelled. Raises `JobLost` and `IndexReplaced`; what else fails is tried again."""
-        if self.claim.together is not None:
-            await self.claim.together.keep(self)
+        if self.claim.kept_by is not None:
+            await self.claim.kept_by(self)
         while True:
             await self._clock.sleep(self.claim.timeout_s / RENEWALS)
             try:

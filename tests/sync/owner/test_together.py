@@ -56,7 +56,7 @@ async def stores(engine: Engine) -> tuple[StateStore, Counting]:
 
 def claim(number: int, together: Together, run: str = "r") -> Claim:
     target = Target(f"i{number}", f"i{number}", f"u{number}")
-    return Claim(target, f"c{number}", run, ME, TIMEOUT_S, together=together)
+    return Claim(target, f"c{number}", run, ME, TIMEOUT_S, kept_by=together.keep)
 
 
 async def record(state: StateStore, number: int) -> TargetRecord:

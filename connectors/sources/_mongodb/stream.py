@@ -86,7 +86,7 @@ async def asked(connection: Connection, scope: Scope, token: Token | None) -> tu
     """
     if not scope.collections or any(one.kind == "timeseries" for one in scope.collections):
         return True, None
-    if token is not None and token.get("catalog") == scope.digest:
+    if token is not None and token == scope.token(token.get("after") or {}):
         unchanged = await _unchanged_since(connection, scope, token.get("after"))
         if unchanged is not None:
             return False, scope.token(unchanged)

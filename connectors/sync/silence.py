@@ -110,9 +110,9 @@ async def _watch(silence: Silence, hearing: Hearing, clock: Clock, block: _Block
     # Time is counted in looks: while the whole process stood still, no answer could come.
     farewell_s = min(hearing.limit_s, FAREWELL_S)
     step_s = farewell_s / LOOKS
-    before, silent, clinging = silence.since, 0, 0
+    before, silent, clinging = None, 0, 0
     while clinging < LOOKS:
-        await clock.sleep(step_s)
+        await clock.sleep(_until_all_look_s(step_s, clock))
         now = silence.since
         silent, before = silent + 1 if now is not None and now == before else 0, now
         clinging = clinging + 1 if silence.is_asked and block.task.cancelling() else 0
@@ -120,3 +120,9 @@ async def _watch(silence: Silence, hearing: Hearing, clock: Clock, block: _Block
             block.limit.reschedule(asyncio.get_running_loop().time())
     log.error("A source neither answers nor lets itself be cancelled.", index=silence.report.index)
     hearing.hung(f"its source did not end within {farewell_s:g} s after it was cancelled")
+
+
+def _until_all_look_s(step_s: float, clock: Clock) -> float:
+    """Return about a step: until a moment at which all look that have such steps, so that they wake a process once."""
+    now = clock.monotonic()
+    return (round(now / step_s) + 1) * step_s - now

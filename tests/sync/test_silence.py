@@ -1,6 +1,7 @@
 """Silence: whose turn it is to speak, for how long, and what becomes of a source that says nothing any more."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
@@ -10,18 +11,20 @@ from connectors.errors import SourceError
 from connectors.store.sync_state import JobType
 from connectors.sync.foreign import of_source
 from connectors.sync.report import SyncReport
-from connectors.sync.silence import Hearing, Silence, listening
+from connectors.sync.silence import FAREWELL_S, LOOKS, Hearing, Silence, listening
 from connectors.testing.virtual_time import VirtualClock, virtual_time
 
 Body = Callable[[Silence], Awaitable[None]]
 LIMIT_S = 100.0
 
 
-async def heard(body: Body, hung: list[str] | None = None, *, report: SyncReport | None = None) -> float:
+async def heard(
+    body: Body, hung: list[str] | None = None, *, report: SyncReport | None = None, limit_s: float = LIMIT_S
+) -> float:
     """Listen to what a body does, and return how long that took."""
     clock = VirtualClock()
     report = report or SyncReport(JobType.FULL, "docs", datetime.now(UTC))
-    hearing = Hearing(LIMIT_S, hung.append if hung is not None else pytest.fail)
+    hearing = Hearing(limit_s, hung.append if hung is not None else pytest.fail)
     async with listening(report, hearing, clock) as silence:
         await body(silence)
     return clock.monotonic()
@@ -143,3 +146,35 @@ async def test_what_the_block_raises_is_raised() -> None:
 
     with pytest.raises(TimeoutError, match="It is another one"):
         await heard(fail)
+
+
+@virtual_time
+async def test_many_that_are_listened_to_wake_their_process_at_the_same_moments() -> None:
+    woken: list[float] = []
+
+    class Noting(VirtualClock):
+        async def sleep(self, seconds: float) -> None:
+            await super().sleep(seconds)
+            woken.append(round(self.monotonic(), 6))
+
+    async def listen(after_s: float) -> None:
+        await asyncio.sleep(after_s)
+        report = SyncReport(JobType.FULL, "docs", datetime.now(UTC))
+        async with listening(report, Hearing(LIMIT_S), Noting()):
+            await asyncio.sleep(60.7 - after_s)
+
+    await asyncio.gather(*map(listen, (0.1, 0.7, 1.0, 2.2, 2.9)))
+    step_s = FAREWELL_S / LOOKS
+    looks = Counter(woken)
+    assert all(moment % step_s in (0, step_s) for moment in looks)
+    assert [looks[step_s * number] for number in range(2, 21)] == [5] * 19
+
+
+@pytest.mark.parametrize("begun_s", [0.0, 0.4, 1.4, 1.6, 2.9])
+@virtual_time
+async def test_a_source_that_says_nothing_from_the_start_has_its_time_whenever_that_is(begun_s: float) -> None:
+    clock, limit_s = VirtualClock(), 30 * FAREWELL_S / LOOKS
+    await asyncio.sleep(begun_s)
+    with pytest.raises(SourceError):
+        await heard(lambda silence: asked_for(silence, 1e9), limit_s=limit_s)
+    assert limit_s <= clock.monotonic() - begun_s <= 1.1 * limit_s

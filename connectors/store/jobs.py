@@ -136,7 +136,7 @@ class JobStore:
             return found.jobs
         jobs = [*found.jobs, *await self._of_other_lanes(found.jobs, most)]
         active = await self.active(most=most)  # in the end, so that none begins unseen
-        return sorted({job.id: job for job in (*jobs, *active)}.values(), key=_age)
+        return sorted({job.id: job for job in (*jobs, *active)}.values(), key=age_of)
 
     async def waiting(self, *, most: int = MOST_OPEN) -> list[SyncJob]:
         """Return jobs that somebody should begin or go on with, the oldest first.
@@ -164,7 +164,7 @@ class JobStore:
         found = await self._oldest(ACTIVE, most)
         if found.is_all:
             return found.jobs
-        return sorted([job async for job in self._scanned({"terms": {"status": sorted(ACTIVE)}})], key=_age)
+        return sorted([job async for job in self._scanned({"terms": {"status": sorted(ACTIVE)}})], key=age_of)
 
     async def overview(self, statuses: Collection[JobStatus], *, most: int = MOST_OPEN) -> tuple[int, list[SyncJob]]:
         """Return how many jobs have one of these statuses, and the oldest of them, without most of their snapshots."""
@@ -174,6 +174,18 @@ class JobStore:
             "sort": [_by_creation("asc")],
             "seq_no_primary_term": True,
             "_source": {"excludes": [f"connector.{name}" for name in _SNAPSHOT]},
+        }
+        await self._operations.refresh(NAME)
+        page = await self._operations.search(NAME, body)
+        return page.total, [SyncJob.of_hit(hit) for hit in page.hits]
+
+    async def written_last(self, statuses: Collection[JobStatus], *, most: int) -> tuple[int, list[SyncJob]]:
+        """Return how many jobs have one of these statuses, and those of them that were written last, the last first."""
+        body = {
+            "query": {"terms": {"status": sorted(statuses)}},
+            "size": most,
+            "sort": [{"_seq_no": "desc"}],
+            "seq_no_primary_term": True,
         }
         await self._operations.refresh(NAME)
         page = await self._operations.search(NAME, body)
@@ -328,7 +340,7 @@ class _Oldest:
     is_all: bool
 
 
-def _age(job: SyncJob) -> datetime:
+def age_of(job: SyncJob) -> datetime:
     """Return a key by which the oldest job comes first, in the order that `_by_creation` has."""
     return job.created_at or _LONG_AGO
 

@@ -141,6 +141,16 @@ class JobsContract:
         assert waiting == [f"{own} undated", *(one.id for one in jobs)]
         assert [one.id for one in await store.of_connector(own, most=2)] == [jobs[2].id, jobs[1].id]
 
+    async def test_the_jobs_that_were_written_last_are_found_first_and_all_are_counted(
+        self, store: JobStore, own: str
+    ) -> None:
+        jobs = [await self.made(store, own) for _ in range(3)]
+        before, _ = await store.written_last({JobStatus.CANCELING}, most=2)
+        jobs = [await store.replace(jobs[n], {"status": JobStatus.CANCELING}) for n in (1, 0, 2)]
+        await store.change(jobs[2].id, lambda _: {"status": JobStatus.COMPLETED})
+        assert await store.written_last({JobStatus.CANCELING}, most=1) == (before + 2, [jobs[1]])
+        assert await store.written_last({JobStatus.CANCELING}, most=2) == (before + 2, [jobs[1], jobs[0]])
+
     async def test_many_jobs_of_one_connector_hide_none_of_another_one(
         self, engine: Engine, store: JobStore, own: str, watch: Watch
     ) -> None:

@@ -22,6 +22,7 @@ from connectors.services.working.messages import Begin, Ended, FromWorker
 from connectors.services.working.turns import Places, next_jobs, to_look
 from connectors.store.job import ENDED, SyncJob
 from connectors.store.lanes import Lane
+from connectors.store.open_jobs import OpenJobs
 
 log = logger.get(__name__)
 LOOK_EVERY_S: Final = 0.5
@@ -70,6 +71,7 @@ class Worker:
         self._is_place_free = asyncio.Event()
         self.known: list[SyncJob] | None = None
         """The jobs that have not ended, as of the last look."""
+        self._open_jobs = OpenJobs(desk.jobs, clock)
         self._ledgers = Ledgers(desk.jobs, limits.ledger_bytes)
         self._aftermath = Aftermath(JobEnds(desk.jobs, desk.connectors, clock))
         self.crew = Crew(
@@ -124,7 +126,7 @@ class Worker:
 
     async def look(self) -> None:
         """Give out the jobs that may be begun now. Raises an `EngineError`."""
-        known, own = await self._desk.jobs.open_jobs(), self.crew.jobs
+        known, own = await self._open_jobs.look(), self.crew.jobs
         self._tally.known(known)
         self.known = known
         for job_id in to_look(known, own):

@@ -30,6 +30,9 @@ ENDED: Final = frozenset({JobStatus.COMPLETED, JobStatus.ERROR, JobStatus.CANCEL
 """Of a job that nobody touches any more."""
 
 
+_STATUSES: Final[Mapping[str | None, JobStatus]] = {str(status): status for status in JobStatus}
+_TYPES: Final[Mapping[str, JobType]] = {str(kind): kind for kind in JobType}
+"""Each by its name: a daemon asks so many times a second that it matters how it is found."""
 FORMAT: Final = 2
 """Of what the metadata of a job tells its worker: it rises when an older version would run such a job wrongly."""
 
@@ -59,13 +62,12 @@ class SyncJob(LenientDocument):
     def job_type(self) -> JobType | None:
         """What it does; None for what no sync is. A job that does not say so is a full sync."""
         text = self.document.get("job_type") or JobType.FULL
-        return JobType(text) if text in set(JobType) else None
+        return _TYPES.get(text) if isinstance(text, str) else None
 
     @property
     def status(self) -> JobStatus | None:
         """What became of it so far."""
-        text = self._text("status")
-        return JobStatus(text) if text in set(JobStatus) else None
+        return _STATUSES.get(self._text("status"))
 
     @property
     def trigger(self) -> Trigger | None:

@@ -35,11 +35,14 @@ def next_jobs(
     ago comes first, one that never had one before all others; and in each lane the oldest job, a live sync behind all
     others. No lane has two jobs at once, wherever the first one runs. Jobs of a newer format are for newer daemons.
     """
+    waiting = [job for job in known if job.status in WAITING and job.id not in own and not job.is_newer]
+    if not waiting:
+        return []
     busy = {Lane.of(job) for job in known if job.status in ACTIVE or job.id in own}
     heads: dict[Lane, SyncJob] = {}
-    for job in sorted(known, key=is_live):
+    for job in sorted(waiting, key=is_live):
         lane = Lane.of(job)
-        if job.status in WAITING and job.id not in own and lane not in busy and not job.is_newer:
+        if lane not in busy:
             heads.setdefault(lane, job)
     taken = Counter(group for job in known if job.id in own for group in _limits(job, places))
     chosen = []

@@ -17,7 +17,7 @@ from connectors.services.monitoring.pulse import Pulse
 from connectors.services.scheduling.roster import Roster
 from connectors.store.connector import Connector
 from connectors.store.job import ENDED, WAITING, JobStatus, SyncJob, Trigger
-from connectors.store.live import METADATA, LiveRecord, basis_of, is_live, wants_live
+from connectors.store.live import LIVE, METADATA, LiveRecord, basis_of, is_live, wants_live
 from connectors.store.record import Versioned
 from connectors.store.snapshot import snapshot_of
 from connectors.store.state import StateStore
@@ -52,6 +52,8 @@ class Keeper:
       whoever finds it without the job does that as well, as the id follows from the record.
     - One that ended in error is begun anew after a pause, which grows with each that does not run for long; one that
       somebody has canceled after an hour; both at once when the connector is changed.
+    - One that ended because a full sync has to follow, as its cursor expired, is begun anew at once, behind that; after
+      a pause if the one before did not run for long either.
     - One that nobody has begun yet and nobody wants any more is ended here; one that runs ends itself.
     """
 
@@ -131,7 +133,8 @@ class Keeper:
             return
         record = LiveRecord(connector=connector.id, basis=known.basis)
         if found is not None:
-            record, known.wake_at = _next(found.value, job, known.basis)
+            is_followed = job is not None and await self._is_followed(job)
+            record, known.wake_at = _next(found.value, job, known.basis, is_followed=is_followed)
             if known.wake_at is not None and known.wake_at > now:
                 return
         try:
@@ -143,6 +146,11 @@ class Keeper:
         known.wake_at = now + timedelta(seconds=LOOKED_FOR_AGAIN_S)
         log.info("A live sync is to begin.", connector=connector.id, job=record.job)
 
+    async def _is_followed(self, job: SyncJob) -> bool:
+        """Return whether a full sync was made that puts right why a job ended. What one waited for before does not."""
+        others = await self.desk.jobs.of_connector(job.connector_id or "")
+        return any(one.metadata.get("follows") == job.id and one.metadata.get("because") != LIVE for one in others)
+
     async def _write(self, key: str, found: Versioned[LiveRecord] | None, record: LiveRecord) -> None:
         if found is None:
             await self.state.create(key, record)
@@ -150,7 +158,9 @@ class Keeper:
             await self.state.replace(key, found, record)
 
 
-def _next(record: LiveRecord, job: SyncJob | None, basis: str) -> tuple[LiveRecord, datetime | None]:
+def _next(
+    record: LiveRecord, job: SyncJob | None, basis: str, *, is_followed: bool
+) -> tuple[LiveRecord, datetime | None]:
     """Return the record of the job that comes after one that ended, or is gone, and when it may be begun."""
     if job is None:
         return record, None
@@ -163,4 +173,6 @@ def _next(record: LiveRecord, job: SyncJob | None, basis: str) -> tuple[LiveReco
         return following, None
     if job.status is JobStatus.CANCELED:
         return following, ended + timedelta(seconds=AFTER_CANCELED_S)
+    if is_followed and failures <= 1:
+        return following, None
     return following, ended + timedelta(seconds=PAUSES.pause_s(max(failures, 1), 1.0))

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -17,11 +18,13 @@ from connectors.services.scheduling.keeper import Keeper
 from connectors.services.scheduling.roster import Roster
 from connectors.settings import EngineSettings
 from connectors.store.connectors import ConnectorStore
-from connectors.store.job import ENDED, JobStatus, SyncJob
+from connectors.store.job import ENDED, JobStatus, SyncJob, Trigger
 from connectors.store.jobs import JobStore
 from connectors.store.live import is_live, wants_live
 from connectors.store.record import Versioned
+from connectors.store.snapshot import snapshot_of
 from connectors.store.state import StateStore
+from connectors.store.sync_state import JobType
 from connectors.store.ticks import Ticks
 from tests.services.shop import Watch
 from tests.torture.live_log import LIVE_SOURCES
@@ -63,6 +66,23 @@ class Office:
     async def jobs(self) -> list[SyncJob]:
         """Return its jobs, the oldest first."""
         return sorted(await self.desk.jobs.of_connector("c"), key=lambda one: str(one.created_at))
+
+    async def lives(self) -> list[SyncJob]:
+        """Return those that are live syncs."""
+        return [one for one in await self.jobs() if is_live(one)]
+
+    async def follow(self, job: SyncJob, because: str) -> None:
+        """Have a full sync follow a job, and come to a good end."""
+        connector = await self.desk.connectors.get("c")
+        assert connector is not None
+        snapshot, told = (
+            snapshot_of(connector, JobType.FULL, self.desk.registry),
+            {"follows": job.id, "because": because},
+        )
+        made = await self.desk.jobs.create(uuid4().hex, snapshot, JobType.FULL, Trigger.ON_DEMAND, metadata=told)
+        await self.desk.jobs.change(
+            made.id, lambda _: {"status": JobStatus.COMPLETED, "completed_at": self.watch.moment}
+        )
 
     async def set(self, status: JobStatus, *, ran: timedelta = timedelta()) -> SyncJob:
         """Say that the last job has this status now, and ran for so long if that is an end."""
@@ -149,6 +169,26 @@ async def test_after_errors_it_is_begun_anew_after_pauses_that_grow(office: Offi
         office.pass_(2)
         await office.look(keeper)
         assert len(await office.jobs()) == number + 1
+
+
+@pytest.mark.parametrize(("because", "pauses_s"), [("expired", (0, 120, 240)), ("live", (60, 120, 240))])
+async def test_one_that_a_full_sync_follows_is_begun_at_once_but_not_again_and_again(
+    office: Office, because: str, pauses_s: tuple[int, ...]
+) -> None:
+    await office.connect()
+    keeper = office.keeper()
+    await office.look(keeper)
+    for number, pause_s in enumerate(pauses_s, 1):
+        office.pass_(10)
+        job = await office.set(JobStatus.ERROR, ran=timedelta(seconds=10))
+        await office.follow(job, because)
+        if pause_s:
+            office.pass_(pause_s - 1)
+            await office.look(keeper, office.keeper())
+            assert len(await office.lives()) == number
+            office.pass_(2)
+        await office.look(keeper)
+        assert len(await office.lives()) == number + 1
 
 
 async def test_one_that_ran_for_long_counts_as_no_failure(office: Office) -> None:

@@ -1,11 +1,11 @@
-"""Measures daemons: `python -m benchmarks.daemon`, or parts of that: idle, live, changes, due, wanted, empty, two."""
+"""Measures daemons: `python -m benchmarks.daemon`, or those parts of it that are named."""
 
 import asyncio
 import sys
 from collections.abc import Callable
 from typing import Final
 
-from benchmarks.daemon import changes, idle, live, together, waits
+from benchmarks.daemon import changes, idle, live, mongodb, together, waits
 from connectors import logger
 
 
@@ -19,6 +19,14 @@ def _print_live() -> None:
 
 def _print_changes() -> None:
     print(changes.text(asyncio.run(changes.run())), flush=True)
+
+
+def _print_live_mongodb() -> None:
+    print(live.text(asyncio.run(mongodb.run_live())), flush=True)
+
+
+def _print_changes_mongodb() -> None:
+    print(changes.text(asyncio.run(mongodb.run_changes())), flush=True)
 
 
 def _print_due() -> None:
@@ -43,6 +51,8 @@ PARTS: Final[dict[str, Callable[[], None]]] = {
     "idle": _print_idle,
     "live": _print_live,
     "changes": _print_changes,
+    "live-mongodb": _print_live_mongodb,
+    "changes-mongodb": _print_changes_mongodb,
     "due": _print_due,
     "wanted": _print_wanted,
     "empty": _print_empty,

@@ -44,7 +44,10 @@ class Origin(Protocol):
         """The settings of its connector."""
 
     def change(self, doc_id: str, number: int) -> None:
-        """Write a document."""
+        """Write a document, and return when that is certain."""
+
+    def id_of(self, doc_id: str) -> str:
+        """Return the id that a document has in the index."""
 
 
 @dataclass
@@ -67,6 +70,10 @@ class LogOrigin:
         """Add a line."""
         with self.path.open("a", encoding="utf-8") as file:
             file.write(f"{doc_id} {number}\n")
+
+    def id_of(self, doc_id: str) -> str:
+        """Return the id that a document has in the index."""
+        return doc_id
 
 
 @dataclass(frozen=True)
@@ -152,9 +159,9 @@ async def _among_others(stage: Stage, origin: Origin) -> Found:
 
 
 async def _timed(stage: Stage, origin: Origin, doc_id: str, number: int) -> float:
-    begun = time.monotonic()
     origin.change(doc_id, number)
-    query = {"bool": {"filter": [{"ids": {"values": [doc_id]}}, {"term": {"number": number}}]}}
+    begun = time.monotonic()
+    query = {"bool": {"filter": [{"ids": {"values": [origin.id_of(doc_id)]}}, {"term": {"number": number}}]}}
     await until(lambda: _is_found(stage, query), every_s=0.002)
     return time.monotonic() - begun
 

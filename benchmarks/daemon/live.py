@@ -27,10 +27,11 @@ class Quiet:
 
 def run() -> list[Quiet]:
     """Measure the same connectors with and without live syncs."""
-    return [asyncio.run(_measured(streams)) for streams in (0, STREAMS)]
+    return [asyncio.run(measured_with(streams, "quiet")) for streams in (0, STREAMS)]
 
 
-async def _measured(streams: int) -> Quiet:
+async def measured_with(streams: int, service_type: str, **document: object) -> Quiet:
+    """Measure connectors of which so many have a live sync."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         async with open_stage(folder) as stage:
@@ -38,7 +39,8 @@ async def _measured(streams: int) -> Quiet:
             stage.config.write_text(yaml.safe_dump({**settings, "service": {"max_live_syncs": STREAMS}}))
             for number in range(STREAMS):
                 sync = {"live": number < streams}
-                await connect(stage.connectors, folder, number, schedule(NEVER), service_type="quiet", sync=sync)
+                never = schedule(NEVER)
+                await connect(stage.connectors, folder, number, never, service_type=service_type, sync=sync, **document)
 
             async def are_live() -> bool:
                 jobs = [job for job in await stage.jobs.open_jobs() if is_live(job)]

@@ -27,11 +27,15 @@ async def asked(
 
 
 async def token_of(store: Store, **given: Any) -> Token:
-    """Return the token of this moment."""
-    changed, token = await asked(store, **given)
-    assert changed
-    assert token is not None, await why_not(store, **given)
-    return token
+    """Return the token of this moment. A server that was started a moment ago has none yet."""
+    while True:
+        changed, token = await asked(store, **given)
+        assert changed
+        if token is not None:
+            return token
+        reason = await why_not(store, **given)
+        assert not reason or "a moment ago" in reason
+        await asyncio.sleep(LOOK_EVERY_S)
 
 
 async def has_changed(store: Store, token: Token, **given: Any) -> bool:

@@ -12,9 +12,11 @@ import asyncmy
 import pytest
 import trustme
 
+from connectors.sources._mysql.position import LEAST_UPTIME_S
 from connectors.sources._sql.source import SQLDataSource
 from connectors.sources.mysql import MySQLDataSource
 from fixtures.mysql.server import ADMIN, PASSWORD, USER, MariaDB
+from tests.sources.changes import until
 from tests.sources.sql_store import Store
 
 _NUMBERS: Final = count(1)
@@ -107,16 +109,29 @@ async def own_server(encrypted_by: trustme.LeafCert | None = None) -> AsyncItera
 
 
 def started() -> Iterator[MariaDB]:
-    """Start a server, where there is one to be had."""
+    """Start a server, where there is one to be had, and let it run until it can tell of changes."""
     server = QuietMariaDB()
     try:
         asyncio.run(server.__aenter__())
+        asyncio.run(until(lambda: _has_run(server)))
     except RuntimeError as error:
         if shutil.which("mariadbd") is None:
             pytest.skip(str(error))
         raise
     yield server
     asyncio.run(server.close())
+
+
+async def _has_run(server: MariaDB) -> bool:
+    """Return whether it was started so long ago that another start could not look the same."""
+    connection = await server.connect(ADMIN)
+    try:
+        cursor = connection.cursor()
+        await cursor.execute("SHOW STATUS LIKE 'Uptime'")
+        [(_, seconds)] = await cursor.fetchall()
+        return int(seconds) >= LEAST_UPTIME_S
+    finally:
+        await connection.ensure_closed()
 
 
 @contextmanager

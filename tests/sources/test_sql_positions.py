@@ -133,6 +133,7 @@ async def test_what_a_server_of_mysql_has_executed_may_be_long() -> None:
         ({"server_uuid": ""}, "server_uuid"),
         ({"innodb_log_write_requests": ""}, "innodb_log_write_requests"),
         ({"uptime": ""}, "since when"),
+        ({"uptime": "1"}, "a moment ago"),
     ],
 )
 async def test_a_server_of_mysql_says_why_it_has_none(more: Mapping[str, str], words: str) -> None:
@@ -143,6 +144,7 @@ async def test_a_server_of_mysql_says_why_it_has_none(more: Mapping[str, str], w
     ("more", "words"),
     [
         ({"log_bin": "OFF"}, "log_bin"),
+        ({"uptime": "1"}, "a moment ago"),
         ({"wsrep_on": "ON"}, "wsrep_on"),
         ({"slaves_running": "1"}, "log_slave_updates"),
         ({"gtid_slave_pos": "0-1-5"}, "log_slave_updates"),

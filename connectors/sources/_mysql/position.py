@@ -33,6 +33,9 @@ _OWN: Final = frozenset({"mysql", "information_schema", "performance_schema", "s
 _OF_MYSQL: Final = ("MySQL ", "Percona Server", "Source distribution", "(Ubuntu)", "(Debian)")
 """What servers say that are MySQL. Others speak as it does, and keep their rows and logs in ways of their own."""
 
+LEAST_UPTIME_S: Final = 2
+"""When a server was started is known to the second, so for as long another start might look the same."""
+
 _Said = Mapping[str, str]
 
 
@@ -49,6 +52,8 @@ async def position_of(session: Session) -> Position:
     server = " ".join([*(said.get(name, "") for name in names), str(started)])
     if why_not := _lacking(said) or (_lacking_of_mariadb(said) if is_mariadb else _lacking_of_mysql(said)):
         return Position(server, why_not=why_not)
+    if int(said["uptime"]) < LEAST_UPTIME_S:
+        return Position(server, why_not="The server was started a moment ago, and might have been before that.")
     if is_mariadb:
         moment = f"{said['binlog_snapshot_file']}:{said['binlog_snapshot_position']} {said['innodb_max_trx_id']}"
         return Position(server, moment)

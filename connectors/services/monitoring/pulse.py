@@ -1,11 +1,14 @@
 """The pulse: when each part of a daemon last began to look, and when it last came through."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from connectors import logger
 from connectors.aio.clock import Clock, SystemClock
+from connectors.errors import ConnectorsError
 
+log = logger.get(__name__)
 LATE_AFTER_S: Final = 60.0
 
 
@@ -21,6 +24,15 @@ class Pulse:
 
     def __post_init__(self) -> None:
         self.began_at = self.clock.monotonic()
+
+    async def look(self, look: Callable[[], Awaitable[None]], failing: str) -> None:
+        """Have the part look once. What an error of ours leaves undone is for its next look; the log says so."""
+        self.began()
+        try:
+            await look()
+            self.looked()
+        except ConnectorsError as error:
+            log.warning(failing, why=str(error))
 
     def began(self) -> None:
         """Take note that the part begins to look: it lives."""

@@ -11,7 +11,7 @@ from connectors import logger
 from connectors.aio.clock import Clock
 from connectors.aio.retry import RetryPolicy
 from connectors.engine.records import Revision
-from connectors.errors import Conflict, ConnectorsError
+from connectors.errors import Conflict
 from connectors.services.desk import Desk
 from connectors.services.monitoring.pulse import Pulse
 from connectors.services.scheduling.roster import Roster
@@ -71,12 +71,7 @@ class Keeper:
     async def run(self) -> None:
         """Look until cancelled."""
         while True:
-            self.pulse.began()
-            try:
-                await self.look()
-                self.pulse.looked()
-            except ConnectorsError as error:
-                log.warning("It could not be looked after the live syncs.", why=str(error))
+            await self.pulse.look(self.look, "It could not be looked after the live syncs.")
             await self.clock.sleep(LOOK_EVERY_S)
 
     async def look(self) -> None:

@@ -79,12 +79,7 @@ class Scheduler:
     async def run(self) -> None:
         """Look until cancelled."""
         while True:
-            self.pulse.began()
-            try:
-                await self.look()
-                self.pulse.looked()
-            except ConnectorsError as error:
-                log.warning("The schedules could not be looked at.", why=str(error))
+            await self.pulse.look(self.look, "The schedules could not be looked at.")
             await self.clock.sleep(self._until_next_s())
 
     def _until_next_s(self) -> float:

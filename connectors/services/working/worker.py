@@ -6,10 +6,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
-from connectors import logger
 from connectors.aio.clock import Clock
 from connectors.aio.tasks import Tasks
-from connectors.errors import ConnectorsError
 from connectors.services.cleaning.job_ends import JobEnds
 from connectors.services.desk import Desk
 from connectors.services.monitoring.job_tally import JobTally
@@ -24,7 +22,6 @@ from connectors.store.job import ENDED, SyncJob
 from connectors.store.lanes import Lane
 from connectors.store.open_jobs import OpenJobs
 
-log = logger.get(__name__)
 LOOK_EVERY_S: Final = 0.5
 """How soon a job that somebody wants is begun."""
 
@@ -105,12 +102,7 @@ class Worker:
     async def _look_again(self) -> None:
         while True:
             await self._wait()
-            self._pulse.began()
-            try:
-                await self.look()
-                self._pulse.looked()
-            except ConnectorsError as error:
-                log.warning("It could not be found out which jobs wait.", why=str(error))
+            await self._pulse.look(self.look, "It could not be found out which jobs wait.")
 
     async def _wait(self) -> None:
         """Wait until it is time to look again, or a job has ended that leaves its place to another one."""

@@ -10,17 +10,13 @@ from connectors.store.sync_state import JobType
 from connectors.sync.ending import Ending
 from connectors.sync.full.adding import AddingSync
 from connectors.sync.full.deletes_only import DeletesOnlySync, check_deletes_only
-from connectors.sync.full.sync import FullSync
+from connectors.sync.full.sync import FullSync, nobody_told
 from connectors.sync.job import begun
 from connectors.sync.partial.incremental import IncrementalSync
 from connectors.sync.partial.live import LiveSync
 from connectors.sync.report import SyncReport
 from connectors.sync.verdict import check_force
 from connectors.sync.workplace import Workplace
-
-
-async def _nothing() -> None:
-    """Tell nobody."""
 
 
 class Sync:
@@ -65,7 +61,7 @@ class Sync:
         report = self.report
         return report.job_type is JobType.FULL and not report.adds_only and not report.deletes_only
 
-    async def run(self, *, owning: Callable[[], Awaitable[None]] = _nothing) -> SyncReport:
+    async def run(self, *, owning: Callable[[], Awaitable[None]] = nobody_told) -> SyncReport:
         """Sync once. Raises an error of the tree.
 
         `owning` is awaited when the source is reached and the target is ours, before anything is read. Of a full sync
@@ -93,7 +89,7 @@ class Sync:
             elif report.deletes_only:
                 await DeletesOnlySync(job).run()
             else:
-                await FullSync(job, reading=owning if self._may_be_skipped else _nothing).run()
+                await FullSync(job, reading=owning if self._may_be_skipped else nobody_told).run()
         report.phase = "done"
         report.finished_at = self._place.clock.now()
         return report

@@ -155,12 +155,15 @@ class JobRun:
         if (key := schedule_key(self.job)) is not None:
             schedule = schedule_of(connector, key)
             connector, adds_only = customized(connector, schedule), bool(schedule.overrides)
-        kind, force, live = (
+        return Sync(
+            self.place,
+            connector,
             self.report.job_type,
-            self.job.is_forced,
-            self._live.ending if self._live is not None else None,
+            run=self.job.id,
+            adds_only=adds_only,
+            force=self.job.is_forced,
+            live=self._live.ending if self._live is not None else None,
         )
-        return Sync(self.place, connector, kind, run=self.job.id, adds_only=adds_only, force=force, live=live)
 
     async def _tell_connector(self, outcome: Outcome, error: Exception) -> None:
         """Tell the connector how its sync failed: of a job that is lost only what nobody else tells."""

@@ -34,7 +34,7 @@ log = logger.get(__name__)
 PASSES: Final = 3
 
 
-async def _nothing() -> None:
+async def nobody_told() -> None:
     """Tell nobody."""
 
 
@@ -45,7 +45,7 @@ class FullSync:
     changed since the last one that was proven.
     """
 
-    def __init__(self, job: Job, reading: Callable[[], Awaitable[None]] = _nothing) -> None:
+    def __init__(self, job: Job, reading: Callable[[], Awaitable[None]] = nobody_told) -> None:
         """Make a sync, which awaits `reading` when it is not skipped, before anything is read."""
         self._job = job
         self._reading = reading
